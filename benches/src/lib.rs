@@ -1,0 +1,1 @@
+//! Inputs shared by the benches: generated, never copied from others.

@@ -1,0 +1,51 @@
+//! The one definition of the command line: help, manual page and completions come from it.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::out::Format;
+use crate::verb;
+
+/// Turn weak ad-fraud signals into evidence that two companies can settle a bill with.
+///
+/// Reads IPv6 indicator feeds, scores how they recur, validates VAST tags, joins both with what
+/// was requested, bid, played and billed, lets a policy decide, and writes each decision as a
+/// signed record that the other party checks without us.
+///
+/// Exit codes: 0 nothing wrong, 1 findings, 2 the tool could not do its work.
+#[derive(Debug, Parser)]
+#[command(
+    name = "adproof",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options that every verb takes.
+#[derive(Debug, Args)]
+#[command(next_display_order = 900)]
+pub(crate) struct GlobalArgs {
+    /// The format of the output.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) output_format: Option<Format>,
+
+    /// No notes and no progress on standard error.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// What adproof does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    // Verbs are listed in the order in which a newcomer meets them.
+    /// Prints shell completions.
+    Completions(verb::completions::CompletionsArgs),
+    /// Prints the manual page.
+    Man,
+}

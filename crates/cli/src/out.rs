@@ -1,0 +1,202 @@
+//! Where output goes: formats, colour, exit codes, and errors that say what, where and what to do.
+
+use std::fmt;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::args::GlobalArgs;
+
+/// How a verb ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Nothing is wrong.
+    Clean,
+    /// The tool worked and found something: lint errors, a failed verification, a failed test.
+    Findings,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Clean => Self::SUCCESS,
+            Exit::Findings => Self::from(1),
+        }
+    }
+}
+
+/// Output formats. Each verb names those that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON document with a `schema` field.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+    /// Comma-separated values with a header.
+    Csv,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// One self-contained page.
+    Html,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            self.to_possible_value()
+                .as_ref()
+                .map_or("", |value| value.get_name()),
+        )
+    }
+}
+
+/// Buffered standard output that knows the format and whether a person reads it.
+pub(crate) struct Out {
+    writer: BufWriter<anstream::AutoStream<io::StdoutLock<'static>>>,
+    format: Option<Format>,
+    quiet: bool,
+    /// Columns for text, 80 where no terminal says otherwise.
+    pub(crate) width: usize,
+    /// Whether standard output is a terminal.
+    pub(crate) terminal: bool,
+}
+
+impl Out {
+    pub(crate) fn from_args(args: &GlobalArgs) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let stdout = anstream::AutoStream::auto(io::stdout());
+        Self {
+            writer: BufWriter::new(stdout.lock()),
+            format: args.output_format,
+            quiet: args.quiet,
+            width: terminal_width(),
+            terminal,
+        }
+    }
+
+    /// The chosen format, if the verb has it; the first of `allowed` when none was chosen.
+    pub(crate) fn format(&self, allowed: &[Format]) -> anyhow::Result<Format> {
+        let default = allowed.first().copied().unwrap_or(Format::Table);
+        let chosen = self.format.unwrap_or(default);
+        if allowed.contains(&chosen) {
+            return Ok(chosen);
+        }
+        let names: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+        Err(
+            Failure::new(format!("this verb has no output format `{chosen}`"))
+                .at("--output-format")
+                .todo(format!("use one of: {}", names.join(", ")))
+                .into(),
+        )
+    }
+
+    /// Writes one JSON document, indented, with a newline at its end.
+    pub(crate) fn json(&mut self, document: &impl Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer_pretty(&mut self.writer, document)?;
+        self.writer.write_all(b"\n")?;
+        Ok(())
+    }
+
+    /// Writes one JSON document on one line.
+    pub(crate) fn json_line(&mut self, document: &impl Serialize) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut self.writer, document)?;
+        self.writer.write_all(b"\n")?;
+        Ok(())
+    }
+
+    /// A note to the person, on standard error, unless `--quiet`.
+    pub(crate) fn note(&self, text: impl fmt::Display) {
+        if !self.quiet {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
+        self.writer.flush()?;
+        Ok(())
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.writer.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+fn terminal_width() -> usize {
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    columns
+        .filter(|columns| (40..=400).contains(columns))
+        .unwrap_or(80)
+}
+
+/// An error for people: what is wrong, where, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    what: String,
+    place: Option<String>,
+    todo: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            place: None,
+            todo: None,
+        }
+    }
+
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+        self.place = Some(place.to_string());
+        self
+    }
+
+    pub(crate) fn todo(mut self, todo: impl Into<String>) -> Self {
+        self.todo = Some(todo.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        if let Some(place) = &self.place {
+            write!(f, "\n  where: {place}")?;
+        }
+        if let Some(todo) = &self.todo {
+            write!(f, "\n  to do: {todo}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Reports an error on standard error and gives the exit code: 2, or 0 when the reader of our
+/// output has gone away.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(is_broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(anstream::stderr(), "adproof: {error:#}");
+    ExitCode::from(2)
+}
+
+fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+    let json = cause
+        .downcast_ref::<serde_json::Error>()
+        .and_then(serde_json::Error::io_error_kind);
+    io.or(json) == Some(io::ErrorKind::BrokenPipe)
+}

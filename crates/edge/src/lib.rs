@@ -1,0 +1,1 @@
+//! Everything async and outside: fetcher with its guard, ledger store on disk, streams, clock, keys at rest

@@ -1,0 +1,1 @@
+//! DataFusion scans and SQL with our functions, Polars frames for reports

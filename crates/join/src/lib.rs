@@ -1,0 +1,1 @@
+//! Legs of evidence, in any order and late, to dossiers

@@ -1,0 +1,1 @@
+//! Record format, canonical bytes, signatures, Merkle tree, checkpoints, proofs and verification

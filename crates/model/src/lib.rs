@@ -1,0 +1,34 @@
+//! Plain data of the domain, shared by every other crate.
+//!
+//! What is here has constructors that keep invariants, text forms and order; it does no I/O,
+//! knows no clock and decides nothing. Nothing here speaks JSON: wire types live in
+//! `adproof-wire` and in the crates that own a format.
+
+mod digest;
+mod dossier;
+mod event;
+mod finding;
+mod indicator;
+mod issue;
+mod level;
+mod prefix;
+pub mod scope;
+mod signal;
+pub mod taxonomy;
+mod time;
+mod verdict;
+
+pub use digest::{Digest, DigestParseError};
+pub use dossier::{
+    Completeness, Disagreement, Dossier, JoinKey, LegEvidence, LegState, Observation,
+};
+pub use event::{Event, Execution, Leg, LegDetail};
+pub use finding::{Axis, Citation, Edit, Finding, Fix, Severity, Span};
+pub use indicator::{AddressLabel, Indicator, Reject};
+pub use issue::{IssueId, IssueIdError};
+pub use level::Level;
+pub use prefix::{Block, Prefix, PrefixParseError};
+pub use signal::{Basis, Collateral, Signal, SignalClass};
+pub use taxonomy::{Family, FraudType, IvtClass};
+pub use time::{Timestamp, TimestampParseError};
+pub use verdict::{DocumentKind, DocumentOutcome, TagVerdict};

@@ -1,0 +1,1 @@
+//! Policy text and a dossier to a decision with reasons

@@ -1,0 +1,1 @@
+//! The HTTP endpoint over the pure crates, and the page

@@ -1,0 +1,1 @@
+//! Indicators and events to a mergeable tally, recurrence, intervals, contributions and collateral

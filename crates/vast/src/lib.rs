@@ -1,0 +1,1 @@
+//! VAST: bytes to a tolerant document, rules, fixes and the wrapper-chain state machine

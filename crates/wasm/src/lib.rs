@@ -1,0 +1,1 @@
+//! JavaScript conversions over the pure crates

@@ -1,0 +1,1 @@
+//! The JSON documents that other programs rely on, versioned, with their schemas
