@@ -1,0 +1,10 @@
+//! The binary, tested as a binary: one module a verb.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+
+mod run;
