@@ -1,0 +1,1 @@
+//! One binary: linking DataFusion costs 250 MB a time.
