@@ -32,14 +32,7 @@ pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
 fn deny() -> anyhow::Result<()> {
     let cargo_deny = tools::cargo_tool("cargo-deny", tools::CARGO_DENY)?;
     let status = Command::new(cargo_deny)
-        .args([
-            "--all-features",
-            "check",
-            "--hide-inclusion-graph",
-            "bans",
-            "licenses",
-            "sources",
-        ])
+        .args(["--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"])
         .current_dir(crate::root()?)
         .status()?;
     if !status.success() {

@@ -18,36 +18,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("join", &["model"]),
     ("policy", &["model"]),
     ("feeds", &["model"]),
-    (
-        "pipeline",
-        &["model", "join", "ledger", "policy", "signal", "vast"],
-    ),
-    (
-        "wire",
-        &[
-            "model", "feeds", "join", "ledger", "pipeline", "policy", "signal", "vast",
-        ],
-    ),
+    ("pipeline", &["model", "join", "ledger", "policy", "signal", "vast"]),
+    ("wire", &["model", "feeds", "join", "ledger", "pipeline", "policy", "signal", "vast"]),
     ("engine", &["model", "feeds", "join", "signal", "wire"]),
     ("edge", &["model", "feeds", "ledger", "pipeline", "vast"]),
-    (
-        "server",
-        &[
-            "model", "edge", "feeds", "ledger", "policy", "signal", "vast", "wire",
-        ],
-    ),
-    (
-        "wasm",
-        &[
-            "model", "feeds", "ledger", "policy", "signal", "vast", "wire",
-        ],
-    ),
+    ("server", &["model", "edge", "feeds", "ledger", "policy", "signal", "vast", "wire"]),
+    ("wasm", &["model", "feeds", "ledger", "policy", "signal", "vast", "wire"]),
 ];
 
 /// Crates that must build for wasm32-unknown-unknown and hold no effect.
-pub(crate) const PURE: &[&str] = &[
-    "model", "vast", "signal", "join", "policy", "pipeline", "ledger", "feeds", "wire",
-];
+pub(crate) const PURE: &[&str] =
+    &["model", "vast", "signal", "join", "policy", "pipeline", "ledger", "feeds", "wire"];
 
 /// What no pure crate may reach, directly or not, in its normal dependencies.
 const BANNED_FROM_PURE: &[&str] = &[
@@ -78,10 +59,8 @@ pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
     let mut faults = Vec::new();
     between_our_crates(&metadata, &mut faults)?;
     for name in PURE {
-        for banned in reached(
-            &format!("adproof-{name}"),
-            &["--target", "wasm32-unknown-unknown"],
-        )? {
+        for banned in reached(&format!("adproof-{name}"), &["--target", "wasm32-unknown-unknown"])?
+        {
             if BANNED_FROM_PURE.contains(&banned.as_str()) {
                 faults.push(format!("{name} is pure but reaches {banned}"));
             }
@@ -105,20 +84,14 @@ fn metadata() -> anyhow::Result<Value> {
         .current_dir(crate::root()?)
         .output()?;
     if !output.status.success() {
-        bail!(
-            "cargo metadata: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     }
     serde_json::from_slice(&output.stdout).context("cargo metadata gave no JSON")
 }
 
 fn between_our_crates(metadata: &Value, faults: &mut Vec<String>) -> anyhow::Result<()> {
     let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
-    let packages = metadata
-        .get("packages")
-        .and_then(Value::as_array)
-        .context("no packages")?;
+    let packages = metadata.get("packages").and_then(Value::as_array).context("no packages")?;
     for package in packages {
         let text = |key| package.get(key).and_then(Value::as_str).unwrap_or_default();
         let Some(name) = text("name").strip_prefix("adproof-") else {
@@ -130,20 +103,14 @@ fn between_our_crates(metadata: &Value, faults: &mut Vec<String>) -> anyhow::Res
             }
             continue;
         };
-        for dependency in package
-            .get("dependencies")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
+        for dependency in
+            package.get("dependencies").and_then(Value::as_array).into_iter().flatten()
         {
             // Tests may look at anything; what ships may not.
             if dependency.get("kind").and_then(Value::as_str) == Some("dev") {
                 continue;
             }
-            let other = dependency
-                .get("name")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+            let other = dependency.get("name").and_then(Value::as_str).unwrap_or_default();
             if let Some(other) = other.strip_prefix("adproof-")
                 && !may.contains(&other)
             {
@@ -157,13 +124,7 @@ fn between_our_crates(metadata: &Value, faults: &mut Vec<String>) -> anyhow::Res
 /// The names of everything that a package reaches through normal dependencies.
 fn reached(package: &str, extra: &[&str]) -> anyhow::Result<BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--locked",
-            "--edges=normal,no-proc-macro",
-            "--prefix=none",
-            "--format={p}",
-        ])
+        .args(["tree", "--locked", "--edges=normal,no-proc-macro", "--prefix=none", "--format={p}"])
         .args(["--package", package])
         .args(extra)
         .current_dir(crate::root()?)
@@ -172,11 +133,6 @@ fn reached(package: &str, extra: &[&str]) -> anyhow::Result<BTreeSet<String>> {
         bail!("cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     }
     let text = String::from_utf8_lossy(&output.stdout);
-    let names = text
-        .lines()
-        .filter_map(|line| line.split_whitespace().next());
-    Ok(names
-        .filter(|name| *name != package)
-        .map(str::to_owned)
-        .collect())
+    let names = text.lines().filter_map(|line| line.split_whitespace().next());
+    Ok(names.filter(|name| *name != package).map(str::to_owned).collect())
 }

@@ -4,6 +4,7 @@
 
 mod check;
 mod deps;
+mod purity;
 mod schemas;
 mod test;
 mod tools;
@@ -14,36 +15,19 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 /// One command: its name, what it does, and the function that does it.
-type Command = (
-    &'static str,
-    &'static str,
-    fn(&[String]) -> anyhow::Result<()>,
-);
+type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>);
 
 const COMMANDS: &[Command] = &[
-    (
-        "test",
-        "everything that must hold, with what it needs installed first",
-        test::run,
-    ),
-    (
-        "check",
-        "generated files fresh, dependency rules, licences and bans",
-        check::run,
-    ),
-    (
-        "deps",
-        "only the dependency rules between crates",
-        deps::run,
-    ),
+    ("test", "everything that must hold, with what it needs installed first", test::run),
+    ("check", "generated files fresh, dependency rules, licences and bans", check::run),
+    ("deps", "only the dependency rules between crates", deps::run),
 ];
 
 /// Commands that write committed files. Each takes `--check`, and `cargo xtask check` runs them all.
-const GENERATORS: &[Command] = &[(
-    "schemas",
-    "JSON Schemas and the OpenAPI document from the wire types",
-    schemas::run,
-)];
+const GENERATORS: &[Command] = &[
+    ("purity", "the calls that pure crates may not make, one clippy.toml each", purity::run),
+    ("schemas", "JSON Schemas and the OpenAPI document from the wire types", schemas::run),
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -78,11 +62,7 @@ fn usage() -> ExitCode {
 /// The top of the repository.
 fn root() -> anyhow::Result<PathBuf> {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .ancestors()
-        .nth(2)
-        .map(PathBuf::from)
-        .context("xtask lies two folders below the top")
+    manifest.ancestors().nth(2).map(PathBuf::from).context("xtask lies two folders below the top")
 }
 
 /// Writes a generated file, or with `check` says that it is stale and how to mend it.

@@ -13,14 +13,11 @@ const REPAIR: &str = "cargo xtask schemas";
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let check = crate::check_flag(args)?;
     let mut stale = Vec::new();
-    for (package, folder) in [
-        ("adproof-wire", "crates/wire/schemas"),
-        ("adproof-server", "crates/server"),
-    ] {
+    for (package, folder) in
+        [("adproof-wire", "crates/wire/schemas"), ("adproof-server", "crates/server")]
+    {
         let documents = example(package)?;
-        let documents = documents
-            .as_object()
-            .context("the example prints one JSON object")?;
+        let documents = documents.as_object().context("the example prints one JSON object")?;
         for (stem, document) in documents {
             let mut text = serde_json::to_string_pretty(document)?;
             text.push('\n');
@@ -30,24 +27,13 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
             }
         }
     }
-    if stale.is_empty() {
-        Ok(())
-    } else {
-        bail!("{}", stale.join("\n"))
-    }
+    if stale.is_empty() { Ok(()) } else { bail!("{}", stale.join("\n")) }
 }
 
 /// Runs the example `documents` of a package: one JSON object, from file stem to document.
 fn example(package: &str) -> anyhow::Result<Value> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            package,
-            "--example",
-            "documents",
-        ])
+        .args(["run", "--quiet", "--package", package, "--example", "documents"])
         .current_dir(crate::root()?)
         .output()?;
     if !output.status.success() {

@@ -35,28 +35,12 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
         cargo(&args)
     });
     run.step("fuzz targets", |_| {
-        cargo(&[
-            "check",
-            "--quiet",
-            "--locked",
-            "--manifest-path",
-            "fuzz/Cargo.toml",
-        ])
+        cargo(&["check", "--quiet", "--locked", "--manifest-path", "fuzz/Cargo.toml"])
     });
     run.step("tests", |run| {
         let nextest = tools::cargo_tool("cargo-nextest", tools::CARGO_NEXTEST)?;
-        let mut args = vec![
-            "nextest",
-            "run",
-            "--locked",
-            "--no-fail-fast",
-            "--color=never",
-        ];
-        args.extend([
-            "--cargo-quiet",
-            "--status-level=slow",
-            "--final-status-level=fail",
-        ]);
+        let mut args = vec!["nextest", "run", "--locked", "--no-fail-fast", "--color=never"];
+        args.extend(["--cargo-quiet", "--status-level=slow", "--final-status-level=fail"]);
         args.extend(EVERYTHING);
         let mut command = Command::new(nextest);
         command.args(args);
@@ -64,24 +48,15 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     });
     run.step("documentation", |_| {
         let mut command = Command::new(env!("CARGO"));
-        command
-            .args(["doc", "--quiet", "--locked", "--no-deps"])
-            .args(EVERYTHING);
+        command.args(["doc", "--quiet", "--locked", "--no-deps"]).args(EVERYTHING);
         command.env("RUSTDOCFLAGS", "--deny warnings");
         finish(command)
     });
     run.step("page", |_| cargo(&["xtask", "web"]));
-    run.step("native binary for the page", |_| {
-        cargo(&["build", "--quiet", "--locked"])
-    });
+    run.step("native binary for the page", |_| cargo(&["build", "--quiet", "--locked"]));
     run.step("browser", |run| {
         let mut command = Command::new("node");
-        command.args([
-            "--test",
-            "--test-reporter=tap",
-            "--test-concurrency=1",
-            "web/test/",
-        ]);
+        command.args(["--test", "--test-reporter=tap", "--test-concurrency=1", "web/test/"]);
         run.counted(command, tap_counts)
     });
     run.finish()
@@ -108,14 +83,7 @@ fn install() -> anyhow::Result<()> {
     tools::cargo_tool("cargo-deny", tools::CARGO_DENY)?;
     tools::cargo_tool("cargo-nextest", tools::CARGO_NEXTEST)?;
     let mut npm = Command::new("npm");
-    npm.args([
-        "ci",
-        "--prefix",
-        "web",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-    ]);
+    npm.args(["ci", "--prefix", "web", "--no-audit", "--no-fund", "--loglevel=error"]);
     finish(npm)
 }
 
@@ -126,10 +94,7 @@ fn cargo(args: &[&str]) -> anyhow::Result<()> {
 }
 
 fn finish(mut command: Command) -> anyhow::Result<()> {
-    let status = command
-        .current_dir(crate::root()?)
-        .stdin(Stdio::null())
-        .status();
+    let status = command.current_dir(crate::root()?).stdin(Stdio::null()).status();
     let status = status.with_context(|| format!("running {}", program(&command)))?;
     if !status.success() {
         bail!("{} ended with {status}", program(&command));
@@ -160,22 +125,14 @@ impl Run {
     ) -> anyhow::Result<()> {
         let shell = "exec \"$0\" \"$@\" 2>&1";
         let mut both = Command::new("sh");
-        both.args(["-c", shell])
-            .arg(command.get_program())
-            .args(command.get_args());
-        both.current_dir(crate::root()?)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        both.args(["-c", shell]).arg(command.get_program()).args(command.get_args());
+        both.current_dir(crate::root()?).stdin(Stdio::null()).stdout(Stdio::piped());
         command = both;
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("running {}", program(&command)))?;
+        let mut child =
+            command.spawn().with_context(|| format!("running {}", program(&command)))?;
         let (mut passed, mut failed) = (0, 0);
         let mut seen = false;
-        let output = child
-            .stdout
-            .take()
-            .context("the runner's output is piped")?;
+        let output = child.stdout.take().context("the runner's output is piped")?;
         for line in BufReader::new(output).split(b'\n') {
             let line = String::from_utf8_lossy(&line?).into_owned();
             let _ = writeln!(std::io::stdout(), "{line}");
@@ -215,21 +172,13 @@ impl Run {
         // A step that failed without a failed test still counts as one failure.
         let failed = self.failed.max(broken.len().try_into().unwrap_or(u64::MAX));
         println!("\n{} passed, {failed} failed", self.passed);
-        if broken.is_empty() && failed == 0 {
-            Ok(())
-        } else {
-            bail!("not everything holds")
-        }
+        if broken.is_empty() && failed == 0 { Ok(()) } else { bail!("not everything holds") }
     }
 }
 
 /// `Summary [  1.2s] 10 tests run: 9 passed (1 slow), 1 failed, 2 skipped`.
 fn nextest_counts(line: &str) -> Option<(u64, u64)> {
-    let rest = line
-        .trim_start()
-        .strip_prefix("Summary [")?
-        .split_once("run: ")?
-        .1;
+    let rest = line.trim_start().strip_prefix("Summary [")?.split_once("run: ")?.1;
     let number = |word: &str| -> u64 {
         rest.split(", ")
             .filter(|part| part.contains(word))

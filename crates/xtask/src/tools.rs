@@ -23,15 +23,7 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> anyhow::Result<PathBuf> {
     }
     println!("installing {name} {version} into target/tools");
     let status = Command::new(env!("CARGO"))
-        .args([
-            "install",
-            name,
-            "--version",
-            version,
-            "--locked",
-            "--quiet",
-            "--root",
-        ])
+        .args(["install", name, "--version", version, "--locked", "--quiet", "--root"])
         .arg(&tools)
         .env_remove("CARGO_TARGET_DIR")
         .status()?;
@@ -62,19 +54,13 @@ pub(crate) fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
             }
             None => Command::new("apt-get"),
         };
-        let status = command
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .status();
+        let status = command.args(args).env("DEBIAN_FRONTEND", "noninteractive").status();
         Ok(status.context("running apt-get")?.success())
     };
     let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
     install.extend(&missing);
     if !apt(&["update", "--quiet"])? || !apt(&install)? {
-        bail!(
-            "apt-get could not install {}; install them and run this again",
-            missing.join(" ")
-        );
+        bail!("apt-get could not install {}; install them and run this again", missing.join(" "));
     }
     Ok(())
 }
@@ -86,7 +72,5 @@ fn is_root() -> bool {
 /// The first file of that name on PATH.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
