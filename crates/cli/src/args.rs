@@ -13,12 +13,7 @@ use crate::verb;
 ///
 /// Exit codes: 0 nothing wrong, 1 findings, 2 the tool could not do its work.
 #[derive(Debug, Parser)]
-#[command(
-    name = "adproof",
-    version,
-    max_term_width = 100,
-    disable_help_subcommand = true
-)]
+#[command(name = "adproof", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -44,8 +39,10 @@ pub(crate) struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     // Verbs are listed in the order in which a newcomer meets them.
+    /// Serves the endpoint and the page.
+    Serve(verb::serve::ServeArgs),
     /// Prints shell completions.
     Completions(verb::completions::CompletionsArgs),
     /// Prints the manual page.
-    Man,
+    Man(verb::completions::ManArgs),
 }

@@ -30,10 +30,7 @@ pub(crate) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            file_bytes: 1 << 30,
-            files: 10_000,
-        }
+        Self { file_bytes: 1 << 30, files: 10_000 }
     }
 }
 
@@ -108,23 +105,17 @@ fn find(path: &Path, accepts: fn(&Path) -> bool, found: &mut Vec<PathBuf>) -> an
             walk(&glob_base(path), accepts, &mut all)?;
             found.extend(
                 all.into_iter()
-                    .map(|file| {
-                        file.strip_prefix("./")
-                            .map(Path::to_path_buf)
-                            .unwrap_or(file)
-                    })
+                    .map(|file| file.strip_prefix("./").map(Path::to_path_buf).unwrap_or(file))
                     .filter(|file| glob.is_match(file)),
             );
         }
         Err(error) => return Err(unreadable(path, &error).into()),
     }
     if found.len() == before {
-        return Err(
-            Failure::new("no file of the kind that this verb reads is there")
-                .at(&text)
-                .todo("name the files themselves")
-                .into(),
-        );
+        return Err(Failure::new("no file of the kind that this verb reads is there")
+            .at(&text)
+            .todo("name the files themselves")
+            .into());
     }
     Ok(())
 }
@@ -138,11 +129,7 @@ fn glob_base(pattern: &Path) -> PathBuf {
         !name.to_string_lossy().contains(['*', '?', '[', '{'])
     });
     let base: PathBuf = plain.collect();
-    if base.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        base
-    }
+    if base.as_os_str().is_empty() { PathBuf::from(".") } else { base }
 }
 
 fn walk(folder: &Path, accepts: fn(&Path) -> bool, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
@@ -168,15 +155,10 @@ fn read(path: &Path, limits: Limits) -> anyhow::Result<Input> {
     let name = path.to_string_lossy().into_owned();
     let mut bytes = Vec::new();
     let read = if name == "-" {
-        io::stdin()
-            .lock()
-            .take(limits.file_bytes.saturating_add(1))
-            .read_to_end(&mut bytes)
+        io::stdin().lock().take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes)
     } else {
-        File::open(path).and_then(|file| {
-            file.take(limits.file_bytes.saturating_add(1))
-                .read_to_end(&mut bytes)
-        })
+        File::open(path)
+            .and_then(|file| file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes))
     };
     read.map_err(|error| unreadable(path, &error))?;
     if bytes.is_empty() {
@@ -186,13 +168,10 @@ fn read(path: &Path, limits: Limits) -> anyhow::Result<Input> {
             .into());
     }
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limits.file_bytes {
-        return Err(Failure::new(format!(
-            "the input is larger than {} bytes",
-            limits.file_bytes
-        ))
-        .at(&name)
-        .todo("split it")
-        .into());
+        return Err(Failure::new(format!("the input is larger than {} bytes", limits.file_bytes))
+            .at(&name)
+            .todo("split it")
+            .into());
     }
     Ok(Input { name, bytes })
 }
@@ -227,10 +206,7 @@ mod tests {
     fn names(folder: &Path, inputs: &[Input]) -> Vec<String> {
         let strip = |input: &Input| {
             let path = Path::new(&input.name);
-            path.strip_prefix(folder)
-                .unwrap_or(path)
-                .display()
-                .to_string()
+            path.strip_prefix(folder).unwrap_or(path).display().to_string()
         };
         inputs.iter().map(strip).collect()
     }
@@ -240,10 +216,7 @@ mod tests {
         let folder = folder();
         let csv = |path: &Path| has_extension(path, &["CSV"]);
         let inputs = expand(&[folder.path().to_path_buf()], csv).unwrap();
-        assert_eq!(
-            names(folder.path(), &inputs),
-            ["a.csv", "b.csv", "sub/c.csv"]
-        );
+        assert_eq!(names(folder.path(), &inputs), ["a.csv", "b.csv", "sub/c.csv"]);
     }
 
     #[test]
@@ -251,10 +224,7 @@ mod tests {
         let folder = folder();
         let at = |name: &str| folder.path().join(name);
         let inputs = expand(&[at("*.csv"), at("a.csv"), at("*/c.*")], any).unwrap();
-        assert_eq!(
-            names(folder.path(), &inputs),
-            ["a.csv", "b.csv", "sub/c.csv"]
-        );
+        assert_eq!(names(folder.path(), &inputs), ["a.csv", "b.csv", "sub/c.csv"]);
     }
 
     #[test]
@@ -262,10 +232,7 @@ mod tests {
         let folder = folder();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("empty.csv"), "").unwrap();
-        let limits = Limits {
-            file_bytes: 5,
-            files: 2,
-        };
+        let limits = Limits { file_bytes: 5, files: 2 };
         let message = |paths: &[PathBuf]| {
             expand_within(paths, any, limits)
                 .map(|inputs| inputs.len().to_string())

@@ -1,6 +1,7 @@
 //! The `adproof` binary: arguments, renderers, exit codes. What it does lives in the libraries.
 
 mod args;
+mod config;
 mod input;
 mod out;
 mod verb;

@@ -46,11 +46,7 @@ pub(crate) enum Format {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            self.to_possible_value()
-                .as_ref()
-                .map_or("", |value| value.get_name()),
-        )
+        f.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
     }
 }
 
@@ -86,12 +82,10 @@ impl Out {
             return Ok(chosen);
         }
         let names: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-        Err(
-            Failure::new(format!("this verb has no output format `{chosen}`"))
-                .at("--output-format")
-                .todo(format!("use one of: {}", names.join(", ")))
-                .into(),
-        )
+        Err(Failure::new(format!("this verb has no output format `{chosen}`"))
+            .at("--output-format")
+            .todo(format!("use one of: {}", names.join(", ")))
+            .into())
     }
 
     /// Writes one JSON document, indented, with a newline at its end.
@@ -132,12 +126,8 @@ impl Write for Out {
 }
 
 fn terminal_width() -> usize {
-    let columns = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    columns
-        .filter(|columns| (40..=400).contains(columns))
-        .unwrap_or(80)
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    columns.filter(|columns| (40..=400).contains(columns)).unwrap_or(80)
 }
 
 /// An error for people: what is wrong, where, and what to do about it.
@@ -150,11 +140,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            place: None,
-            todo: None,
-        }
+        Self { what: what.into(), place: None, todo: None }
     }
 
     pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
@@ -195,8 +181,6 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
     let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-    let json = cause
-        .downcast_ref::<serde_json::Error>()
-        .and_then(serde_json::Error::io_error_kind);
+    let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
     io.or(json) == Some(io::ErrorKind::BrokenPipe)
 }

@@ -67,8 +67,10 @@ pub struct LegEvidence {
     pub leg: Leg,
     /// Its state.
     pub state: LegState,
-    /// Its events in canonical order, duplicates removed.
+    /// The events that were received in time, in canonical order, duplicates removed.
     pub events: Vec<Event>,
+    /// The events that were received after the window had closed: kept and named, not used.
+    pub late: Vec<Event>,
 }
 
 /// What an observer saw.
@@ -181,29 +183,11 @@ mod tests {
     fn completeness_counts_applicable_legs_only() {
         use LegState::{Absent, Late, NotApplicable, Present};
         let of = |states: &[LegState]| Completeness::of(states.iter().copied());
-        assert_eq!(
-            of(&[]),
-            Completeness {
-                have: 0,
-                miss: 0,
-                ppm: 0
-            }
-        );
-        assert_eq!(
-            of(&[Present, Absent, Late]),
-            Completeness {
-                have: 1,
-                miss: 2,
-                ppm: 333_333
-            }
-        );
+        assert_eq!(of(&[]), Completeness { have: 0, miss: 0, ppm: 0 });
+        assert_eq!(of(&[Present, Absent, Late]), Completeness { have: 1, miss: 2, ppm: 333_333 });
         assert_eq!(
             of(&[Present, NotApplicable]),
-            Completeness {
-                have: 1,
-                miss: 0,
-                ppm: 1_000_000
-            }
+            Completeness { have: 1, miss: 0, ppm: 1_000_000 }
         );
     }
 }

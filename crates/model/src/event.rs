@@ -22,14 +22,8 @@ pub enum Leg {
 
 impl Leg {
     /// All legs, in order.
-    pub const ALL: [Self; 6] = [
-        Self::Request,
-        Self::Network,
-        Self::Creative,
-        Self::Vast,
-        Self::Execution,
-        Self::Billing,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Request, Self::Network, Self::Creative, Self::Vast, Self::Execution, Self::Billing];
 
     /// The name used in logs and outputs.
     #[must_use]

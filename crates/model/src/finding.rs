@@ -13,10 +13,7 @@ impl Span {
     /// A span; an end before its start is moved to the start.
     #[must_use]
     pub const fn new(start: u32, end: u32) -> Self {
-        Self {
-            start,
-            end: if end < start { start } else { end },
-        }
+        Self { start, end: if end < start { start } else { end } }
     }
 
     /// The bytes it names, or none when it reaches outside of `input`.

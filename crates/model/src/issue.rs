@@ -18,10 +18,7 @@ impl IssueId {
     /// From a label of one of the forms `YYYY-MM-DD`, `YYYY-MM` and `YYYY-Www` (ISO 8601 week).
     pub fn parse(label: &str) -> Result<Self, IssueIdError> {
         let last_day = last_day(label).ok_or(IssueIdError)?;
-        Ok(Self {
-            last_day,
-            label: label.into(),
-        })
+        Ok(Self { last_day, label: label.into() })
     }
 
     /// The first date in a file name such as `ioc-ipv6-2026-05.xlsx`, if it has one. Digits that
@@ -71,10 +68,7 @@ impl fmt::Display for IssueId {
 fn last_day(label: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| -> Option<u16> {
         let digits = label.get(range)?;
-        digits
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| digits.parse().ok())?
+        digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
     };
     let year = i64::from(number(0..4)?);
     match *label.as_bytes().get(4..)? {
@@ -92,11 +86,8 @@ fn last_day(label: &str) -> Option<i64> {
         }
         [b'-', _, _] => {
             let month = u8::try_from(number(5..7)?).ok()?;
-            let (next_year, next_month) = if month == 12 {
-                (year + 1, 1)
-            } else {
-                (year, month + 1)
-            };
+            let (next_year, next_month) =
+                if month == 12 { (year + 1, 1) } else { (year, month + 1) };
             Timestamp::day_of(year, month, 1)?;
             Some(Timestamp::day_of(next_year, next_month, 1)? - 1)
         }
@@ -130,16 +121,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_date() {
-        for label in [
-            "",
-            "2026",
-            "2026-13",
-            "2026-02-30",
-            "2025-W53",
-            "2026-W54",
-            "2026-W00",
-            "20é6-05",
-        ] {
+        for label in
+            ["", "2026", "2026-13", "2026-02-30", "2025-W53", "2026-W54", "2026-W00", "20é6-05"]
+        {
             assert_eq!(IssueId::parse(label), Err(IssueIdError), "{label}");
         }
     }

@@ -22,15 +22,8 @@ pub enum Level {
 
 impl Level {
     /// All levels, narrowest first.
-    pub const ALL: [Self; 7] = [
-        Self::P128,
-        Self::P64,
-        Self::P56,
-        Self::P48,
-        Self::P32,
-        Self::Asn,
-        Self::Provider,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::P128, Self::P64, Self::P56, Self::P48, Self::P32, Self::Asn, Self::Provider];
 
     /// The prefix length in bits, for the levels that are prefixes.
     #[must_use]
@@ -70,9 +63,6 @@ impl FromStr for Level {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|level| level.as_str() == text)
-            .ok_or(())
+        Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or(())
     }
 }

@@ -16,19 +16,13 @@ impl Prefix {
     #[must_use]
     pub const fn containing(bits: u128, len: u8) -> Self {
         let len = if len > 128 { 128 } else { len };
-        Self {
-            bits: bits & Self::mask(len),
-            len,
-        }
+        Self { bits: bits & Self::mask(len), len }
     }
 
     /// The prefix of one address.
     #[must_use]
     pub const fn of_address(address: Ipv6Addr) -> Self {
-        Self {
-            bits: address.to_bits(),
-            len: 128,
-        }
+        Self { bits: address.to_bits(), len: 128 }
     }
 
     /// The network bits, most significant first.
@@ -70,11 +64,7 @@ impl Prefix {
     /// This prefix widened to `len` bits; itself when it is as wide already.
     #[must_use]
     pub const fn widen(self, len: u8) -> Self {
-        if len >= self.len {
-            self
-        } else {
-            Self::containing(self.bits, len)
-        }
+        if len >= self.len { self } else { Self::containing(self.bits, len) }
     }
 
     const fn mask(len: u8) -> u128 {
@@ -142,9 +132,9 @@ impl Block {
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         match self {
-            Self::Prefix(prefix) => Level::ALL
-                .into_iter()
-                .find(|level| level.prefix_len() == Some(prefix.bit_len())),
+            Self::Prefix(prefix) => {
+                Level::ALL.into_iter().find(|level| level.prefix_len() == Some(prefix.bit_len()))
+            }
             Self::Asn(_) => Some(Level::Asn),
             Self::Provider(_) => Some(Level::Provider),
         }
@@ -183,15 +173,7 @@ mod tests {
             let prefix = Prefix::containing(u128::MAX / 3, len);
             assert_eq!(prefix.to_string().parse(), Ok(prefix));
         }
-        for text in [
-            "3fff::1/64",
-            "3fff::/129",
-            "3fff::/",
-            "3fff::/+4",
-            "1.2.3.4/8",
-            "",
-            "/64",
-        ] {
+        for text in ["3fff::1/64", "3fff::/129", "3fff::/", "3fff::/+4", "1.2.3.4/8", "", "/64"] {
             assert_eq!(text.parse::<Prefix>(), Err(PrefixParseError), "{text}");
         }
     }

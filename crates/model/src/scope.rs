@@ -53,12 +53,7 @@ struct Row {
 }
 
 const fn row(address: Ipv6Addr, len: u8, scope: Scope, label: Option<AddressLabel>) -> Row {
-    Row {
-        bits: address.to_bits(),
-        len,
-        scope,
-        label,
-    }
+    Row { bits: address.to_bits(), len, scope, label }
 }
 
 const fn v6(a: u16, b: u16, c: u16) -> Ipv6Addr {
@@ -69,86 +64,31 @@ const fn v6(a: u16, b: u16, c: u16) -> Ipv6Addr {
 const TABLE: [Row; 22] = [
     row(Ipv6Addr::UNSPECIFIED, 128, Scope::Unspecified, None),
     row(Ipv6Addr::LOCALHOST, 128, Scope::Loopback, None),
-    row(
-        Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 1),
-        128,
-        Scope::Global,
-        None,
-    ),
-    row(
-        Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 2),
-        128,
-        Scope::Global,
-        None,
-    ),
-    row(
-        Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 3),
-        128,
-        Scope::Global,
-        None,
-    ),
+    row(Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 1), 128, Scope::Global, None),
+    row(Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 2), 128, Scope::Global, None),
+    row(Ipv6Addr::new(0x2001, 1, 0, 0, 0, 0, 0, 3), 128, Scope::Global, None),
     row(
         Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0),
         96,
         Scope::Reserved,
         Some(AddressLabel::Ipv4Mapped),
     ),
-    row(
-        v6(0x64, 0xff9b, 0),
-        96,
-        Scope::Global,
-        Some(AddressLabel::Nat64),
-    ),
+    row(v6(0x64, 0xff9b, 0), 96, Scope::Global, Some(AddressLabel::Nat64)),
     row(v6(0x0100, 0, 0), 64, Scope::Reserved, None),
-    row(
-        v6(0x64, 0xff9b, 1),
-        48,
-        Scope::Private,
-        Some(AddressLabel::Nat64),
-    ),
+    row(v6(0x64, 0xff9b, 1), 48, Scope::Private, Some(AddressLabel::Nat64)),
     row(v6(0x2001, 2, 0), 48, Scope::Reserved, None),
     row(v6(0x2620, 0x4f, 0x8000), 48, Scope::Global, None),
     row(v6(0x2001, 4, 0x112), 48, Scope::Global, None),
-    row(
-        v6(0x2001, 0, 0),
-        32,
-        Scope::Reserved,
-        Some(AddressLabel::Teredo),
-    ),
+    row(v6(0x2001, 0, 0), 32, Scope::Reserved, Some(AddressLabel::Teredo)),
     row(v6(0x2001, 3, 0), 32, Scope::Global, None),
-    row(
-        v6(0x2001, 0xdb8, 0),
-        32,
-        Scope::Documentation,
-        Some(AddressLabel::Documentation),
-    ),
+    row(v6(0x2001, 0xdb8, 0), 32, Scope::Documentation, Some(AddressLabel::Documentation)),
     row(v6(0x2001, 0x20, 0), 28, Scope::Global, None),
     row(v6(0x2001, 0x30, 0), 28, Scope::Global, None),
     row(v6(0x2001, 0, 0), 23, Scope::Reserved, None),
-    row(
-        v6(0x3fff, 0, 0),
-        20,
-        Scope::Documentation,
-        Some(AddressLabel::Documentation),
-    ),
-    row(
-        v6(0x2002, 0, 0),
-        16,
-        Scope::Reserved,
-        Some(AddressLabel::SixToFour),
-    ),
-    row(
-        v6(0xfe80, 0, 0),
-        10,
-        Scope::LinkLocal,
-        Some(AddressLabel::LinkLocal),
-    ),
-    row(
-        v6(0xfc00, 0, 0),
-        7,
-        Scope::Private,
-        Some(AddressLabel::UniqueLocal),
-    ),
+    row(v6(0x3fff, 0, 0), 20, Scope::Documentation, Some(AddressLabel::Documentation)),
+    row(v6(0x2002, 0, 0), 16, Scope::Reserved, Some(AddressLabel::SixToFour)),
+    row(v6(0xfe80, 0, 0), 10, Scope::LinkLocal, Some(AddressLabel::LinkLocal)),
+    row(v6(0xfc00, 0, 0), 7, Scope::Private, Some(AddressLabel::UniqueLocal)),
 ];
 
 /// The scope of an IPv6 address and the label that its space gives it.
@@ -158,9 +98,7 @@ const TABLE: [Row; 22] = [
 #[must_use]
 pub fn of_v6(address: Ipv6Addr) -> (Scope, Option<AddressLabel>) {
     let bits = address.to_bits();
-    let found = TABLE
-        .iter()
-        .find(|row| Prefix::containing(row.bits, row.len).contains(bits));
+    let found = TABLE.iter().find(|row| Prefix::containing(row.bits, row.len).contains(bits));
     let (scope, label) = match found {
         Some(row) => (row.scope, row.label),
         None if bits >> 120 == 0xff => (Scope::Multicast, None),

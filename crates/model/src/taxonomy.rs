@@ -169,9 +169,7 @@ fn entry(text: &str) -> Option<(&'static str, IvtClass)> {
 }
 
 fn fold(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars()
-        .filter(|c| !matches!(c, ' ' | '-' | '_'))
-        .map(|c| c.to_ascii_lowercase())
+    text.chars().filter(|c| !matches!(c, ' ' | '-' | '_')).map(|c| c.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -181,38 +179,15 @@ mod tests {
     #[test]
     fn known_types_take_the_taxonomys_spelling_and_class() {
         for (text, name, class, family) in [
-            (
-                "displayimpressionfraud",
-                "displayImpressionFraud",
-                IvtClass::Sivt,
-                Family::Sivt,
-            ),
-            (
-                "Display Impression Fraud ",
-                "displayImpressionFraud",
-                IvtClass::Sivt,
-                Family::Sivt,
-            ),
+            ("displayimpressionfraud", "displayImpressionFraud", IvtClass::Sivt, Family::Sivt),
+            ("Display Impression Fraud ", "displayImpressionFraud", IvtClass::Sivt, Family::Sivt),
             ("IAB_CRAWLER", "IABcrawler", IvtClass::Givt, Family::Crawler),
             ("datacenter", "datacenter", IvtClass::Givt, Family::Givt),
-            (
-                "newKind",
-                "newKind",
-                IvtClass::Unclassified,
-                Family::Unclassified,
-            ),
-            (
-                "",
-                "unspecified",
-                IvtClass::Unclassified,
-                Family::Unclassified,
-            ),
+            ("newKind", "newKind", IvtClass::Unclassified, Family::Unclassified),
+            ("", "unspecified", IvtClass::Unclassified, Family::Unclassified),
         ] {
             let read = FraudType::new(text);
-            assert_eq!(
-                (read.as_str(), read.class(), read.family()),
-                (name, class, family)
-            );
+            assert_eq!((read.as_str(), read.class(), read.family()), (name, class, family));
         }
     }
 }

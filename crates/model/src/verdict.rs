@@ -78,9 +78,6 @@ impl TagVerdict {
     #[must_use]
     pub fn playable(&self) -> bool {
         self.errors == 0
-            && matches!(
-                self.outcome,
-                DocumentOutcome::Clean | DocumentOutcome::Findings
-            )
+            && matches!(self.outcome, DocumentOutcome::Clean | DocumentOutcome::Findings)
     }
 }

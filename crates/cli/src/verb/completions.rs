@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::args::Cli;
-use crate::out::{Exit, Out};
+use crate::out::{Exit, Failure, Out};
 
 /// Arguments of `adproof completions`.
 #[derive(Debug, Args)]
@@ -19,7 +19,23 @@ pub(crate) fn run(args: &CompletionsArgs, out: &mut Out) -> anyhow::Result<Exit>
     Ok(Exit::Clean)
 }
 
-pub(crate) fn man(out: &mut Out) -> anyhow::Result<Exit> {
-    clap_mangen::Man::new(Cli::command()).render(out)?;
+/// Arguments of `adproof man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// A verb with a page of its own; the whole tool where none is named.
+    verb: Option<String>,
+}
+
+pub(crate) fn man(args: &ManArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let mut command = Cli::command();
+    command.build();
+    let page = match &args.verb {
+        None => command,
+        Some(verb) => command.find_subcommand(verb).cloned().ok_or_else(|| {
+            Failure::new(format!("there is no verb `{verb}`"))
+                .todo("`adproof --help` lists the verbs")
+        })?,
+    };
+    clap_mangen::Man::new(page).render(out)?;
     Ok(Exit::Clean)
 }
