@@ -1,1 +1,18 @@
-//! The HTTP endpoint over the pure crates, and the page
+//! The endpoint and the page: what the pure crates compute, over HTTP, within bounds.
+//!
+//! The server holds no logic of the domain and nothing that the command line lacks. It never
+//! fetches anything and writes nothing to disk.
+
+mod app;
+mod body;
+mod limits;
+mod listen;
+mod metrics;
+mod page;
+mod problem;
+mod work;
+
+pub use app::App;
+pub use limits::Limits;
+pub use listen::{Stopped, serve, stop_signal};
+pub use page::{Page, PageError};

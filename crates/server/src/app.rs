@@ -1,0 +1,128 @@
+//! Routes, and what is the same for all of them: headers, counters, errors.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::page::Page;
+use crate::problem::Problem;
+use crate::work::Work;
+
+/// What a page of ours may do: load from where it came, run WebAssembly, and nothing else.
+const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+    worker-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+    object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// What handlers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) page: Page,
+    pub(crate) work: Work,
+    pub(crate) metrics: Metrics,
+}
+
+/// The server without a socket: give it to [`crate::serve`], or call it in a test.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) router: Router,
+}
+
+impl App {
+    /// A server with these bounds and this page.
+    #[must_use]
+    pub fn new(limits: Limits, page: Page) -> Self {
+        let work = Work::new(&limits);
+        let shared = Arc::new(Shared { limits, page, work, metrics: Metrics::default() });
+        let router = Router::new()
+            .route("/healthz", get(healthz))
+            .route("/metrics", get(metrics))
+            .fallback(page_file)
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(middleware::from_fn_with_state(Arc::clone(&shared), observe))
+            .with_state(Arc::clone(&shared));
+        Self { shared, router }
+    }
+
+    /// The routes as a service.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+}
+
+async fn observe(
+    State(shared): State<Arc<Shared>>,
+    matched: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let begun = Instant::now();
+    let in_flight = shared.metrics.begin();
+    let mut response = next.run(request).await;
+    drop(in_flight);
+    // Whatever no route matches is a file of the page, or nothing.
+    let route = matched.as_ref().map_or("page", MatchedPath::as_str);
+    shared.metrics.record(route, response.status().as_u16(), begun.elapsed());
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn healthz() -> Response {
+    let body = Json(serde_json::json!({
+        "status": "ok",
+        "version": env!("CARGO_PKG_VERSION"),
+    }));
+    ([(header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    (
+        [
+            (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-store"),
+        ],
+        shared.metrics.render(),
+    )
+        .into_response()
+}
+
+async fn page_file(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Problem::not_found("There is nothing at this address that takes a body.")
+            .into_response();
+    }
+    shared.page.answer(request.uri().path(), request.headers())
+}
+
+async fn method_not_allowed(request: Request) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        format!(
+            "This address does not answer {}. The header `Allow` names what it answers.",
+            request.method()
+        ),
+    )
+}
