@@ -1,0 +1,106 @@
+//! What is known of one impression: a bag of events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use adproof_model::{Event, Timestamp};
+
+/// The events of one impression with how often each was pushed: the `limit` first of them in
+/// canonical order.
+///
+/// A commutative monoid: pushing the same events in any order, or merging parts of them, gives
+/// the same value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Evidence {
+    events: BTreeMap<Event, u64>,
+    refused: u64,
+}
+
+impl Evidence {
+    pub(crate) fn push(&mut self, event: Event, limit: usize) {
+        self.insert(event, 1, limit);
+    }
+
+    pub(crate) fn merge(&mut self, other: Self, limit: usize) {
+        self.refused = self.refused.saturating_add(other.refused);
+        for (event, times) in other.events {
+            self.insert(event, times, limit);
+        }
+    }
+
+    fn insert(&mut self, event: Event, times: u64, limit: usize) {
+        let held = self.events.entry(event).or_default();
+        *held = held.saturating_add(times);
+        if self.events.len() > limit
+            && let Some((_, times)) = self.events.pop_last()
+        {
+            self.refused = self.refused.saturating_add(times);
+        }
+    }
+
+    /// The earliest time: it places the impression in its window.
+    pub(crate) fn anchor(&self) -> Option<Timestamp> {
+        self.events.keys().map(|event| event.time).min()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
+        self.events.keys()
+    }
+
+    /// Events that were not kept because the impression has too many.
+    pub(crate) const fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// What was received up to `decided`, one event an id, and what came after.
+    pub(crate) fn known(self, decided: Timestamp) -> Known {
+        let mut known = Known::default();
+        let mut ids: BTreeMap<Box<str>, usize> = BTreeMap::new();
+        for (event, times) in self.events {
+            if event.received > decided {
+                for _ in 0..times {
+                    known.after.push(event.clone());
+                }
+                continue;
+            }
+            known.duplicates = known.duplicates.saturating_add(times - 1);
+            // Canonical order: the first to be received is the one that is kept.
+            match ids.get(&event.id).and_then(|at| known.events.get(*at)) {
+                None => {
+                    ids.insert(event.id.clone(), known.events.len());
+                    known.events.push(event);
+                }
+                Some(first) => {
+                    known.duplicates = known.duplicates.saturating_add(1);
+                    if !same_content(first, &event) {
+                        known.reused.insert(event.id);
+                    }
+                }
+            }
+        }
+        known
+    }
+}
+
+/// The evidence as it stands at a decision.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// In canonical order, one an id.
+    pub(crate) events: Vec<Event>,
+    /// Events whose id was there already.
+    pub(crate) duplicates: u64,
+    /// Ids that came with differing contents.
+    pub(crate) reused: BTreeSet<Box<str>>,
+    /// Received after the decision.
+    pub(crate) after: Vec<Event>,
+}
+
+/// Whether two events say the same. When each was received does not matter.
+fn same_content(a: &Event, b: &Event) -> bool {
+    a.time == b.time
+        && a.observer == b.observer
+        && a.ip == b.ip
+        && a.user_agent == b.user_agent
+        && a.device == b.device
+        && a.bundle == b.bundle
+        && a.detail == b.detail
+}
