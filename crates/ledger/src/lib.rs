@@ -1,1 +1,38 @@
-//! Record format, canonical bytes, signatures, Merkle tree, checkpoints, proofs and verification
+//! The ledger's formats and their verification: records, signatures, Merkle tree, checkpoints
+//! and proofs.
+//!
+//! This crate is pure: bytes in, values or bytes out. It reads no file and no clock, draws no
+//! random number, starts no thread and depends on no other crate of this workspace, so that a
+//! stranger can audit it alone and run it in a browser. Writing to a disk is `adproof-edge`.
+//!
+//! A record is RFC 8785 JSON in one fixed shape ([`Record`]), signed as DSSE with Ed25519
+//! ([`dsse`]). It names the leaf hash of the record before it **inside** the signed bytes, so
+//! nobody without the key can edit, delete, reorder or insert records and mend the chain. Records
+//! are the leaves of an RFC 6962 tree ([`tree`]), whose root is signed in C2SP checkpoints
+//! ([`note`]); whoever holds an older checkpoint can tell when even the key's holder rewrites.
+#![forbid(unsafe_code)]
+
+mod canon;
+mod chain;
+pub mod commit;
+mod draft;
+pub mod dsse;
+mod hash;
+mod key;
+mod record;
+pub mod tree;
+
+pub use canon::MAX_INT;
+pub use chain::{AppendError, Chain, SignedRecord};
+pub use commit::{Disclosure, EvidenceKey, LegCommitment, RecordKey, Value};
+pub use draft::{
+    Action, Collateral, Completeness, Decision, Draft, Input, Leg, LegState, Legs, Number, Reason,
+    Repro, Score, Tag,
+};
+pub use dsse::RecordSignature;
+pub use hash::Hash;
+pub use key::{BadSignature, KeyError, KeyId, MemoryKey, NamedKey, PublicKey, SignError, Signer};
+pub use record::{
+    Body, EncodeError, KeyAction, KeyChange, MAX_LOG_NAME_BYTES, MAX_RECORD_BYTES, ParseError,
+    ParseFault, Record, RecordTime, Recovery, Role, is_log_name, record_hash,
+};

@@ -1,0 +1,335 @@
+//! Salted commitments to evidence, in the manner of SD-JWT (RFC 9901).
+//!
+//! A leg's evidence is a list of named values. Each becomes a disclosure, `[salt, name, value]`,
+//! whose digest says nothing without its salt. The digests are sorted, filled up with decoys so
+//! that their number says little, and hashed into one root, which stands in the record. To show
+//! one value to one reader, give its disclosure and the leg's digests; the rest stays hidden.
+//!
+//! Salts derive from the evidence key, so a second run over the same evidence comes to the same
+//! roots, and nobody without the key can guess an address or a device and check the guess.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::canon::{Reader, Writer};
+use crate::hash::Hash;
+use crate::record::{EncodeError, MAX_RECORD_BYTES, ParseError, ParseFault};
+use crate::tree::{MemoryTree, leaf_hash};
+
+/// The fewest digests of a leg; their number is always a power of two.
+pub const MIN_DIGESTS: usize = 8;
+
+/// The most digests of a leg.
+pub const MAX_DIGESTS: usize = 4096;
+
+/// The secret that salts derive from. Whoever has it can test guesses about every record.
+pub struct EvidenceKey(Zeroizing<[u8; 32]>);
+
+impl EvidenceKey {
+    /// Wraps 32 random bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The keyed name of an impression: the same for the same impression, and meaningless to
+    /// whoever lacks the key.
+    #[must_use]
+    pub fn subject(&self, transaction: &str, impression: &str) -> Hash {
+        let parts = [transaction.as_bytes(), impression.as_bytes()];
+        Hash::new(derive(&self.0, "adproof subject v1", &parts))
+    }
+
+    /// The key of one subject's record. Later it can be wrapped and destroyed on its own.
+    #[must_use]
+    pub fn record_key(&self, subject: &Hash) -> RecordKey {
+        let key = derive(&self.0, "adproof record key v1", &[subject.as_bytes()]);
+        RecordKey(Zeroizing::new(key))
+    }
+}
+
+impl fmt::Debug for EvidenceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EvidenceKey")
+    }
+}
+
+/// HMAC-SHA-256 over a label and parts, each with its length in front.
+fn derive(key: &[u8; 32], label: &str, parts: &[&[u8]]) -> [u8; 32] {
+    // A key of 32 bytes is within the block of the hash: HMAC takes it as it is.
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    for part in [label.as_bytes()].iter().chain(parts) {
+        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+/// The secret that the salts of one record derive from.
+pub struct RecordKey(Zeroizing<[u8; 32]>);
+
+impl RecordKey {
+    /// Commits to the named values of one leg. A name may be there more than once.
+    pub fn commit(
+        &self,
+        leg: &'static str,
+        values: &[(&str, Value)],
+    ) -> Result<LegCommitment, EncodeError> {
+        let mut disclosures = Vec::with_capacity(values.len());
+        let mut digests = Vec::with_capacity(values.len().next_power_of_two().max(MIN_DIGESTS));
+        for (index, (name, value)) in values.iter().enumerate() {
+            let mut salt = [0; 16];
+            salt.copy_from_slice(&self.derive("adproof salt v1", leg, index)[..16]);
+            let disclosure = Disclosure { salt, name: (*name).to_owned(), value: value.clone() };
+            digests.push(disclosure.digest()?);
+            disclosures.push(disclosure);
+        }
+        let wanted = digests.len().next_power_of_two().max(MIN_DIGESTS);
+        for index in digests.len()..wanted {
+            digests.push(Hash::new(self.derive("adproof decoy v1", leg, index)));
+        }
+        digests.sort_unstable();
+        Ok(LegCommitment { leg, root: digests_root(&digests), digests, disclosures })
+    }
+
+    fn derive(&self, label: &str, leg: &str, index: usize) -> [u8; 32] {
+        let index = u64::try_from(index).unwrap_or(u64::MAX).to_be_bytes();
+        derive(&self.0, label, &[leg.as_bytes(), &index])
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordKey")
+    }
+}
+
+/// A value that can be disclosed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// An integer, |n| ≤ 2⁵³ − 1.
+    Int(i64),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.pad(text),
+            Self::Int(value) => value.fmt(f),
+        }
+    }
+}
+
+/// What one leg of a record commits to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegCommitment {
+    /// The leg's name.
+    pub leg: &'static str,
+    /// The root that stands in the record.
+    pub root: Hash,
+    /// The digests of all disclosures and decoys, sorted.
+    pub digests: Vec<Hash>,
+    /// The disclosures, in the order of the values. Private: each opens one value.
+    pub disclosures: Vec<Disclosure>,
+}
+
+/// The root over sorted digests.
+#[must_use]
+pub fn digests_root(digests: &[Hash]) -> Hash {
+    let leaves = digests.iter().map(|digest| leaf_hash(digest.as_bytes()));
+    leaves.collect::<MemoryTree>().root()
+}
+
+/// One value with the salt that opens it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Disclosure {
+    salt: [u8; 16],
+    name: String,
+    value: Value,
+}
+
+impl Disclosure {
+    /// The value's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value.
+    #[must_use]
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The text form of SD-JWT: base64url of the JSON array of salt, name and value.
+    pub fn to_text(&self) -> Result<String, EncodeError> {
+        let mut writer = Writer::new();
+        writer.array(&[0, 1, 2], |writer, part| match (part, &self.value) {
+            (0, _) => writer.text(&BASE64URL.encode(self.salt)),
+            (1, _) => writer.text(&self.name),
+            (_, Value::Text(text)) => writer.text(text),
+            (_, Value::Int(value)) => writer.int("value", *value),
+        });
+        Ok(BASE64URL.encode(writer.finish()?))
+    }
+
+    /// Reads exactly what [`Disclosure::to_text`] writes.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let error = |fault| ParseError { at: 0, fault };
+        if text.len() > MAX_RECORD_BYTES {
+            return Err(error(ParseFault::TooLong));
+        }
+        let bytes = BASE64URL.decode(text).map_err(|_| error(ParseFault::Expected("base64url")))?;
+        let mut reader = Reader::new(&bytes);
+        let (mut salt, mut name) = (None, None);
+        let mut values = reader.array(|reader| {
+            if salt.is_none() {
+                salt = Some(reader.text()?);
+                return Ok(None);
+            }
+            if name.is_none() {
+                name = Some(reader.text()?);
+                return Ok(None);
+            }
+            reader.text_or_int().map(Some)
+        })?;
+        reader.end()?;
+        let salt = salt.and_then(|salt| BASE64URL.decode(salt).ok()?.try_into().ok());
+        let salt = salt.ok_or_else(|| error(ParseFault::Expected("a salt of 128 bits")))?;
+        let value = values.pop().flatten().filter(|_| values.len() == 2);
+        let (Some(name), Some(value)) = (name, value) else {
+            return Err(error(ParseFault::Expected("three items")));
+        };
+        Ok(Self { salt, name, value })
+    }
+
+    /// The digest that stands among those of its leg: SHA-256 of the text form.
+    pub fn digest(&self) -> Result<Hash, EncodeError> {
+        Ok(Hash::of(self.to_text()?.as_bytes()))
+    }
+}
+
+impl fmt::Debug for Disclosure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither salt nor value belongs into a log by accident.
+        write!(f, "Disclosure({})", self.name)
+    }
+}
+
+/// Why a disclosure does not open a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The digests do not hash to the leg's root. Likely cause: they belong to another record.
+    OtherRoot,
+    /// The digests are not sorted, repeat, or are too many.
+    BadDigests,
+    /// The disclosure's digest is not among them. Likely cause: salt, name or value was changed.
+    NotCommitted,
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OtherRoot => "the digests are not those that the record commits to",
+            Self::BadDigests => "the digests are not a sorted list without repeats",
+            Self::NotCommitted => "the record does not commit to this disclosure",
+        })
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// Checks that a record commits to each of `disclosures` in the leg with this root.
+pub fn open(root: &Hash, digests: &[Hash], disclosures: &[Disclosure]) -> Result<(), OpenError> {
+    if digests.len() > MAX_DIGESTS || !digests.is_sorted_by(|a, b| a < b) {
+        return Err(OpenError::BadDigests);
+    }
+    if digests_root(digests) != *root {
+        return Err(OpenError::OtherRoot);
+    }
+    for disclosure in disclosures {
+        let digest = disclosure.digest().map_err(|_| OpenError::NotCommitted)?;
+        digests.binary_search(&digest).map_err(|_| OpenError::NotCommitted)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commitment() -> LegCommitment {
+        let key = EvidenceKey::new([9; 32]);
+        let subject = key.subject("t-1", "i-1");
+        let values = [
+            ("ip", Value::from("3fff:100::1")),
+            ("asn", Value::from(64496)),
+            ("ip", Value::from("3fff:100::1")),
+        ];
+        key.record_key(&subject).commit("network", &values).unwrap()
+    }
+
+    #[test]
+    fn a_disclosure_opens_the_leg_that_commits_to_it() {
+        let leg = commitment();
+        assert_eq!(leg.digests.len(), MIN_DIGESTS);
+        assert_eq!(open(&leg.root, &leg.digests, &leg.disclosures), Ok(()));
+    }
+
+    #[test]
+    fn equal_values_have_different_digests_and_a_second_run_has_the_same() {
+        let leg = commitment();
+        let digest = |index: usize| leg.disclosures[index].digest().unwrap();
+        assert_ne!(digest(0), digest(2));
+        assert_eq!(leg, commitment());
+    }
+
+    #[test]
+    fn a_changed_disclosure_opens_nothing() {
+        let leg = commitment();
+        let mut changed = leg.disclosures[0].clone();
+        changed.value = Value::from("3fff:100::2");
+        let open = open(&leg.root, &leg.digests, &[changed]);
+        assert_eq!(open, Err(OpenError::NotCommitted));
+    }
+
+    #[test]
+    fn other_digests_open_nothing() {
+        let mut leg = commitment();
+        leg.digests.pop();
+        assert_eq!(open(&leg.root, &leg.digests, &[]), Err(OpenError::OtherRoot));
+        leg.digests.reverse();
+        assert_eq!(open(&leg.root, &leg.digests, &[]), Err(OpenError::BadDigests));
+    }
+
+    #[test]
+    fn disclosures_print_and_parse_back() {
+        for disclosure in commitment().disclosures {
+            let text = disclosure.to_text().unwrap();
+            assert_eq!(Disclosure::parse(&text).as_ref(), Ok(&disclosure));
+            assert!(Disclosure::parse(&text[1..]).is_err());
+        }
+    }
+}
