@@ -1,1 +1,27 @@
-//! Workbooks, CSV, JSONL, STIX, MISP, event logs and ASN tables to indicators and events, rejects with reasons
+//! Workbooks, CSV, JSONL, STIX, MISP, event logs and ASN tables to indicators and events, rejects
+//! with reasons.
+//!
+//! Bytes in, rows out: nothing here opens a file, knows a clock or scores. A row that cannot be
+//! taken is a value ([`adproof_model::Reject`]), not an error; an error ([`FeedError`]) means that
+//! the file as a whole could not be read, and says where and what to do.
+
+pub mod address;
+mod alias;
+mod archive;
+mod cell;
+mod dating;
+mod delimited;
+mod error;
+mod feed;
+mod limits;
+mod list;
+mod number;
+mod reject;
+mod sniff;
+mod table;
+mod text;
+mod workbook;
+
+pub use error::{FeedError, FeedFault, Searched};
+pub use feed::{FeedFormat, FeedIssue, read_feed, read_feed_as};
+pub use limits::Limits;
