@@ -1,1 +1,3 @@
 //! Everything async and outside: fetcher with its guard, ledger store on disk, streams, clock, keys at rest
+
+pub mod fetch;
