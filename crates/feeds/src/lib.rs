@@ -8,10 +8,14 @@
 pub mod address;
 mod alias;
 mod archive;
+mod asn;
 mod cell;
 mod dating;
 mod delimited;
 mod error;
+mod event;
+mod event_lines;
+mod event_log;
 mod feed;
 mod limits;
 mod list;
@@ -22,6 +26,9 @@ mod table;
 mod text;
 mod workbook;
 
+pub use asn::{AsnEntry, AsnTable, enrich};
 pub use error::{FeedError, FeedFault, Searched};
+pub use event_lines::EventLines;
+pub use event_log::{EventLog, read_events};
 pub use feed::{FeedFormat, FeedIssue, read_feed, read_feed_as};
 pub use limits::Limits;
