@@ -17,10 +17,16 @@ mod chain;
 pub mod commit;
 mod draft;
 pub mod dsse;
+pub mod frame;
 mod hash;
 mod key;
+pub mod note;
+mod proof;
 mod record;
+pub mod tiles;
 pub mod tree;
+mod trust;
+pub mod verify;
 
 pub use canon::MAX_INT;
 pub use chain::{AppendError, Chain, SignedRecord};
@@ -32,7 +38,11 @@ pub use draft::{
 pub use dsse::RecordSignature;
 pub use hash::Hash;
 pub use key::{BadSignature, KeyError, KeyId, MemoryKey, NamedKey, PublicKey, SignError, Signer};
+pub use note::{Checkpoint, NoteError, VerifiedCheckpoint};
+pub use proof::{NotAProof, TlogProof};
 pub use record::{
     Body, EncodeError, KeyAction, KeyChange, MAX_LOG_NAME_BYTES, MAX_RECORD_BYTES, ParseError,
     ParseFault, Record, RecordTime, Recovery, Role, is_log_name, record_hash,
 };
+pub use trust::{TrustError, TrustedKeys, is_plain_log_name};
+pub use verify::{Report, VerifiedRecord, Verifier};

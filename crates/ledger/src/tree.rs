@@ -178,7 +178,7 @@ impl std::error::Error for MissingNode {}
 
 /// The largest power of two below `size`, which is at least 2.
 const fn split(size: u64) -> u64 {
-    1 << (63 - (size - 1).leading_zeros())
+    1 << (size - 1).ilog2()
 }
 
 /// The hash of the leaves `start..end`; `start` is a multiple of the first subtree's size.

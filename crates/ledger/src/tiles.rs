@@ -1,0 +1,187 @@
+//! The C2SP tlog-tiles layout: the tree and the records as static files.
+
+use std::fmt;
+
+use crate::hash::Hash;
+use crate::tree::{NodeId, Nodes};
+
+/// Hashes in a full tile.
+pub const TILE_WIDTH: u16 = 256;
+
+/// Levels of the tree in one tile.
+pub const TILE_HEIGHT: u8 = 8;
+
+/// What a tile holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TileKind {
+    /// Hashes of subtrees of 256^`level` leaves.
+    Hashes {
+        /// The tile's level; tiles of level 0 hold leaf hashes.
+        level: u8,
+    },
+    /// Records, each with its length in front as 16 bits.
+    Entries,
+}
+
+/// One tile of a tree of some size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TileId {
+    /// What it holds.
+    pub kind: TileKind,
+    /// Its place within the level.
+    pub index: u64,
+    /// How many hashes or records it holds: 1 to 256.
+    pub width: u16,
+}
+
+impl TileId {
+    /// The hash tiles of a tree, lowest level first.
+    pub fn of_tree(size: u64) -> impl Iterator<Item = Self> {
+        Self::changed(0, size).filter(|tile| matches!(tile.kind, TileKind::Hashes { .. }))
+    }
+
+    /// The tiles that a tree of `new` leaves has and a tree of `old` leaves has not.
+    pub fn changed(old: u64, new: u64) -> impl Iterator<Item = Self> {
+        let levels = (0..TILE_HEIGHT).map(|level| {
+            let shift = u32::from(level) * u32::from(TILE_HEIGHT);
+            (TileKind::Hashes { level }, shift)
+        });
+        levels.chain([(TileKind::Entries, 0)]).flat_map(move |(kind, shift)| {
+            let (old, new) = (old >> shift, new >> shift);
+            let width = u64::from(TILE_WIDTH);
+            let tiles = if old == new { 0..0 } else { old / width..new.div_ceil(width) };
+            tiles.map(move |index| Self {
+                kind,
+                index,
+                // At most 256.
+                width: u16::try_from((new - index * width).min(width)).unwrap_or(TILE_WIDTH),
+            })
+        })
+    }
+
+    /// Whether it is full: it will never change again.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.width == TILE_WIDTH
+    }
+
+    /// The subtrees whose hashes it holds, first to last.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let level = match self.kind {
+            TileKind::Hashes { level } => level * TILE_HEIGHT,
+            TileKind::Entries => 0,
+        };
+        let first = self.index * u64::from(TILE_WIDTH);
+        (first..first + u64::from(self.width)).map(move |index| NodeId { level, index })
+    }
+
+    /// The first record below one of its hashes.
+    #[must_use]
+    pub fn first_record(&self, place: u64) -> u64 {
+        let shift = match self.kind {
+            TileKind::Hashes { level } => u32::from(level) * u32::from(TILE_HEIGHT),
+            TileKind::Entries => 0,
+        };
+        (self.index * u64::from(TILE_WIDTH) + place).checked_shl(shift).unwrap_or(u64::MAX)
+    }
+
+    /// A hash tile's bytes, or none where a hash is not known.
+    #[must_use]
+    pub fn hash_bytes(&self, nodes: &impl Nodes) -> Option<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(usize::from(self.width) * 32);
+        for id in self.nodes() {
+            bytes.extend_from_slice(nodes.node(id)?.as_bytes());
+        }
+        Some(bytes)
+    }
+}
+
+impl fmt::Display for TileId {
+    /// The path below the log's prefix: `tile/0/x001/067.p/12`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            TileKind::Hashes { level } => write!(f, "tile/{level}/")?,
+            TileKind::Entries => f.write_str("tile/entries/")?,
+        }
+        let digits = self.index.to_string();
+        let padded = format!("{digits:0>width$}", width = digits.len().div_ceil(3) * 3);
+        let (groups, _) = padded.as_bytes().as_chunks::<3>();
+        for (index, group) in groups.iter().enumerate() {
+            let x = if index + 1 < groups.len() { "x" } else { "" };
+            let slash = if index > 0 { "/" } else { "" };
+            write!(f, "{slash}{x}{}", String::from_utf8_lossy(group))?;
+        }
+        if self.is_full() { Ok(()) } else { write!(f, ".p/{}", self.width) }
+    }
+}
+
+/// The place of the first hash in which a hash tile differs from what it should hold.
+#[must_use]
+pub fn first_difference(expected: &[u8], found: &[u8]) -> Option<u64> {
+    if expected == found {
+        return None;
+    }
+    let (expected, _) = expected.as_chunks::<32>();
+    let (found, _) = found.as_chunks::<32>();
+    let same = expected.iter().zip(found).take_while(|(a, b)| a == b);
+    u64::try_from(same.count()).ok()
+}
+
+/// Appends one record to an entry bundle. Records are at most 65,535 bytes.
+pub fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
+    let length = u16::try_from(entry.len()).unwrap_or(u16::MAX);
+    bundle.extend_from_slice(&length.to_be_bytes());
+    bundle.extend_from_slice(entry);
+}
+
+/// The hashes of a hash tile.
+#[must_use]
+pub fn tile_hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
+    let (hashes, rest) = bytes.as_chunks::<32>();
+    rest.is_empty().then(|| hashes.iter().copied().map(Hash::new).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(old: u64, new: u64) -> Vec<String> {
+        TileId::changed(old, new).map(|tile| tile.to_string()).collect()
+    }
+
+    #[test]
+    fn paths_are_those_of_the_specification() {
+        let tile = TileId { kind: TileKind::Hashes { level: 0 }, index: 1_234_067, width: 256 };
+        assert_eq!(tile.to_string(), "tile/0/x001/x234/067");
+    }
+
+    #[test]
+    fn a_tree_of_70000_has_the_tiles_that_the_specification_counts() {
+        let tiles: Vec<TileId> = TileId::of_tree(70_000).collect();
+        let of = |level| {
+            let tiles = tiles.iter().filter(move |tile| tile.kind == TileKind::Hashes { level });
+            tiles.map(|tile| tile.width).collect::<Vec<_>>()
+        };
+        assert_eq!((of(0).len(), of(0)[273]), (274, 112));
+        assert_eq!(of(1), [256, 17]);
+        assert_eq!(of(2), [1]);
+        assert!(of(3).is_empty());
+    }
+
+    #[test]
+    fn an_append_changes_the_right_edge_only() {
+        assert_eq!(paths(0, 0), [""; 0]);
+        assert_eq!(paths(0, 1), ["tile/0/000.p/1", "tile/entries/000.p/1"]);
+        assert_eq!(
+            paths(255, 257),
+            [
+                "tile/0/000",
+                "tile/0/001.p/1",
+                "tile/1/000.p/1",
+                "tile/entries/000",
+                "tile/entries/001.p/1"
+            ]
+        );
+        assert_eq!(paths(256, 256), [""; 0]);
+    }
+}
