@@ -1,3 +1,29 @@
-//! VAST: bytes to a tolerant document, rules, fixes and the wrapper-chain state machine
+//! VAST: bytes to a tolerant document, rules, fixes and the wrapper-chain state machine.
+//!
+//! [`parse`] never fails, [`lint`] says what is wrong and where, in bytes of the input as given.
+//! Nothing here fetches, reads files, knows the time or expands an entity. What each version of
+//! VAST allows is data in `rules/vast/structure.tsv`; what each rule means stands in its file
+//! beside it.
 
+mod attributes;
 pub mod chain;
+mod decode;
+mod document;
+mod generated;
+mod limits;
+mod lint;
+mod options;
+mod parse;
+mod rule;
+mod rules;
+mod sink;
+mod structure;
+mod version;
+
+pub use document::{Document, ElementId};
+pub use limits::Limits;
+pub use lint::{Checked, DocumentVersion, Report, check, lint};
+pub use options::{Options, UnknownRule};
+pub use parse::parse;
+pub use rule::{Rule, rule, rules, ruleset_digest};
+pub use version::Version;

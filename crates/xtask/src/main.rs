@@ -5,9 +5,11 @@
 mod check;
 mod deps;
 mod purity;
+mod rules;
 mod schemas;
 mod test;
 mod tools;
+mod web;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,11 +23,13 @@ const COMMANDS: &[Command] = &[
     ("test", "everything that must hold, with what it needs installed first", test::run),
     ("check", "generated files fresh, dependency rules, licences and bans", check::run),
     ("deps", "only the dependency rules between crates", deps::run),
+    ("web", "the page in web/dist", web::run),
 ];
 
 /// Commands that write committed files. Each takes `--check`, and `cargo xtask check` runs them all.
 const GENERATORS: &[Command] = &[
     ("purity", "the calls that pure crates may not make, one clippy.toml each", purity::run),
+    ("rules", "the tables of the linter from rules/vast/", rules::run),
     ("schemas", "JSON Schemas and the OpenAPI document from the wire types", schemas::run),
 ];
 

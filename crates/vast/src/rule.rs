@@ -1,0 +1,84 @@
+use adproof_model::{Axis, Citation, Digest, Severity};
+
+use crate::Version;
+use crate::generated::pages::PAGES;
+use crate::generated::rules::{DIGEST, Id, RULES};
+
+/// A rule, as its file in `rules/vast/` states it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Rule {
+    /// Kebab case; says the fault.
+    pub id: &'static str,
+    /// The fault in a few words.
+    pub title: &'static str,
+    /// The kind of fault.
+    pub axis: Axis,
+    /// How bad it is.
+    pub severity: Severity,
+    pub(crate) versions: u8,
+    /// Where it comes from.
+    pub citation: Citation,
+    /// Ids of the same check elsewhere, such as `vastlint:VAST-2.0-url-empty`.
+    pub aliases: &'static [&'static str],
+    /// What the fault costs, in money or in playback.
+    pub why: &'static str,
+    /// Whether `fix` can mend it.
+    pub fixable: bool,
+}
+
+impl Rule {
+    /// The versions in which the rule speaks, oldest first.
+    pub fn versions(&self) -> impl Iterator<Item = Version> + use<> {
+        let set = self.versions;
+        Version::ALL.into_iter().filter(move |version| set & version.bit() != 0)
+    }
+
+    /// The rule's page in Markdown: why it matters, a bad and a good example.
+    #[must_use]
+    pub fn page(&self) -> &'static str {
+        let place = RULES.iter().position(|rule| rule.id == self.id);
+        place.and_then(|place| PAGES.get(place)).copied().unwrap_or("")
+    }
+}
+
+/// All rules, sorted by id.
+#[must_use]
+pub fn rules() -> &'static [Rule] {
+    &RULES
+}
+
+/// One rule.
+#[must_use]
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    let place = RULES.binary_search_by(|rule| rule.id.cmp(id)).ok()?;
+    RULES.get(place)
+}
+
+/// SHA-256 over all rule files and the structure table. Records pin it.
+#[must_use]
+pub const fn ruleset_digest() -> Digest {
+    Digest::new(DIGEST)
+}
+
+impl Id {
+    pub(crate) fn rule(self) -> &'static Rule {
+        // The enum and the table are generated from the same list.
+        static NONE: Rule = Rule {
+            id: "",
+            title: "",
+            axis: Axis::Spec,
+            severity: Severity::Info,
+            versions: 0,
+            citation: Citation { document: "", section: "" },
+            aliases: &[],
+            why: "",
+            fixable: false,
+        };
+        RULES.get(self.index()).unwrap_or(&NONE)
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}

@@ -1,0 +1,83 @@
+//! The root and its ads.
+
+use crate::Version;
+use crate::document::{Document, Element, ElementId, UNCLOSED, UNKNOWN};
+use crate::generated::rules::Id;
+use crate::generated::structure::{name, ty};
+use crate::parse::VAST_NAMESPACE;
+use crate::rules::name_range;
+use crate::sink::Sink;
+
+/// `VAST`: version, namespace, ads beside an error.
+pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    if let Some(attribute) = doc.attr(element, name::VERSION) {
+        let range = (attribute.value_start, attribute.value_end);
+        let value = doc.slice(range.0, range.1);
+        if Version::declared(value.trim_ascii()).is_none() {
+            let (value, effective) = (sink.quote(value), sink.version());
+            sink.report(
+                Id::RootVersionUnknown,
+                id,
+                range,
+                format_args!("`{value}` is no version of VAST; judged as {effective}"),
+            );
+        }
+    }
+    for attribute in doc.attributes_in(element) {
+        let value = doc.slice(attribute.value_start, attribute.value_end);
+        if doc.attribute_name(attribute) == "xmlns" && value != VAST_NAMESPACE {
+            let range = (attribute.value_start, attribute.value_end);
+            let value = sink.quote(value);
+            sink.report(
+                Id::WrongNamespace,
+                id,
+                range,
+                format_args!("`{value}` is not the namespace of VAST, {VAST_NAMESPACE}"),
+            );
+        }
+    }
+    let of = |ty| move |child: &ElementId| doc.element(*child).is_some_and(|child| child.ty == ty);
+    if doc.children(id).any(|child| of(ty::AD)(&child)) {
+        if let Some(error) = doc.children(id).find(of(ty::ERROR)) {
+            if let Some(element) = doc.element(error) {
+                sink.report(Id::RootErrorBesideAd, error, name_range(element), format_args!("<VAST> has both <Ad> and <Error>; <Error> stands for a response without an ad"));
+            }
+        }
+    }
+}
+
+/// `Ad`: exactly one of InLine and Wrapper.
+pub(crate) fn ad(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    if element.has(UNCLOSED) {
+        return;
+    }
+    let mut inline = None;
+    let mut wrapper = None;
+    for child in doc.children(id) {
+        match doc.element(child) {
+            Some(found) if found.ty == ty::IN_LINE => inline = Some(child),
+            Some(found) if found.ty == ty::WRAPPER => wrapper = Some((child, name_range(found))),
+            Some(found) if found.has(UNKNOWN) => return,
+            _ => {}
+        }
+    }
+    match (inline, wrapper) {
+        (None, None) => {
+            sink.report(
+                Id::AdWithoutInlineOrWrapper,
+                id,
+                name_range(element),
+                format_args!("<Ad> has neither <InLine> nor <Wrapper>"),
+            );
+        }
+        (Some(_), Some((wrapper, range))) => {
+            sink.report(
+                Id::AdWithInlineAndWrapper,
+                wrapper,
+                range,
+                format_args!("<Ad> has both <InLine> and <Wrapper>"),
+            );
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,151 @@
+//! Where checks report: selection, versions, bounds and counts are decided here, once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use adproof_model::{Edit, Finding, Fix, Severity};
+
+use crate::document::{Document, ElementId};
+use crate::generated::rules::{Id, RULES};
+use crate::parse::excerpt;
+use crate::{Options, Version};
+
+/// A fix in offsets of the text.
+pub(crate) struct TextFix {
+    pub(crate) title: &'static str,
+    pub(crate) edits: Vec<(u32, u32, Box<str>)>,
+}
+
+pub(crate) struct Sink<'d> {
+    pub(crate) doc: &'d Document<'d>,
+    options: &'d Options,
+    version: Version,
+    /// The document declares a draft: nothing is an error.
+    draft: bool,
+    findings: Vec<Finding>,
+    counts: Vec<u32>,
+    dropped: BTreeMap<Id, u32>,
+}
+
+impl<'d> Sink<'d> {
+    pub(crate) fn new(doc: &'d Document<'d>, options: &'d Options) -> Self {
+        Self {
+            doc,
+            options,
+            version: Version::V4_3,
+            draft: false,
+            findings: Vec::new(),
+            counts: vec![0; RULES.len()],
+            dropped: BTreeMap::new(),
+        }
+    }
+
+    /// The version by which what follows is judged.
+    pub(crate) fn set_version(&mut self, version: Version, draft: bool) {
+        self.version = version;
+        self.draft = draft;
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether a rule would be heard. Checks that cost time ask first.
+    pub(crate) fn hears(&self, id: Id) -> bool {
+        let rule = id.rule();
+        rule.versions & self.version.bit() != 0
+            && rule.severity <= self.options.at_least
+            && self.options.enabled(id)
+    }
+
+    /// Reports a fault of an element at a range of the text.
+    pub(crate) fn report(
+        &mut self,
+        id: Id,
+        element: ElementId,
+        (start, end): (u32, u32),
+        message: fmt::Arguments<'_>,
+    ) {
+        self.report_fix(id, element, (start, end), message, |_| None);
+    }
+
+    /// Reports a fault that can be mended.
+    pub(crate) fn report_fix(
+        &mut self,
+        id: Id,
+        element: ElementId,
+        (start, end): (u32, u32),
+        message: fmt::Arguments<'_>,
+        fix: impl FnOnce(&Document<'d>) -> Option<TextFix>,
+    ) {
+        if !self.hears(id) || !self.room(id) {
+            return;
+        }
+        let rule = id.rule();
+        let severity =
+            if self.draft { rule.severity.max(Severity::Warning) } else { rule.severity };
+        let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
+        let doc = self.doc;
+        self.findings.push(Finding {
+            span: doc.span(start, end),
+            rule: rule.id,
+            axis: rule.axis,
+            severity,
+            message: message.to_string().into(),
+            path: doc.path(element).into(),
+            fix: fix.map(|fix| Fix {
+                title: fix.title.into(),
+                edits: fix
+                    .edits
+                    .into_iter()
+                    .map(|(start, end, text)| Edit { span: doc.span(start, end), text })
+                    .collect(),
+                safe: true,
+            }),
+        });
+    }
+
+    fn room(&mut self, id: Id) -> bool {
+        let limits = &self.options.limits;
+        let Some(count) = self.counts.get_mut(id.index()) else {
+            return false;
+        };
+        if *count < limits.findings_per_rule && self.findings.len() < limits.findings as usize {
+            *count += 1;
+            return true;
+        }
+        self.drop(id, 1);
+        false
+    }
+
+    /// Counts what is left out.
+    pub(crate) fn drop(&mut self, id: Id, count: u32) {
+        let dropped = self.dropped.entry(id).or_default();
+        *dropped = dropped.saturating_add(count);
+    }
+
+    /// A piece of the document for a message.
+    pub(crate) fn quote(&self, text: &str) -> String {
+        excerpt(text, self.options.limits.excerpt)
+    }
+
+    /// The findings in the order of their places, and what was left out by rule.
+    pub(crate) fn finish(mut self) -> (Vec<Finding>, BTreeMap<&'static str, u32>) {
+        let left_out = self.dropped.values().fold(0_u32, |sum, count| sum.saturating_add(*count));
+        if left_out > 0 && self.hears(Id::LimitFindings) {
+            let rule = Id::LimitFindings.rule();
+            self.findings.push(Finding {
+                span: self.doc.span(0, 0),
+                rule: rule.id,
+                axis: rule.axis,
+                severity: rule.severity,
+                message: format!("{left_out} more findings are counted, not listed").into(),
+                path: "".into(),
+                fix: None,
+            });
+        }
+        self.findings.sort();
+        let dropped = self.dropped.into_iter().map(|(id, count)| (id.rule().id, count)).collect();
+        (self.findings, dropped)
+    }
+}

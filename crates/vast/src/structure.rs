@@ -1,0 +1,182 @@
+//! The structure table: what may stand where, by version. The data is generated from
+//! `rules/vast/structure.tsv`; nothing else in this crate knows a version's structure.
+
+use crate::generated::rules::Id;
+use crate::generated::structure::{
+    EVENTS, NAME_BITS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS,
+};
+
+/// A known name of an element or an attribute. Zero is every other name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NameId(pub(crate) u8);
+
+/// An element type: a name where it stands. Zero is content that is not judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TypeId(pub(crate) u8);
+
+/// What stands in an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    Elements,
+    Text,
+    Uri,
+    Duration,
+    Open,
+}
+
+/// The grammar of an attribute's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    String,
+    Integer,
+    Decimal,
+    Boolean,
+    Time,
+    Uri,
+    Currency,
+    Event,
+    OneOf(&'static [&'static str]),
+}
+
+/// One element type.
+pub(crate) struct Type {
+    pub(crate) name: &'static str,
+    pub(crate) content: Content,
+    pub(crate) children: &'static [ChildRow],
+    pub(crate) attrs: &'static [AttrRow],
+    pub(crate) masks: [Masks; VERSIONS.len()],
+}
+
+impl Type {
+    /// What is not judged.
+    pub(crate) const OPEN: Self = Self {
+        name: "",
+        content: Content::Open,
+        children: &[],
+        attrs: &[],
+        masks: [Masks::NONE; VERSIONS.len()],
+    };
+
+    /// The name of the element, without what tells its place.
+    pub(crate) fn element_name(&self) -> &'static str {
+        self.name.rsplit('/').next().unwrap_or(self.name)
+    }
+}
+
+/// A child of a type. `versions` has a bit for each version that allows it.
+pub(crate) struct ChildRow {
+    pub(crate) name: NameId,
+    pub(crate) ty: TypeId,
+    pub(crate) versions: u8,
+    pub(crate) missing: Id,
+}
+
+/// An attribute of a type.
+pub(crate) struct AttrRow {
+    pub(crate) name: NameId,
+    pub(crate) kind: Kind,
+    pub(crate) versions: u8,
+    pub(crate) missing: Id,
+}
+
+/// Rows of a type as bits, for one version.
+#[derive(Clone, Copy)]
+pub(crate) struct Masks {
+    pub(crate) child_allowed: u32,
+    pub(crate) child_required: u32,
+    pub(crate) child_single: u32,
+    pub(crate) attr_allowed: u32,
+    pub(crate) attr_required: u32,
+}
+
+impl Masks {
+    const NONE: Self = Self {
+        child_allowed: 0,
+        child_required: 0,
+        child_single: 0,
+        attr_allowed: 0,
+        attr_required: 0,
+    };
+}
+
+/// A value of Tracking@event.
+pub(crate) struct Event {
+    pub(crate) name: &'static str,
+    pub(crate) versions: u8,
+}
+
+/// No row.
+pub(crate) const NO_ROW: u8 = u8::MAX;
+
+impl NameId {
+    /// Any name that the table does not hold.
+    pub(crate) const UNKNOWN: Self = Self(0);
+
+    /// The number of a name: one hash and one comparison.
+    pub(crate) fn intern(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let at = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(0));
+        let len = bytes.len();
+        let key = u64::try_from(len).unwrap_or(0)
+            | at(0) << 8
+            | at(len / 4) << 16
+            | at(len / 2) << 24
+            | at(len * 3 / 4) << 32
+            | at(len.saturating_sub(1)) << 40;
+        let slot = usize::try_from(key.wrapping_mul(NAME_MULTIPLIER) >> (64 - NAME_BITS));
+        let id = slot.ok().and_then(|slot| NAME_SLOTS.get(slot)).copied();
+        let id = id.unwrap_or(0);
+        match NAMES.get(usize::from(id)) {
+            Some(known) if *known == name => Self(id),
+            _ => Self::UNKNOWN,
+        }
+    }
+
+    /// The name, empty for an unknown one.
+    pub(crate) fn as_str(self) -> &'static str {
+        NAMES.get(usize::from(self.0)).copied().unwrap_or("")
+    }
+}
+
+impl TypeId {
+    /// Content that is not judged.
+    pub(crate) const OPEN: Self = Self(0);
+
+    pub(crate) fn info(self) -> &'static Type {
+        static OPEN: Type = Type::OPEN;
+        TYPES.get(usize::from(self.0)).unwrap_or(&OPEN)
+    }
+
+    /// The place of a child's row, and its type.
+    pub(crate) fn child(self, name: NameId) -> Option<(u8, TypeId)> {
+        let rows = self.info().children.iter();
+        let found = rows.zip(0_u8..).find(|(row, _)| row.name == name);
+        found.map(|(row, index)| (index, row.ty))
+    }
+
+    /// The place of an attribute's row.
+    pub(crate) fn attr(self, name: NameId) -> Option<u8> {
+        let rows = self.info().attrs.iter();
+        rows.zip(0_u8..).find(|(row, _)| row.name == name).map(|(_, index)| index)
+    }
+}
+
+/// The event of a name, if any version has it.
+pub(crate) fn event(name: &str) -> Option<&'static Event> {
+    EVENTS.iter().find(|event| event.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_interned_to_itself() {
+        for (id, name) in NAMES.iter().enumerate().skip(1) {
+            assert_eq!(usize::from(NameId::intern(name).0), id, "{name}");
+        }
+        for name in ["", "x", "vast", "MediaFil", "MediaFile ", "Médiafile"] {
+            assert_eq!(NameId::intern(name), NameId::UNKNOWN, "{name}");
+        }
+    }
+}

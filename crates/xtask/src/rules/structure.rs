@@ -1,0 +1,338 @@
+//! `rules/vast/structure.tsv`: elements, attributes and events by version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::{HEADER, camel, screaming};
+
+/// Bits of the hash table that interns names.
+const TABLE_BITS: u32 = 12;
+
+pub(super) struct Structure {
+    /// The versions, one a column.
+    pub(super) versions: Vec<String>,
+    types: Vec<Type>,
+    events: Vec<(String, Vec<Occurs>)>,
+}
+
+struct Type {
+    name: String,
+    content: String,
+    children: Vec<Row>,
+    attributes: Vec<Row>,
+}
+
+/// A child or an attribute of a type.
+struct Row {
+    name: String,
+    /// The type of a child, the kind of an attribute.
+    kind: String,
+    occurs: Vec<Occurs>,
+    rule: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+struct Occurs {
+    allowed: bool,
+    required: bool,
+    single: bool,
+}
+
+impl Occurs {
+    fn parse(text: &str) -> Result<Self> {
+        let (allowed, required, single) = match text {
+            "-" => (false, false, false),
+            "?" => (true, false, true),
+            "1" => (true, true, true),
+            "*" => (true, false, false),
+            "+" => (true, true, false),
+            _ => bail!("`{text}` is none of - ? 1 * +"),
+        };
+        Ok(Self { allowed, required, single })
+    }
+}
+
+impl Structure {
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let mut table = Self { versions: Vec::new(), types: Vec::new(), events: Vec::new() };
+        for (number, line) in text.lines().enumerate() {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            table.line(line).with_context(|| format!("structure.tsv, line {}", number + 1))?;
+        }
+        table.validate()?;
+        Ok(table)
+    }
+
+    fn line(&mut self, line: &str) -> Result<()> {
+        let fields: Vec<&str> = line.split('\t').collect();
+        match fields.as_slice() {
+            ["versions", versions @ ..] => {
+                self.versions = versions.iter().map(|&version| version.to_owned()).collect();
+            }
+            ["type", name, content] => self.types.push(Type {
+                name: (*name).to_owned(),
+                content: (*content).to_owned(),
+                children: Vec::new(),
+                attributes: Vec::new(),
+            }),
+            ["child", name, kind, rest @ ..] => {
+                let kind = if *kind == "=" { name } else { kind };
+                let row = self.row(name, kind, rest)?;
+                self.types.last_mut().context("a child without a type")?.children.push(row);
+            }
+            ["attr", name, kind, rest @ ..] => {
+                let row = self.row(name, kind, rest)?;
+                self.types.last_mut().context("an attribute without a type")?.attributes.push(row);
+            }
+            ["event", name, rest @ ..] => {
+                let row = self.row(name, "event", rest)?;
+                self.events.push((row.name, row.occurs));
+            }
+            _ => bail!("unknown row `{line}`"),
+        }
+        Ok(())
+    }
+
+    fn row(&self, name: &str, kind: &str, rest: &[&str]) -> Result<Row> {
+        let (occurs, rule) =
+            rest.split_at_checked(self.versions.len()).context("fewer columns than versions")?;
+        let occurs = occurs.iter().map(|text| Occurs::parse(text)).collect::<Result<_>>()?;
+        let rule = match rule {
+            [] => None,
+            [rule] => Some((*rule).to_owned()),
+            _ => bail!("more columns than versions and a rule"),
+        };
+        Ok(Row { name: name.to_owned(), kind: kind.to_owned(), occurs, rule })
+    }
+
+    fn validate(&self) -> Result<()> {
+        ensure!((1..=8).contains(&self.versions.len()), "one to eight versions");
+        let mut names = BTreeSet::new();
+        for kind in &self.types {
+            ensure!(names.insert(kind.name.as_str()), "the type `{}` is there twice", kind.name);
+            ensure!(
+                kind.children.len() <= 32 && kind.attributes.len() <= 32,
+                "`{}` has more than 32 children or attributes",
+                kind.name
+            );
+        }
+        for row in self.types.iter().flat_map(|kind| &kind.children) {
+            ensure!(names.contains(row.kind.as_str()), "`{}` is no type", row.kind);
+        }
+        Ok(())
+    }
+
+    /// The rules that rows name.
+    pub(super) fn rule_ids(&self) -> impl Iterator<Item = &str> {
+        let rows = self.types.iter().flat_map(|kind| kind.children.iter().chain(&kind.attributes));
+        rows.filter_map(|row| row.rule.as_deref())
+    }
+
+    pub(super) fn to_rust(&self) -> Result<String> {
+        let names = self.names();
+        let ids: BTreeMap<&str, usize> =
+            names.iter().enumerate().map(|(i, &name)| (name, i)).collect();
+        let mut out = String::from(HEADER);
+        out.push_str(
+            "use crate::generated::rules::Id;\nuse crate::structure::{AttrRow, ChildRow, Content, Event, Kind, Masks, NameId, Type, TypeId};\n\n",
+        );
+        writeln!(
+            out,
+            "/// The columns of the structure table.\npub(crate) const VERSIONS: [&str; {}] = {:?};\n",
+            self.versions.len(),
+            self.versions
+        )?;
+        self.write_names(&mut out, &names)?;
+        self.write_types(&mut out, &ids)?;
+        writeln!(
+            out,
+            "\n/// Values of Tracking@event in a creative.\npub(crate) static EVENTS: [Event; {}] = [",
+            self.events.len()
+        )?;
+        for (name, occurs) in &self.events {
+            writeln!(
+                out,
+                "Event {{ name: {name:?}, versions: {:#010b} }},",
+                bits(occurs, |o| o.allowed)
+            )?;
+        }
+        out.push_str("];\n");
+        Ok(out)
+    }
+
+    /// Every name of an element or an attribute, sorted; the first is that of no name.
+    fn names(&self) -> Vec<&str> {
+        let rows = self.types.iter().flat_map(|kind| kind.children.iter().chain(&kind.attributes));
+        let roots =
+            self.types.iter().map(|kind| kind.name.as_str()).filter(|name| !name.contains('/'));
+        let all: BTreeSet<&str> = rows.map(|row| row.name.as_str()).chain(roots).collect();
+        std::iter::once("").chain(all).collect()
+    }
+
+    fn write_names(&self, out: &mut String, names: &[&str]) -> Result<()> {
+        ensure!(names.len() <= 256, "more names than a byte can number");
+        let multiplier = perfect_multiplier(names)?;
+        let mut table = vec![0_usize; 1 << TABLE_BITS];
+        for (id, name) in names.iter().enumerate().skip(1) {
+            if let Some(slot) = table.get_mut(slot(name.as_bytes(), multiplier)) {
+                *slot = id;
+            }
+        }
+        writeln!(
+            out,
+            "/// Names of elements and attributes; a [`NameId`] is a place in it.\npub(crate) static NAMES: [&str; {}] = {names:?};\n",
+            names.len()
+        )?;
+        writeln!(
+            out,
+            "/// Spreads all names over [`NAME_SLOTS`] without a collision.\npub(crate) const NAME_MULTIPLIER: u64 = {multiplier:#018x};\n"
+        )?;
+        writeln!(
+            out,
+            "/// Bits of a place in [`NAME_SLOTS`].\npub(crate) const NAME_BITS: u32 = {TABLE_BITS};\n"
+        )?;
+        writeln!(
+            out,
+            "/// The name that a hash belongs to.\npub(crate) static NAME_SLOTS: [u8; {}] = {table:?};\n",
+            table.len()
+        )?;
+        out.push_str("/// Names as constants.\n#[allow(dead_code, reason = \"the table is complete; checks use what they need\")]\npub(crate) mod name {\nuse super::NameId;\n");
+        let mut taken = BTreeMap::new();
+        for (id, name) in names.iter().enumerate().skip(1) {
+            writeln!(
+                out,
+                "pub(crate) const {}: NameId = NameId({id});",
+                screaming(name, &mut taken)?
+            )?;
+        }
+        out.push_str("}\n\n");
+        Ok(())
+    }
+
+    fn write_types(&self, out: &mut String, ids: &BTreeMap<&str, usize>) -> Result<()> {
+        let type_ids: BTreeMap<&str, usize> =
+            self.types.iter().enumerate().map(|(i, kind)| (kind.name.as_str(), i + 1)).collect();
+        out.push_str("/// Types as constants.\n#[allow(dead_code, reason = \"the table is complete; checks use what they need\")]\npub(crate) mod ty {\nuse super::TypeId;\n");
+        let mut taken = BTreeMap::new();
+        for (name, id) in &type_ids {
+            writeln!(
+                out,
+                "pub(crate) const {}: TypeId = TypeId({id});",
+                screaming(name, &mut taken)?
+            )?;
+        }
+        writeln!(
+            out,
+            "}}\n\n/// Element types; a [`TypeId`] is a place in it, and the first one judges nothing.\npub(crate) static TYPES: [Type; {}] = [Type::OPEN,",
+            self.types.len() + 1
+        )?;
+        for kind in &self.types {
+            writeln!(
+                out,
+                "Type {{ name: {:?}, content: Content::{}, children: &[",
+                kind.name,
+                camel(&kind.content)
+            )?;
+            for row in &kind.children {
+                let rule = row.rule.as_deref().unwrap_or("missing-element");
+                writeln!(
+                    out,
+                    "ChildRow {{ name: NameId({}), ty: TypeId({}), versions: {:#010b}, missing: Id::{} }},",
+                    ids.get(row.name.as_str()).context("a name without a number")?,
+                    type_ids.get(row.kind.as_str()).context("a type without a number")?,
+                    bits(&row.occurs, |o| o.allowed),
+                    camel(rule),
+                )?;
+            }
+            out.push_str("], attrs: &[");
+            for row in &kind.attributes {
+                let rule = row.rule.as_deref().unwrap_or("missing-attribute");
+                writeln!(
+                    out,
+                    "AttrRow {{ name: NameId({}), kind: {}, versions: {:#010b}, missing: Id::{} }},",
+                    ids.get(row.name.as_str()).context("a name without a number")?,
+                    attribute_kind(&row.kind),
+                    bits(&row.occurs, |o| o.allowed),
+                    camel(rule),
+                )?;
+            }
+            out.push_str("], masks: [");
+            for column in 0..self.versions.len() {
+                let mask = |rows: &[Row], of: fn(Occurs) -> bool| {
+                    let set = rows
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, row)| row.occurs.get(column).copied().is_some_and(of));
+                    set.fold(0_u32, |mask, (bit, _)| mask | 1 << bit)
+                };
+                writeln!(
+                    out,
+                    "Masks {{ child_allowed: {:#x}, child_required: {:#x}, child_single: {:#x}, attr_allowed: {:#x}, attr_required: {:#x} }},",
+                    mask(&kind.children, |o| o.allowed),
+                    mask(&kind.children, |o| o.required),
+                    mask(&kind.children, |o| o.single),
+                    mask(&kind.attributes, |o| o.allowed),
+                    mask(&kind.attributes, |o| o.required),
+                )?;
+            }
+            out.push_str("] },\n");
+        }
+        out.push_str("];\n");
+        Ok(())
+    }
+}
+
+fn bits(occurs: &[Occurs], of: fn(Occurs) -> bool) -> u8 {
+    let set = occurs.iter().enumerate().filter(|(_, o)| of(**o));
+    set.fold(0, |mask, (bit, _)| mask | 1 << bit)
+}
+
+fn attribute_kind(kind: &str) -> String {
+    if kind.contains('|') {
+        let values: Vec<&str> = kind.split('|').collect();
+        return format!("Kind::OneOf(&{values:?})");
+    }
+    let name = match kind {
+        "anyURI" => "Uri".to_owned(),
+        other => camel(other),
+    };
+    format!("Kind::{name}")
+}
+
+/// The five bytes and the length that tell the names apart. The run time has the same function.
+fn slot(name: &[u8], multiplier: u64) -> usize {
+    let at = |index: usize| u64::from(name.get(index).copied().unwrap_or(0));
+    let len = name.len();
+    let key = u64::try_from(len).unwrap_or(0)
+        | at(0) << 8
+        | at(len / 4) << 16
+        | at(len / 2) << 24
+        | at(len * 3 / 4) << 32
+        | at(len.saturating_sub(1)) << 40;
+    usize::try_from(key.wrapping_mul(multiplier) >> (64 - TABLE_BITS)).unwrap_or(0)
+}
+
+fn perfect_multiplier(names: &[&str]) -> Result<u64> {
+    // SplitMix64 from a fixed start: the same names always give the same table.
+    let mut state = 0_u64;
+    for _ in 0..10_000_000 {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let multiplier = (z ^ (z >> 31)) | 1;
+        let mut seen = vec![false; 1 << TABLE_BITS];
+        let free = |name: &&str| {
+            let place = seen.get_mut(slot(name.as_bytes(), multiplier));
+            place.is_some_and(|taken| !std::mem::replace(taken, true))
+        };
+        if names.iter().skip(1).all(free) {
+            return Ok(multiplier);
+        }
+    }
+    bail!("no multiplier tells all names apart; use more bytes of the name")
+}
