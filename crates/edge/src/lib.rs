@@ -1,3 +1,5 @@
 //! Everything async and outside: fetcher with its guard, ledger store on disk, streams, clock, keys at rest
 
 pub mod fetch;
+pub mod har;
+pub mod inspect;
