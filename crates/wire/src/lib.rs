@@ -1,1 +1,13 @@
 //! The JSON documents that other programs rely on, versioned, with their schemas
+
+pub mod lint;
+pub mod place;
+pub mod rules;
+pub mod sarif;
+pub mod sql;
+
+/// The JSON Schema of every document, by the stem of its file.
+#[must_use]
+pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
+    vec![("lint", lint::schema()), ("rules", rules::schema()), ("sql", sql::schema())]
+}

@@ -1,0 +1,92 @@
+//! `adproof.rules/1`: the rules and their pages.
+
+use adproof_vast::Rule;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The JSON Schema of `adproof.rules/1`.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    schemars::schema_for!(RulesV1)
+}
+
+/// The rules of the linter.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RulesV1 {
+    /// Always `adproof.rules/1`.
+    #[schemars(extend("const" = "adproof.rules/1"))]
+    pub schema: &'static str,
+    /// The digest of the rule set: `sha256:` and 64 hex digits.
+    pub ruleset: String,
+    /// The rules, sorted by id.
+    pub rules: Vec<RuleV1>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RuleV1 {
+    /// Kebab case; says the fault.
+    pub id: &'static str,
+    /// The fault in a few words.
+    pub title: &'static str,
+    /// What kind of fault it is.
+    #[schemars(extend("enum" = ["spec", "interop", "policy", "risk", "limit"]))]
+    pub axis: &'static str,
+    /// How bad it is.
+    #[schemars(extend("enum" = ["error", "warning", "info"]))]
+    pub severity: &'static str,
+    /// The versions of VAST in which the rule speaks.
+    pub versions: Vec<&'static str>,
+    /// Where the rule comes from.
+    pub citation: String,
+    /// Ids of the same check elsewhere.
+    pub aliases: Vec<&'static str>,
+    /// What the fault costs, in money or in playback.
+    pub why: &'static str,
+    /// Whether `--fix` can mend it.
+    pub fixable: bool,
+    /// The whole page in Markdown: why it matters, a bad and a good example. Only where one rule
+    /// was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<&'static str>,
+}
+
+impl RulesV1 {
+    /// All rules, without their pages.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::of(adproof_vast::rules().iter().map(RuleV1::from).collect())
+    }
+
+    /// One rule with its page, or none when no rule has this id.
+    #[must_use]
+    pub fn one(id: &str) -> Option<Self> {
+        let rule = adproof_vast::rule(id)?;
+        Some(Self::of(vec![RuleV1 { page: Some(rule.page()), ..RuleV1::from(rule) }]))
+    }
+
+    fn of(rules: Vec<RuleV1>) -> Self {
+        Self {
+            schema: "adproof.rules/1",
+            ruleset: format!("sha256:{}", adproof_vast::ruleset_digest()),
+            rules,
+        }
+    }
+}
+
+impl From<&Rule> for RuleV1 {
+    fn from(rule: &Rule) -> Self {
+        Self {
+            id: rule.id,
+            title: rule.title,
+            axis: rule.axis.as_str(),
+            severity: rule.severity.as_str(),
+            versions: rule.versions().map(adproof_vast::Version::as_str).collect(),
+            citation: rule.citation.to_string(),
+            aliases: rule.aliases.to_vec(),
+            why: rule.why,
+            fixable: rule.fixable,
+            page: None,
+        }
+    }
+}
