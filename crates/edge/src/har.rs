@@ -18,6 +18,8 @@ use crate::fetch::{Exchange, Fetched};
 /// Everything that one resolution took in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capture {
+    /// The name under which the first document was given: an address or a path.
+    pub name: Box<str>,
     /// Where it started.
     pub start: Start,
     /// Bounds and macros.
@@ -76,6 +78,7 @@ impl Capture {
             return Err(CaptureError::Damaged("an entry belongs to no document"));
         }
         Ok(Self {
+            name: log.adproof.name,
             start: log.adproof.start.read()?,
             options: log.adproof.options.read()?,
             documents,
@@ -177,6 +180,7 @@ struct Content {
 /// What HAR has no place for.
 #[derive(Serialize, Deserialize)]
 struct Own {
+    name: Box<str>,
     start: OwnStart,
     options: OwnOptions,
     documents: Vec<OwnDocument>,
@@ -420,6 +424,7 @@ impl Own {
     fn of(capture: &Capture) -> Self {
         let Options { limits, macros } = &capture.options;
         Self {
+            name: capture.name.clone(),
             start: match &capture.start {
                 Start::Url(url) => OwnStart::Url(url.clone()),
                 Start::Document(bytes) => OwnStart::Document(Content::of(bytes, "")),

@@ -1,5 +1,6 @@
 //! The JSON documents that other programs rely on, versioned, with their schemas
 
+pub mod chain;
 pub mod lint;
 pub mod place;
 pub mod rules;
@@ -9,5 +10,11 @@ pub mod sql;
 /// The JSON Schema of every document, by the stem of its file.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
-    vec![("lint", lint::schema()), ("rules", rules::schema()), ("sql", sql::schema())]
+    vec![
+        ("chain", chain::schema()),
+        ("chain-runs", chain::runs_schema()),
+        ("lint", lint::schema()),
+        ("rules", rules::schema()),
+        ("sql", sql::schema()),
+    ]
 }
