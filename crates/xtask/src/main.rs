@@ -3,6 +3,7 @@
 //! `cargo xtask` alone lists them. Nothing here ships.
 
 mod check;
+mod datasets;
 mod deps;
 mod purity;
 mod rules;
@@ -28,6 +29,7 @@ const COMMANDS: &[Command] = &[
 
 /// Commands that write committed files. Each takes `--check`, and `cargo xtask check` runs them all.
 const GENERATORS: &[Command] = &[
+    ("datasets", "the example data from its seed", datasets::run),
     ("purity", "the calls that pure crates may not make, one clippy.toml each", purity::run),
     ("rules", "the tables of the linter from rules/vast/", rules::run),
     ("schemas", "JSON Schemas and the OpenAPI document from the wire types", schemas::run),

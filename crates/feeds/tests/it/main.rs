@@ -3,5 +3,6 @@
 
 mod address;
 mod csv;
+mod datasets;
 mod support;
 mod workbook;
