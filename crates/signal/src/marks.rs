@@ -156,6 +156,11 @@ impl MarkSet {
         }
     }
 
+    /// The single addresses among the marks, in no order, with repeats.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = u128> {
+        self.marks.iter().filter(|mark| mark.len == 128).map(|mark| mark.bits)
+    }
+
     pub(crate) fn merge(mut self, other: Self) -> Self {
         let canonical = other.canonical();
         for issue in &canonical.issues {

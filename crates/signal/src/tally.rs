@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use adproof_model::{Indicator, IssueId};
 use sha2::{Digest as _, Sha256};
@@ -70,6 +71,11 @@ impl Tally {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TallyError> {
         let (marks, records) = codec::decode(bytes)?;
         Ok(Self { marks: MarkSet::from_canonical(marks), exposure: Run::from_sorted(records) })
+    }
+
+    /// Single addresses that a feed lists.
+    pub(crate) fn listed_addresses(&self) -> BTreeSet<u128> {
+        self.marks.addresses().collect()
     }
 
     pub(crate) fn marks(&self) -> Marks {

@@ -5,6 +5,7 @@ pub mod lint;
 pub mod place;
 pub mod rules;
 pub mod sarif;
+pub mod score;
 pub mod sql;
 
 /// The JSON Schema of every document, by the stem of its file.
@@ -15,6 +16,14 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("chain-runs", chain::runs_schema()),
         ("lint", lint::schema()),
         ("rules", rules::schema()),
+        ("score", score::schema()),
         ("sql", sql::schema()),
     ]
+}
+
+/// A document as every driver writes it: indented JSON and a newline at the end.
+pub fn text(document: &impl serde::Serialize) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(document)?;
+    text.push('\n');
+    Ok(text)
 }
