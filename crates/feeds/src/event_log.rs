@@ -6,7 +6,7 @@ use crate::event::RawEvent;
 use crate::feed::digest;
 use crate::reject::Rejects;
 use crate::sniff::{self, Content};
-use crate::table::bounded;
+use crate::table::{bounded, reject_of};
 use crate::{EventLines, FeedError, FeedFault, Limits, alias, cell, delimited, text};
 
 /// An event log that was read as a whole.
@@ -100,37 +100,64 @@ fn read_csv(text: &str, limits: &Limits) -> Result<Read, FeedFault> {
         .into_iter()
         .max_by_key(|delimiter| first.bytes().filter(|b| b == delimiter).count())
         .unwrap_or(b',');
-    let mut names: Option<Vec<String>> = None;
+    let mut header: Option<EventRows> = None;
     let (mut events, mut rejects) = (Vec::new(), Rejects::default());
     delimited::each_row(text, delimiter, limits, |row| {
         if row.is_blank() {
             return Ok(true);
         }
-        let Some(names) = &names else {
-            let seen: Vec<String> = row.cells.iter().map(cell::Cell::trimmed).collect();
-            let folded: Vec<String> = seen.iter().map(|name| alias::fold(name)).collect();
-            for column in ["leg", "id", "time", "received"] {
-                if !folded.iter().any(|name| name == column) {
-                    let seen = seen.iter().take(40).map(|name| bounded(name, 40).into());
-                    return Err(FeedFault::NoColumn { column, seen: seen.collect() });
-                }
-            }
-            names = Some(folded);
-            return Ok(true);
-        };
-        let values = names.iter().zip(row.cells.iter().map(cell::Cell::trimmed));
-        let judged = raw_of(values).and_then(|raw| {
-            raw.judge(limits).map_err(|unfit| (unfit.column.to_owned(), unfit.value, unfit.reason))
-        });
-        match judged {
-            Ok(event) => push(&mut events, event, limits)?,
-            Err((column, value, reason)) => {
-                rejects.push(limits, row.number, &column, &value, &reason);
-            }
+        let cells: Vec<String> = row.cells.iter().map(cell::Cell::trimmed).collect();
+        match &header {
+            None => header = Some(EventRows::new(cells.iter().map(String::as_str), limits)?),
+            Some(rows) => match rows.read(row.number, cells) {
+                Ok(event) => push(&mut events, event, limits)?,
+                Err(reject) => rejects.take(limits, reject),
+            },
         }
         Ok(true)
     })?;
     Ok((events, rejects))
+}
+
+/// Reads events from the rows of a table, wherever it comes from.
+#[derive(Clone, Debug)]
+pub struct EventRows {
+    names: Vec<String>,
+    limits: Limits,
+}
+
+impl EventRows {
+    /// A reader of rows under this header, which has the names of the JSON fields in any order and
+    /// spelling of case and separators.
+    ///
+    /// Fails with [`FeedFault::NoColumn`] when a column is missing that every event has.
+    pub fn new<'a>(
+        header: impl IntoIterator<Item = &'a str>,
+        limits: &Limits,
+    ) -> Result<Self, FeedFault> {
+        let seen: Vec<&str> = header.into_iter().collect();
+        let names: Vec<String> = seen.iter().map(|name| alias::fold(name)).collect();
+        for column in ["leg", "id", "time", "received"] {
+            if !names.iter().any(|name| name == column) {
+                let seen = seen.iter().take(40).map(|name| bounded(name, 40).into());
+                return Err(FeedFault::NoColumn { column, seen: seen.collect() });
+            }
+        }
+        Ok(Self { names, limits: limits.clone() })
+    }
+
+    /// Reads one row: `cells` in the order of the header, an empty one where there is no value.
+    /// `row` is what a reject calls it.
+    pub fn read(&self, row: u64, cells: impl IntoIterator<Item = String>) -> Result<Event, Reject> {
+        let values = self.names.iter().zip(cells);
+        let judged = raw_of(values).and_then(|raw| {
+            raw.judge(&self.limits)
+                .map_err(|unfit| (unfit.column.to_owned(), unfit.value, unfit.reason))
+        });
+        judged.map_err(|(column, value, reason)| {
+            reject_of(&self.limits, row, &column, &value, &reason)
+        })
+    }
 }
 
 fn raw_of<'n>(
