@@ -73,9 +73,20 @@ function draw() {
 }
 
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
-const rejectedCount = (input) => input.rejected_total ?? input.rejected.length;
+const rejectedCount = (input) => input.rejected_total;
 
 const figure = (number, words, id) => h('div.figure', id ? { 'data-figure': id } : {}, h('strong', number.toLocaleString('en')), h('span', words));
+
+/** Why a block is not put in order. */
+const BECAUSE = {
+  one_issue: 'One issue cannot show that anything comes back.',
+  self_declared: 'Its entries are crawlers that name themselves; that says nothing against a network.',
+  explained: 'A narrower block inside it explains what was listed.',
+  no_exposure: 'So wide a block is ranked only against your own traffic, which is not here.',
+  chance: 'It came back no more often than chance allows.',
+  no_excess: 'It holds no more than its share of your traffic explains.',
+  rank_unclear: 'Its place could be almost anywhere in the table.',
+};
 
 /** What the class of the blocks means, in words. */
 function lessons(report) {
@@ -176,12 +187,12 @@ function blockRows(block, index, top) {
   return [h(`tr.${block.class}`, { 'data-block': block.block },
     h('th', { scope: 'row' }, h('code', block.block)),
     h('td.provider', block.provider ?? (block.level === 'provider' ? '' : '–'), block.asn ? h('span.asn', ` AS${block.asn}`) : null),
-    h('td.number', block.indicators.toLocaleString('en')),
-    h('td.number', `${block.issues_seen} of ${block.issues}`),
+    h('td.number.count', block.indicators.toLocaleString('en')),
+    h('td.number.seen', `${block.issues_seen} of ${block.issues}`),
     h('td.recurrence', svgBar(block, top), ranked
       ? h('span.value', percent(block.recurrence_ppm), h('span.hidden', `, mean ${percent(block.mean_ppm)}, 95 % quantile ${percent(block.high_ppm)}`))
       : h('span.value.not', 'insufficient')),
-    h('td', toggle)), detail];
+    h('td.toggle', toggle)), detail];
 }
 
 function details(block) {
@@ -192,9 +203,9 @@ function details(block) {
       h('p', `Listed in ${block.issues_seen} of ${count(block.issues, 'issue')} with ${count(block.indicators, 'indicator')}. `,
         block.class === 'ranked'
           ? `With 95 % probability it recurs at ${percent(block.recurrence_ppm)} or more; the mean is ${percent(block.mean_ppm)}, and ${percent(block.attainable_ppm)} is the most that this many issues could show.`
-          : `That is not enough to say how often it comes back: anything from ${percent(block.recurrence_ppm)} to ${percent(block.high_ppm)} fits.`),
-      block.rank && h('p', `Its place among the blocks of its level: between ${block.rank[0]} and ${block.rank[1]}.`),
-      block.explained_by && h('p', 'Explained by ', h('code', block.explained_by), ', which lies inside it.')),
+          : `${BECAUSE[block.insufficient_because] ?? 'That is not enough to say how often it comes back.'} Anything from ${percent(block.recurrence_ppm)} to ${percent(block.high_ppm)} fits.`),
+      block.class === 'ranked' && h('p', `Its place among the ${block.ranked_among} blocks of its level: between ${block.rank[0]} and ${block.rank[1]}, at 90 %.`),
+      block.explained_by && h('p', block.issues_unexplained === 0 ? 'Explained by ' : 'Explained for the most part by ', h('code', block.explained_by), ', which lies inside it.')),
     h('table.terms',
       h('caption', 'What makes up the log-odds of the mean, in thousandths of a nat'),
       h('tbody', terms.map((term) => h('tr',
@@ -209,7 +220,7 @@ function details(block) {
 // What was read.
 
 const inputs = (report) => h('section', h('h2', 'Issues'),
-  h('div.scroll', h('table', h('thead', h('tr', h('th', { scope: 'col' }, 'File'), h('th', { scope: 'col' }, 'Issue'), h('th.number', { scope: 'col' }, 'Rows'), h('th.number', { scope: 'col' }, 'Accepted'), h('th.number', { scope: 'col' }, 'Rejected'), h('th', { scope: 'col' }, 'SHA-256'))),
+  h('div.scroll', h('table.files', h('thead', h('tr', h('th', { scope: 'col' }, 'File'), h('th', { scope: 'col' }, 'Issue'), h('th.number', { scope: 'col' }, 'Rows'), h('th.number', { scope: 'col' }, 'Accepted'), h('th.number', { scope: 'col' }, 'Rejected'), h('th', { scope: 'col' }, 'SHA-256'))),
     h('tbody', report.inputs.map((input) => h('tr', h('td', input.path), h('td', input.issue), h('td.number', input.rows), h('td.number', input.accepted), h('td.number', rejectedCount(input)), h('td', h('code.digest', { title: input.sha256 }, `${input.sha256.replace('sha256:', '').slice(0, 16)}…`))))))));
 
 function rejects(report) {
@@ -219,7 +230,7 @@ function rejects(report) {
   const more = sum(report.inputs.map(rejectedCount)) - shown.length;
   return h('section', h('h2', 'Rejected rows'),
     h('p.sub', 'Nothing is dropped in silence: each row that was not used, and why.'),
-    h('div.scroll', h('table.rejects', h('thead', h('tr', h('th', { scope: 'col' }, 'File'), h('th.number', { scope: 'col' }, 'Row'), h('th', { scope: 'col' }, 'Column'), h('th', { scope: 'col' }, 'Value'), h('th', { scope: 'col' }, 'Reason'))),
+    h('div.scroll', h('table.rejects.files', h('thead', h('tr', h('th', { scope: 'col' }, 'File'), h('th.number', { scope: 'col' }, 'Row'), h('th', { scope: 'col' }, 'Column'), h('th', { scope: 'col' }, 'Value'), h('th', { scope: 'col' }, 'Reason'))),
       h('tbody', shown.map((reject) => h('tr', h('td', reject.path), h('td.number', reject.row), h('td', reject.column ?? '–'), h('td', h('code', reject.value ?? '')), h('td', reject.reason)))))),
     more > 0 && h('p.sub', `${count(more, 'more row')} in the JSON.`));
 }

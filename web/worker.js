@@ -8,7 +8,7 @@ const jobs = {
   version: () => adproof.version(),
   rules: () => adproof.rules(),
   lint: ({ bytes, options }) => adproof.lint(bytes, JSON.stringify(options)),
-  score: ({ files }) => adproof.score(files),
+  score: ({ files }) => adproof.score(files.map(({ name, bytes }) => new adproof.Named(name, bytes))),
 };
 
 self.onmessage = async ({ data: { id, job, input } }) => {

@@ -79,6 +79,12 @@ impl Severity {
             Self::Info => "info",
         }
     }
+
+    /// The severity of this name, as [`Severity::as_str`] writes it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Error, Self::Warning, Self::Info].into_iter().find(|known| known.as_str() == name)
+    }
 }
 
 impl fmt::Display for Severity {

@@ -7,9 +7,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 
+use crate::api;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::page::Page;
@@ -55,6 +56,11 @@ impl App {
         let router = Router::new()
             .route("/healthz", get(healthz))
             .route("/metrics", get(metrics))
+            .route("/openapi.json", get(api::openapi))
+            .route("/v1/lint", post(api::lint))
+            .route("/v1/score", post(api::score))
+            .route("/v1/rules", get(api::rules))
+            .route("/v1/rules/{id}", get(api::rule))
             .fallback(page_file)
             .method_not_allowed_fallback(method_not_allowed)
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), observe))

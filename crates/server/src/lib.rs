@@ -3,11 +3,13 @@
 //! The server holds no logic of the domain and nothing that the command line lacks. It never
 //! fetches anything and writes nothing to disk.
 
+mod api;
 mod app;
 mod body;
 mod limits;
 mod listen;
 mod metrics;
+mod openapi;
 mod page;
 mod problem;
 mod work;
@@ -15,4 +17,5 @@ mod work;
 pub use app::App;
 pub use limits::Limits;
 pub use listen::{Stopped, serve, stop_signal};
+pub use openapi::openapi;
 pub use page::{Page, PageError};
