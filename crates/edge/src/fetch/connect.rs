@@ -1,5 +1,6 @@
 //! One connection to an address that was checked.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub(super) fn host_header(url: &Url) -> Result<HeaderValue, FetchFault> {
     HeaderValue::from_str(&text).map_err(|_| unreachable("the host is no header"))
 }
 
-fn unreachable(why: impl ToString) -> FetchFault {
+fn unreachable(why: impl Display) -> FetchFault {
     FetchFault::Unreachable(why.to_string().into())
 }
 

@@ -32,7 +32,7 @@ pub struct FetchLimits {
     pub connect_ms: u32,
     /// How many times larger than on the wire a body may become.
     pub max_ratio: u64,
-    /// Bytes of the head of an answer.
+    /// Bytes of the headers of an answer, names and values.
     pub max_head_bytes: usize,
 }
 
@@ -260,6 +260,13 @@ impl Fetcher {
         let response = link.send(url, headers).await?;
         let status = response.status();
         exchange.hop.status = Some(status.as_u16());
+        // hyper's own bound is on its buffer, and may be passed by one read.
+        let head: usize =
+            response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if head > self.limits.max_head_bytes {
+            let text = format!("headers of more than {} bytes", self.limits.max_head_bytes);
+            return Err(FetchFault::Refused(text.into()));
+        }
         exchange.response_headers = readable(response.headers());
         if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             let target = response

@@ -52,6 +52,12 @@ impl Map {
         Self { prefix: prefix.into(), dir: dir.into() }
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The part of an address that names the file, if the address is mapped.
     fn rest<'u>(&self, url: &'u str) -> Option<&'u str> {
         let rest = url.strip_prefix(&*self.prefix)?;

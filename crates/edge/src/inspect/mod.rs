@@ -3,8 +3,9 @@
 mod map;
 
 use std::collections::VecDeque;
+use std::io;
 
-use adproof_vast::chain::{Chain, Fetch, FetchFault, Need, Resolver};
+use adproof_vast::chain::{Chain, Fetch, FetchFault, Need, Options, Resolver, Start};
 
 pub use map::{Map, MapError, Mapped};
 
@@ -52,6 +53,18 @@ pub async fn run<S: Source>(
         documents.push(fetched);
     }
     Ok(Inspection { chain: resolver.finish(), documents })
+}
+
+/// Walks the chain of a tag that is at hand over mapped folders, without network and without a
+/// runtime around it.
+///
+/// # Errors
+/// When the operating system gives no runtime.
+pub fn offline(tag: Vec<u8>, maps: Vec<Map>, options: Options) -> io::Result<Inspection> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let resolver = Resolver::new(Start::Document(tag), options);
+    let mut source = Mapped::new(maps, NoNetwork);
+    runtime.block_on(run(resolver, &mut source)).map_err(io::Error::other)
 }
 
 impl Source for Fetcher {
