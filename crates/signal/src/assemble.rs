@@ -177,7 +177,7 @@ fn contributions(one: &Candidate<'_>, returns: &Returns, params: &Params) -> Vec
         let open = f64::from(key.open);
         let at = |share: f64| logit((a + open * share, b + open * (1.0 - share)));
         let shape = one.scored.shape(one.level);
-        let expected = float(excess.expected_ppm) / 1e6;
+        let expected = float(excess.expected_marks_ppm) / 1e6;
         let a_issue = expected / open.max(1.0);
         // The chance that an issue marks the block at all: of a Poisson count, then of a negative
         // binomial one.

@@ -28,6 +28,8 @@ pub struct Totals {
     pub devices: u64,
     /// Distinct devices with an observation that is not flagged.
     pub unflagged_devices: u64,
+    /// Distinct devices with a flagged observation. A device may be among both.
+    pub flagged_devices: u64,
     /// Distinct /64s.
     pub households: u64,
     /// Distinct /64s with an observation that is not flagged.
@@ -56,23 +58,32 @@ impl Tally {
             };
             Exposed { block, totals }
         };
-        rows(run.records(), level).into_iter().map(exposed).collect()
+        rows(run.records(), level, |_| true).into_iter().map(exposed).collect()
     }
 }
 
-pub(crate) fn rows(records: &[Record], level: Level) -> Vec<(Key, Totals)> {
+/// Totals of the blocks of a level that are wanted.
+pub(crate) fn rows(
+    records: &[Record],
+    level: Level,
+    wanted: impl Fn(&Key) -> bool,
+) -> Vec<(Key, Totals)> {
     match level.prefix_len() {
         Some(len) => {
             let key = |record: &Record| Prefix::containing(record.address, len);
             records
                 .chunk_by(|left, right| key(left) == key(right))
-                .filter_map(|chunk| Some((Key::Prefix(key(chunk.first()?)), totals(chunk))))
+                .filter_map(|chunk| Some((Key::Prefix(key(chunk.first()?)), chunk)))
+                .filter(|(key, _)| wanted(key))
+                .map(|(key, chunk)| (key, totals(chunk)))
                 .collect()
         }
         None if level == Level::Asn => {
             let mut by_asn: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
             for record in records.iter().filter(|record| record.asn != 0) {
-                by_asn.entry(record.asn).or_default().push(*record);
+                if wanted(&Key::Asn(record.asn)) {
+                    by_asn.entry(record.asn).or_default().push(*record);
+                }
             }
             by_asn.into_iter().map(|(asn, records)| (Key::Asn(asn), totals(&records))).collect()
         }
@@ -108,12 +119,14 @@ pub(crate) fn totals(records: &[Record]) -> Totals {
         }
         days.add(record.day());
     }
-    // An unflagged observation sorts before a flagged one of the same device and stands for it.
     devices.sort_unstable();
-    devices.dedup_by_key(|(device, _)| *device);
-    totals.devices = count64(devices.len());
-    let unflagged = devices.iter().filter(|(_, flagged)| !flagged);
-    totals.unflagged_devices = count64(unflagged.count());
+    devices.dedup();
+    // An unflagged observation sorts before a flagged one of the same device.
+    for same in devices.chunk_by(|(left, _), (right, _)| left == right) {
+        totals.devices += 1;
+        totals.unflagged_devices += u64::from(same.first().is_some_and(|(_, flagged)| !flagged));
+        totals.flagged_devices += u64::from(same.last().is_some_and(|(_, flagged)| *flagged));
+    }
     totals.days = days.count();
     totals
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use adproof_model::{Family, IssueId, Level};
 
-use crate::excess::{self, Excess, Shares};
+use crate::excess::{self, Devices, Excess, Shares};
 use crate::num::{count32, count64, float, from_milli, from_ppm, ppm};
 use crate::params::Params;
 use crate::rank::{self, Group};
@@ -20,6 +20,8 @@ pub(crate) struct Eval {
     pub(crate) explained: u64,
     /// Marks inside of reported narrower blocks.
     pub(crate) explained_marks: u32,
+    /// Devices of the own log inside of reported narrower blocks.
+    pub(crate) explained_devices: Devices,
     /// The narrower block that explains most: issues, level, row.
     pub(crate) explainer: Option<(u32, usize, u32)>,
     pub(crate) seen: u32,
@@ -159,6 +161,7 @@ impl Scored {
             unranked: None,
             explained: 0,
             explained_marks: 0,
+            explained_devices: Devices::default(),
             explainer: None,
             seen: 0,
             open: 0,
@@ -218,16 +221,17 @@ impl Scored {
             eval.chance = chance(*key, params);
         }
         if let Some(shares) = shares {
-            let observed: Vec<(u64, Option<u64>)> = rows
+            let observed: Vec<(u64, Option<Devices>)> = rows
                 .iter()
                 .zip(&evals)
                 .enumerate()
                 .map(|(index, (row, eval))| {
                     let marks = row.marks.saturating_sub(eval.explained_marks);
-                    (u64::from(marks), self.devices(shares, level, row, index))
+                    let devices = self.devices(shares, level, row, index);
+                    (u64::from(marks), devices.map(|all| all.minus(eval.explained_devices)))
                 })
                 .collect();
-            let (shape, judged) = excess::judge(&observed, shares.devices());
+            let (shape, judged) = excess::judge(&observed, shares.all());
             for (eval, excess) in evals.iter_mut().zip(judged) {
                 eval.excess = excess;
             }
@@ -272,9 +276,9 @@ impl Scored {
         self.shapes.get(level_index(level)).copied().unwrap_or(1.0)
     }
 
-    /// The own log's unflagged devices in a block, if it holds any. The log knows no providers: a
+    /// The own log's devices in a block, if it holds any. The log knows no providers: a
     /// provider's devices are those of the networks that feeds file under it.
-    fn devices(&self, shares: &Shares, level: Level, row: &Row, index: usize) -> Option<u64> {
+    fn devices(&self, shares: &Shares, level: Level, row: &Row, index: usize) -> Option<Devices> {
         if level != Level::Provider {
             return shares.of_key(row.key);
         }
@@ -285,7 +289,7 @@ impl Scored {
             if parent.and_then(|parent| usize::try_from(parent).ok()) == Some(index)
                 && let Some(devices) = shares.of_key(network.key)
             {
-                all = Some(all.unwrap_or(0_u64).saturating_add(devices));
+                all = Some(devices.plus(all.unwrap_or_default()));
             }
         }
         all
@@ -367,7 +371,10 @@ fn unranked(
     params: &Params,
 ) -> Option<Unranked> {
     let wide = level > params.presence_level;
-    let least = if wide { params.excess_ppm } else { 1_000_000 };
+    let unexcused = |excess: Excess| {
+        excess.chance_ppm > params.significance_ppm
+            || wide && excess.low_ppm < u64::from(params.excess_ppm)
+    };
     if n < 2 {
         Some(Unranked::OneIssue)
     } else if !Params::ranks(family) {
@@ -378,7 +385,7 @@ fn unranked(
         Some(Unranked::NoExposure)
     } else if eval.chance > bound {
         Some(Unranked::Chance)
-    } else if eval.excess.is_some_and(|excess| excess.low_ppm < u64::from(least)) {
+    } else if eval.excess.is_some_and(unexcused) {
         Some(Unranked::NoExcess)
     } else if posterior.is_none_or(|posterior| posterior.rank.covers_most) {
         Some(Unranked::RankUnclear)
@@ -411,6 +418,11 @@ fn explain(table: &Table, wider: &mut [Vec<Eval>; 7], level: Level, rows: &[Row]
             held.explained |= row.mask;
             held.explained_marks =
                 held.explained_marks.saturating_add(row.marks.saturating_sub(eval.explained_marks));
+            if let Some(excess) = eval.excess {
+                held.explained_devices = held
+                    .explained_devices
+                    .plus(Devices { all: excess.devices, flagged: excess.flagged_devices });
+            }
             let shared = (row.mask & outer.mask).count_ones();
             if held.explainer.is_none_or(|(most, _, _)| shared > most) {
                 held.explainer = Some((shared, at, count32(index)));

@@ -29,7 +29,8 @@ impl Tally {
     /// and counts once; events without an address of their own impression are left out.
     ///
     /// Amounts count in the currency that most billing events have. An exposure is flagged when a
-    /// feed lists its very address, so feeds are marked before the log is added.
+    /// feed lists its very address as anything but a crawler that declares itself, so feeds are
+    /// marked before the log is added.
     pub fn expose_events(&mut self, events: &[Event]) {
         let listed = self.listed_addresses();
         let currency = main_currency(events);

@@ -156,9 +156,12 @@ impl MarkSet {
         }
     }
 
-    /// The single addresses among the marks, in no order, with repeats.
+    /// The single addresses among the marks, in no order, with repeats, but for crawlers that
+    /// declare themselves.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = u128> {
-        self.marks.iter().filter(|mark| mark.len == 128).map(|mark| mark.bits)
+        let crawler = family_code(Family::Crawler);
+        let single = move |mark: &&Mark| mark.len == 128 && mark.family != crawler;
+        self.marks.iter().filter(single).map(|mark| mark.bits)
     }
 
     pub(crate) fn merge(mut self, other: Self) -> Self {

@@ -18,9 +18,11 @@ pub struct Params {
     pub presence_level: Level,
     /// False discovery rate of a table's ranked blocks, in parts per million.
     pub false_discovery_ppm: u32,
+    /// Where the own log holds a block, the permutation p-value of its marks must not exceed this
+    /// many parts per million.
+    pub significance_ppm: u32,
     /// EB05 that a block above `presence_level` must reach, in parts per million: 2 is the usual
-    /// threshold of disproportionality (DuMouchel 1999; Szarfman et al. 2002). Narrower blocks
-    /// must exceed 1 when exposure is known.
+    /// threshold of disproportionality (DuMouchel 1999; Szarfman et al. 2002).
     pub excess_ppm: u32,
     /// Draws for rank intervals.
     pub draws: u32,
@@ -42,6 +44,7 @@ impl Default for Params {
             neighbour_weight_milli: 4_000,
             presence_level: Level::P48,
             false_discovery_ppm: 50_000,
+            significance_ppm: 50_000,
             excess_ppm: 2_000_000,
             draws: 400,
             seed: 0x6164_7072_6f6f_6631,
@@ -65,6 +68,7 @@ impl Params {
             u64::from(self.neighbour_weight_milli),
             crate::num::count64(level.unwrap_or(0)),
             u64::from(self.false_discovery_ppm),
+            u64::from(self.significance_ppm),
             u64::from(self.excess_ppm),
             u64::from(self.draws),
             self.seed,

@@ -7,7 +7,7 @@ use crate::eval::Scored;
 use crate::excess::{Excess, Shares};
 use crate::num::count32;
 use crate::params::Params;
-use crate::rows;
+use crate::rows::{self, Table};
 use crate::tally::Tally;
 
 /// What scoring says: blocks in the order of a list that a person reads, and what was cut.
@@ -123,7 +123,8 @@ pub enum Unranked {
     NoExposure,
     /// It returns no more often than chance and its neighbours do.
     Chance,
-    /// The own log shows that its marks are no more than its share of devices explains.
+    /// The own log does not bear it out: its share of devices explains its marks, or, for a block
+    /// wider than one party's, the log's own invalid traffic there is no more than elsewhere.
     NoExcess,
     /// Its rank interval covers most of the table.
     RankUnclear,
@@ -235,10 +236,11 @@ impl Scoring {
 ///
 /// A block is `ranked` when all of these hold: two issues or more were ingested; its family is
 /// not the self-declared crawlers'; some issue marks it that no reported narrower block explains;
-/// it is no wider than [`Params::presence_level`], or the own log shows an excess; it returns more
-/// often than the root prior and its neighbours make likely, at a bounded false discovery rate
-/// over its table (Benjamini and Hochberg 1995); and its rank interval does not cover most of the
-/// table.
+/// it is no wider than [`Params::presence_level`], or the own log shows an excess of invalid
+/// traffic there; it returns more often than the root prior and its neighbours make likely, at a
+/// bounded false discovery rate over its table (Benjamini and Hochberg 1995); where the own log
+/// holds it, its share of devices does not explain its marks; and its rank interval does not cover
+/// most of the table.
 ///
 /// The posterior is `Beta(α + k + w·μ, β + n − k + w·(1 − μ))`: the root prior and `w` further
 /// issues at the return rate `μ` of the neighbours, where `w` is at most `m` and at most the
@@ -250,12 +252,18 @@ impl Scoring {
 pub fn score(tally: &Tally, params: &Params) -> Scoring {
     let marks = tally.marks();
     let run = tally.sealed();
-    let shares = (!run.records().is_empty()).then(|| Shares::of(run.records()));
     let issues = rows::window(&marks, params.window());
-    let mut scored = Vec::new();
-    for family in Family::ALL {
-        let table = rows::table(&marks, family, params.window());
-        scored.push(Scored::new(table, family, &issues, params, shares.as_ref()));
-    }
+    let tables: Vec<(Family, Table)> = Family::ALL
+        .into_iter()
+        .map(|family| (family, rows::table(&marks, family, params.window())))
+        .collect();
+    let shares = (!run.records().is_empty()).then(|| {
+        let rows = tables.iter().flat_map(|(_, table)| table.rows.iter().flatten());
+        Shares::of(run.records(), &rows.map(|row| row.key).collect())
+    });
+    let scored: Vec<Scored> = tables
+        .into_iter()
+        .map(|(family, table)| Scored::new(table, family, &issues, params, shares.as_ref()))
+        .collect();
     assemble(&marks, issues, &scored, params)
 }

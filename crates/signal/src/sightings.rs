@@ -1,6 +1,7 @@
 //! From the events of a log to exposures: one an impression.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use adproof_model::{Event, Execution, Leg, LegDetail};
 
@@ -66,6 +67,20 @@ impl Sightings {
         sighting.add(event);
     }
 
+    /// Both in one: an impression may have been seen in part by each.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        for (key, seen) in other.impressions {
+            match self.impressions.entry(key) {
+                Entry::Vacant(entry) => {
+                    entry.insert(seen);
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().merge(seen),
+            }
+        }
+        self
+    }
+
     /// Adds the impressions to a tally and forgets them. All events of an impression must have
     /// been added before.
     pub fn expose(self, tally: &mut Tally) {
@@ -114,6 +129,15 @@ impl Sighting {
         }
     }
 
+    fn merge(&mut self, other: Self) {
+        self.first_us = self.first_us.min(other.first_us);
+        self.delivered |= other.delivered;
+        settle(&mut self.address, other.address);
+        settle(&mut self.device, other.device);
+        settle(&mut self.asn, other.asn);
+        settle(&mut self.bill, other.bill);
+    }
+
     fn exposure(self) -> Option<Exposure> {
         let (_, address) = self.address?;
         Some(Exposure {
@@ -131,8 +155,13 @@ impl Sighting {
 /// Keeps the value of the lower rank. Two values of one rank are one event sent twice with other
 /// content: the lower value, so that their order does not matter.
 fn believe<T: Ord>(kept: &mut Option<(Rank, T)>, rank: Rank, value: T) {
-    let seen = (rank, value);
-    if kept.as_ref().is_none_or(|kept| seen < *kept) {
+    settle(kept, Some((rank, value)));
+}
+
+fn settle<T: Ord>(kept: &mut Option<(Rank, T)>, seen: Option<(Rank, T)>) {
+    if let Some(seen) = seen
+        && kept.as_ref().is_none_or(|kept| seen < *kept)
+    {
         *kept = Some(seen);
     }
 }
@@ -231,6 +260,22 @@ mod tests {
             let told: Vec<Event> =
                 order.iter().chain(&again).map(|index| events[*index].clone()).collect();
             prop_assert_eq!(bytes(&told), bytes(&events));
+        }
+
+        #[test]
+        fn split_anywhere_and_merged_it_is_the_same(at in 0_usize..6, swap: bool) {
+            let events = impression();
+            let (left, right) = events.split_at(at.min(events.len()));
+            let parts = [left, right].map(|part| {
+                let mut sightings = Sightings::default();
+                sightings.extend(part);
+                sightings
+            });
+            let [left, right] = parts;
+            let merged = if swap { right.merge(left) } else { left.merge(right) };
+            let mut tally = Tally::empty();
+            merged.expose(&mut tally);
+            prop_assert_eq!(tally.to_bytes(), bytes(&events));
         }
     }
 }

@@ -253,6 +253,8 @@ pub struct ParamsV1 {
     pub presence_level: &'static str,
     /// False discovery rate of a table's ranked blocks.
     pub false_discovery_ppm: u32,
+    /// What the permutation p-value must not exceed where the own log holds a block.
+    pub significance_ppm: u32,
     /// EB05 that wider blocks must reach.
     pub excess_ppm: u32,
 }
@@ -346,17 +348,23 @@ pub struct BlockV1 {
     pub logit_millinats: i64,
 }
 
-/// Marks against the share of the operator's own devices.
+/// A block against the operator's own log, without what reported narrower blocks hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ExcessV1 {
-    /// Marks: pairs of indicator and issue that no reported narrower block holds.
-    pub observed: u64,
+    /// Marks: pairs of indicator and issue.
+    pub marks: u64,
     /// Marks that the block's share of devices explains, in millionths.
-    pub expected_ppm: u64,
-    /// EB05: the 5 % quantile of the rate over the level's, in parts per million.
-    pub low_ppm: u64,
-    /// The permutation p-value, in parts per million.
+    pub expected_marks_ppm: u64,
+    /// The chance of so many marks when they fall on devices at random, in parts per million: the
+    /// permutation p-value.
     pub chance_ppm: u32,
+    /// Distinct devices in the log.
+    pub devices: u64,
+    /// Those with an observation that the operator holds for invalid traffic.
+    pub flagged_devices: u64,
+    /// EB05: the 5 % quantile of the rate of flagged devices over the level's, in parts per
+    /// million.
+    pub low_ppm: u64,
 }
 
 /// One term of the logit of the mean.
@@ -494,6 +502,7 @@ impl From<&Params> for ParamsV1 {
             neighbour_weight_milli: params.neighbour_weight_milli,
             presence_level: params.presence_level.as_str(),
             false_discovery_ppm: params.false_discovery_ppm,
+            significance_ppm: params.significance_ppm,
             excess_ppm: params.excess_ppm,
         }
     }
@@ -525,10 +534,12 @@ impl From<&BlockScore> for BlockV1 {
             ranked_among: score.ranked_among,
             chance_ppm: score.chance_ppm,
             excess: score.excess.map(|excess| ExcessV1 {
-                observed: excess.observed,
-                expected_ppm: excess.expected_ppm,
-                low_ppm: excess.low_ppm,
+                marks: excess.marks,
+                expected_marks_ppm: excess.expected_marks_ppm,
                 chance_ppm: excess.chance_ppm,
+                devices: excess.devices,
+                flagged_devices: excess.flagged_devices,
+                low_ppm: excess.low_ppm,
             }),
             contributions: score
                 .contributions
