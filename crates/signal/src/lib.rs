@@ -14,7 +14,6 @@ mod collateral;
 mod eval;
 mod excess;
 mod exposure;
-mod log;
 mod marks;
 mod num;
 mod params;

@@ -1,70 +1,62 @@
-//! From the events of a log to exposures: one an impression.
+//! From the events of the operator's own log to exposures: one an impression.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::net::IpAddr;
 
-use adproof_model::{Event, Execution, Leg, LegDetail};
+use adproof_model::{Event, Leg, LegDetail};
 
 use crate::exposure::Exposure;
 use crate::tally::{Tally, device_key};
 
 /// The events of a log, reduced to one observation an impression.
 ///
-/// Events of the same transaction and impression id are one impression; an event without an
-/// impression id is an observation of its own. What several events say is settled by an order of
-/// the events themselves, never by the order in which they come, and a repeated event changes
-/// nothing. So a log may be read in any order, and be split by impression over many machines.
+/// The events of one transaction and impression are one exposure: at the address that the network
+/// leg saw (or, without one, the first leg that saw any), on the day of the earliest event, with
+/// the amount of its billing events. A request that nothing followed is an exposure without an
+/// impression; an event that names neither transaction nor impression stands alone; what has no
+/// address is left out. Where observers of a leg disagree, the smallest address, network and
+/// device are kept, and of several bills the highest: two observers that bill the same impression
+/// are one bill. Amounts count in the currency that most billing events of the log have.
 ///
-/// - The address is the one that the network leg saw, else the request, the player, and the other
-///   legs in their order. An impression without an IPv6 address is not exposed.
-/// - The device is chosen in the same way; the autonomous system comes from the network leg.
-/// - The day is that of the impression's earliest event.
-/// - It counts as an impression once something was played or billed; before, it is a request.
-/// - The revenue is what was billed first. A bill that another observer sent, or that was sent
-///   twice, is not added to it.
+/// A commutative monoid like [`Tally`]: neither the order of the events nor how the log was split
+/// changes the result, and a repeated event changes nothing but the count of its currency.
 #[derive(Clone, Debug, Default)]
 pub struct Sightings {
     impressions: BTreeMap<Key, Sighting>,
+    /// Billing events by currency.
+    currencies: BTreeMap<Box<str>, u64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Impression { transaction: Option<Box<str>>, impression: Box<str> },
-    Event(Box<str>),
-}
+/// Transaction and impression; or the event's id, where it names neither.
+type Key = (Box<str>, Box<str>);
 
-/// When and by whom something was seen: the order in which events are believed.
-type Rank = (u8, i64, Box<str>);
-
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Sighting {
-    first_us: i64,
-    delivered: bool,
-    address: Option<(Rank, u128)>,
-    device: Option<(Rank, u128)>,
-    asn: Option<(Rank, u32)>,
-    bill: Option<(Rank, i64)>,
+    /// After a mark that is false at the network leg, so that its address comes first.
+    address: Option<(bool, Leg, u128)>,
+    asn: Option<u32>,
+    device: Option<Box<str>>,
+    day: Option<i64>,
+    /// The highest bill in each currency. There is hardly ever more than one.
+    bills: Vec<(Box<str>, i64)>,
+    /// Whether anything but a request was seen.
+    served: bool,
 }
 
 impl Sightings {
     /// Adds one event.
     pub fn add(&mut self, event: &Event) {
-        let key = match &event.impression {
-            Some(impression) => Key::Impression {
-                transaction: event.transaction.clone(),
-                impression: impression.clone(),
-            },
-            None => Key::Event(event.id.clone()),
+        let key = match (&event.transaction, &event.impression) {
+            (None, None) => (Box::default(), event.id.clone()),
+            (transaction, impression) => {
+                (transaction.clone().unwrap_or_default(), impression.clone().unwrap_or_default())
+            }
         };
-        let sighting = self.impressions.entry(key).or_insert_with(|| Sighting {
-            first_us: i64::MAX,
-            delivered: false,
-            address: None,
-            device: None,
-            asn: None,
-            bill: None,
-        });
-        sighting.add(event);
+        if let LegDetail::Billing { currency, .. } = &event.detail {
+            *self.currencies.entry(currency.clone()).or_default() += 1;
+        }
+        self.impressions.entry(key).or_default().add(event);
     }
 
     /// Both in one: an impression may have been seen in part by each.
@@ -78,15 +70,30 @@ impl Sightings {
                 Entry::Occupied(mut entry) => entry.get_mut().merge(seen),
             }
         }
+        for (currency, count) in other.currencies {
+            *self.currencies.entry(currency).or_default() += count;
+        }
         self
     }
 
-    /// Adds the impressions to a tally and forgets them. All events of an impression must have
-    /// been added before.
-    pub fn expose(self, tally: &mut Tally) {
-        for exposure in self.impressions.into_values().filter_map(Sighting::exposure) {
-            tally.expose(exposure);
-        }
+    fn exposures(self, flagged: impl Fn(u128) -> bool) -> impl Iterator<Item = Exposure> {
+        let counts = self.currencies.iter();
+        let most = counts.max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
+        let currency = most.map(|(name, _)| name.clone());
+        self.impressions.into_values().filter_map(move |seen| {
+            let (_, _, address) = seen.address?;
+            let mut bills = seen.bills.iter();
+            let bill = bills.find(|(name, _)| Some(name) == currency.as_ref());
+            Some(Exposure {
+                address,
+                asn: seen.asn,
+                device: seen.device.as_deref().map_or(0, device_key),
+                day: seen.day?,
+                impressions: u32::from(seen.served),
+                revenue_micros: bill.map_or(0, |(_, micros)| *micros),
+                flagged: flagged(address),
+            })
+        })
     }
 }
 
@@ -98,71 +105,67 @@ impl<'a> Extend<&'a Event> for Sightings {
 
 impl Sighting {
     fn add(&mut self, event: &Event) {
-        let rank = |trust: u8| (trust, event.received.micros(), event.id.clone());
-        let trust = match event.leg() {
-            Leg::Network => 0,
-            Leg::Request => 1,
-            Leg::Execution => 2,
-            Leg::Creative => 3,
-            Leg::Vast => 4,
-            Leg::Billing => 5,
-        };
-        self.first_us = self.first_us.min(event.time.micros());
-        if let Some(std::net::IpAddr::V6(address)) = event.ip {
-            believe(&mut self.address, rank(trust), address.to_bits());
+        let leg = event.leg();
+        if let Some(address) = event.ip {
+            let bits = match address {
+                IpAddr::V6(v6) => v6.to_bits(),
+                IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+            };
+            keep_least(&mut self.address, Some((leg != Leg::Network, leg, bits)));
         }
-        if let Some(device) = &event.device {
-            believe(&mut self.device, rank(trust), device_key(device));
-        }
+        keep_least(&mut self.device, event.device.clone());
+        keep_least(&mut self.day, Some(event.time.day()));
+        self.served |= leg != Leg::Request;
         match &event.detail {
-            LegDetail::Network { asn: Some(asn), .. } => {
-                believe(&mut self.asn, rank(trust), *asn);
-            }
-            LegDetail::Billing { amount_micros, .. } => {
-                believe(&mut self.bill, rank(trust), *amount_micros);
-                self.delivered = true;
-            }
-            LegDetail::Execution { outcome: Execution::Started | Execution::Completed, .. } => {
-                self.delivered = true;
+            LegDetail::Network { asn, .. } => keep_least(&mut self.asn, *asn),
+            LegDetail::Billing { amount_micros, currency } => {
+                self.bill(currency.clone(), *amount_micros);
             }
             _ => {}
         }
     }
 
+    fn bill(&mut self, currency: Box<str>, micros: i64) {
+        match self.bills.iter_mut().find(|(name, _)| *name == currency) {
+            Some((_, kept)) => *kept = micros.max(*kept),
+            None => self.bills.push((currency, micros)),
+        }
+    }
+
     fn merge(&mut self, other: Self) {
-        self.first_us = self.first_us.min(other.first_us);
-        self.delivered |= other.delivered;
-        settle(&mut self.address, other.address);
-        settle(&mut self.device, other.device);
-        settle(&mut self.asn, other.asn);
-        settle(&mut self.bill, other.bill);
-    }
-
-    fn exposure(self) -> Option<Exposure> {
-        let (_, address) = self.address?;
-        Some(Exposure {
-            address,
-            asn: self.asn.map(|(_, asn)| asn),
-            device: self.device.map_or(0, |(_, device)| device),
-            day: self.first_us.div_euclid(86_400_000_000),
-            impressions: u32::from(self.delivered),
-            revenue_micros: self.bill.map_or(0, |(_, micros)| micros),
-            flagged: false,
-        })
+        keep_least(&mut self.address, other.address);
+        keep_least(&mut self.asn, other.asn);
+        keep_least(&mut self.device, other.device);
+        keep_least(&mut self.day, other.day);
+        self.served |= other.served;
+        for (currency, micros) in other.bills {
+            self.bill(currency, micros);
+        }
     }
 }
 
-/// Keeps the value of the lower rank. Two values of one rank are one event sent twice with other
-/// content: the lower value, so that their order does not matter.
-fn believe<T: Ord>(kept: &mut Option<(Rank, T)>, rank: Rank, value: T) {
-    settle(kept, Some((rank, value)));
+fn keep_least<T: Ord>(kept: &mut Option<T>, seen: Option<T>) {
+    if seen.is_some() && (kept.is_none() || seen < *kept) {
+        *kept = seen;
+    }
 }
 
-fn settle<T: Ord>(kept: &mut Option<(Rank, T)>, seen: Option<(Rank, T)>) {
-    if let Some(seen) = seen
-        && kept.as_ref().is_none_or(|kept| seen < *kept)
-    {
-        *kept = Some(seen);
+impl Tally {
+    /// Adds an event log; see [`Sightings`] for what its events come to.
+    pub fn expose_events(&mut self, events: &[Event]) {
+        let mut sightings = Sightings::default();
+        sightings.extend(events);
+        self.expose_sightings(sightings);
+    }
+
+    /// Adds the impressions of a log of which all events were seen. An exposure is flagged when a
+    /// feed lists its very address as anything but a crawler that declares itself, so feeds are
+    /// marked before the log is added.
+    pub fn expose_sightings(&mut self, sightings: Sightings) {
+        let listed = self.listed_addresses();
+        for exposure in sightings.exposures(|address| listed.contains(&address)) {
+            self.expose(exposure);
+        }
     }
 }
 
@@ -183,99 +186,84 @@ mod tests {
             impression: Some("1".into()),
             ip: ip.parse().ok(),
             user_agent: None,
-            device: None,
+            device: Some(format!("device of {id}").into()),
             bundle: None,
             detail,
         }
     }
 
-    fn bytes(events: &[Event]) -> Vec<u8> {
-        let mut sightings = Sightings::default();
-        sightings.extend(events);
+    fn bytes(sightings: Sightings) -> Vec<u8> {
         let mut tally = Tally::empty();
-        sightings.expose(&mut tally);
+        tally.expose_sightings(sightings);
         tally.to_bytes()
     }
 
+    fn seen(events: &[Event]) -> Sightings {
+        let mut sightings = Sightings::default();
+        sightings.extend(events);
+        sightings
+    }
+
+    fn request() -> LegDetail {
+        LegDetail::Request { ssai: 0 }
+    }
+
     fn impression() -> Vec<Event> {
-        let bill = |amount_micros| LegDetail::Billing { amount_micros, currency: "USD".into() };
+        let bill = |amount_micros, currency: &str| LegDetail::Billing {
+            amount_micros,
+            currency: currency.into(),
+        };
+        let network = |asn| LegDetail::Network { asn: Some(asn), shared_egress: false };
         vec![
-            event("a", LegDetail::Request { ssai: 0 }, "3fff:12::1", 10),
-            event(
-                "b",
-                LegDetail::Network { asn: Some(64500), shared_egress: false },
-                "3fff:12::2",
-                30,
-            ),
-            event(
-                "c",
-                LegDetail::Network { asn: Some(64501), shared_egress: false },
-                "3fff:12::3",
-                20,
-            ),
-            event("d", bill(700), "3fff:ff::1", 40),
-            event("e", bill(900), "3fff:ff::2", 50),
+            event("a", request(), "3fff:12::1", 10),
+            event("b", network(64500), "3fff:12::3", 30),
+            event("c", network(64501), "3fff:12::2", 20),
+            event("d", bill(700, "USD"), "3fff:ff::1", 40),
+            event("e", bill(900, "USD"), "3fff:ff::2", 50),
+            event("f", bill(5000, "EUR"), "3fff:ff::2", 50),
         ]
     }
 
     #[test]
-    fn the_network_leg_that_came_first_and_the_first_bill_count() {
+    fn the_network_leg_and_the_highest_bill_of_the_main_currency_count() {
         let mut expected = Tally::empty();
         expected.expose(Exposure {
-            address: "3fff:12::3".parse::<std::net::Ipv6Addr>().unwrap().to_bits(),
-            asn: Some(64501),
-            device: 0,
+            address: "3fff:12::2".parse::<std::net::Ipv6Addr>().unwrap().to_bits(),
+            asn: Some(64500),
+            device: device_key("device of a"),
             day: 0,
             impressions: 1,
-            revenue_micros: 700,
+            revenue_micros: 900,
             flagged: false,
         });
-        assert_eq!(bytes(&impression()), expected.to_bytes());
+        assert_eq!(bytes(seen(&impression())), expected.to_bytes());
     }
 
     #[test]
-    fn what_was_neither_played_nor_billed_is_a_request() {
+    fn a_request_that_nothing_followed_is_no_impression() {
         let mut tally = Tally::empty();
-        let mut sightings = Sightings::default();
-        sightings.extend(&impression()[..3]);
-        sightings.expose(&mut tally);
+        tally.expose_events(&impression()[..1]);
         let census = tally.census(adproof_model::Level::P128);
         assert_eq!(census.iter().map(|row| row.totals.impressions).collect::<Vec<_>>(), [0]);
     }
 
     #[test]
-    fn without_an_ipv6_address_nothing_is_exposed() {
-        let request = || LegDetail::Request { ssai: 0 };
-        let events = [event("a", request(), "192.0.2.1", 1), event("b", request(), "", 2)];
-        assert_eq!(bytes(&events), Tally::empty().to_bytes());
+    fn without_an_address_nothing_is_exposed() {
+        assert_eq!(bytes(seen(&[event("a", request(), "", 1)])), Tally::empty().to_bytes());
     }
 
     proptest! {
         #[test]
-        fn order_and_repeats_change_nothing(
-            order in Just((0..5).collect::<Vec<usize>>()).prop_shuffle(),
-            again in prop::collection::vec(0_usize..5, 0..4),
+        fn neither_order_nor_split_nor_repeats_change_the_exposures(
+            order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
+            again in prop::collection::vec(0_usize..3, 0..4),
+            at in 0_usize..6,
         ) {
             let events = impression();
             let told: Vec<Event> =
                 order.iter().chain(&again).map(|index| events[*index].clone()).collect();
-            prop_assert_eq!(bytes(&told), bytes(&events));
-        }
-
-        #[test]
-        fn split_anywhere_and_merged_it_is_the_same(at in 0_usize..6, swap: bool) {
-            let events = impression();
-            let (left, right) = events.split_at(at.min(events.len()));
-            let parts = [left, right].map(|part| {
-                let mut sightings = Sightings::default();
-                sightings.extend(part);
-                sightings
-            });
-            let [left, right] = parts;
-            let merged = if swap { right.merge(left) } else { left.merge(right) };
-            let mut tally = Tally::empty();
-            merged.expose(&mut tally);
-            prop_assert_eq!(tally.to_bytes(), bytes(&events));
+            let (left, right) = told.split_at(at);
+            prop_assert_eq!(bytes(seen(right).merge(seen(left))), bytes(seen(&events)));
         }
     }
 }
