@@ -54,6 +54,9 @@ pub enum AddressFault {
     /// The part after `/` is no length from 0 to 128.
     #[error("the prefix length is not a number from 0 to 128")]
     Length,
+    /// A prefix where one address belongs.
+    #[error("a prefix, where one address belongs")]
+    Prefix,
     /// Looks like IPv6, but is none: too many groups, a group over four digits, two `::`.
     #[error("not a valid IPv6 address (RFC 4291)")]
     Malformed,
@@ -98,7 +101,7 @@ pub fn parse(text: &str) -> Result<Parsed, AddressFault> {
 pub fn parse_ip(text: &str) -> Result<IpAddr, AddressFault> {
     match parse(text) {
         Ok(parsed) if parsed.prefix.bit_len() == 128 => Ok(IpAddr::V6(parsed.prefix.first())),
-        Ok(_) => Err(AddressFault::Length),
+        Ok(_) => Err(AddressFault::Prefix),
         Err(AddressFault::Ipv4) => {
             let clean = clean(text);
             let bare = unwrap(&clean);

@@ -92,7 +92,7 @@ pub enum FeedFault {
         limit: u64,
     },
     /// The content is of another kind.
-    #[error("the content is {what}, not a feed")]
+    #[error("the content is {what}")]
     OtherKind {
         /// What it is.
         what: &'static str,
@@ -151,6 +151,11 @@ pub enum FeedFault {
 }
 
 impl FeedFault {
+    pub(crate) const EVENT_LOG: Self = Self::OtherKind {
+        what: "an event log",
+        remedy: "give it as the event log (`--events`); its addresses are nobody's indicators",
+    };
+
     fn place(&self) -> Option<String> {
         match self {
             Self::Json { line, column, .. } => Some(format!("line {line}, column {column}")),
@@ -162,7 +167,7 @@ impl FeedFault {
 
     fn remedy(&self) -> String {
         match self {
-            Self::Empty => "export the feed again and check the download".into(),
+            Self::Empty => "export it again and check the download".into(),
             Self::Limit { .. } => {
                 "split the file, or raise the bound if you trust its source".into()
             }
@@ -170,9 +175,9 @@ impl FeedFault {
                 "do not open it; ask its sender for the feed as CSV".into()
             }
             Self::OtherKind { remedy, .. } => (*remedy).into(),
-            Self::Workbook { .. } => {
-                "open it in the spreadsheet program and save it again as .xlsx or CSV".into()
-            }
+            Self::Workbook { .. } => "fetch it again in case it was cut off, or open it in the \
+                                      spreadsheet program and save it again as .xlsx or CSV"
+                .into(),
             Self::Json { .. } => "check whether the file was cut off, and fetch it again".into(),
             Self::NoAddressColumn { .. } => {
                 "name one column \"IPv6 address\", \"IP\", \"Indicator\" or the like".into()

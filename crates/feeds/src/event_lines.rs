@@ -93,6 +93,9 @@ impl EventLines {
             let reason = format!("longer than {} bytes", self.limits.line_bytes);
             return reject("line", &shown, &reason);
         }
+        if !line.starts_with(b"{") {
+            return reject("line", &shown, "not a JSON object");
+        }
         let raw: RawEvent<'_> = match serde_json::from_slice(line) {
             Ok(raw) => raw,
             Err(error) if error.is_eof() && !whole => {
@@ -122,8 +125,8 @@ impl Iterator for EventLines {
                 }
                 // The line is too long already: say so once and let go of it.
                 let line = self.buffer.get(self.start..).unwrap_or(&[]);
-                let head = line.get(..400).unwrap_or(line);
-                let shown = String::from_utf8_lossy(head).into_owned();
+                let start = line.get(..400).unwrap_or(line);
+                let shown = String::from_utf8_lossy(start).into_owned();
                 self.buffer.clear();
                 (self.start, self.searched) = (0, 0);
                 if std::mem::replace(&mut self.skipping, true) {
@@ -148,5 +151,9 @@ impl Iterator for EventLines {
 pub(crate) fn json_reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
+    let mut what = what.to_owned();
+    for rust in ["expected i64", "expected u32", "expected u16", "expected u8"] {
+        what = what.replace(rust, "expected a whole number");
+    }
     format!("not an event: {what} (column {})", error.column())
 }

@@ -3,7 +3,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::sniff::{self, Content};
 use crate::table::{Collector, TableReader};
-use crate::{FeedError, FeedFault, Limits, dating, delimited, list, text, workbook};
+use crate::{FeedError, FeedFault, Limits, dating, delimited, json, list, text, workbook};
 
 /// The format that a feed turned out to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,6 +165,9 @@ fn read_text<'l>(text: &str, limits: &'l Limits) -> Result<Undated<'l>, FeedFaul
         let collector = list::read(text, limits);
         return Ok(Undated::new(FeedFormat::List, collector, list::comments(text)));
     }
+    if crate::cell::trim(text).starts_with(['{', '[']) {
+        return json::read(text, limits);
+    }
     of_table(FeedFormat::Csv, delimited::read(text, limits)?)
 }
 
@@ -176,6 +179,9 @@ fn of_table(format: FeedFormat, table: TableReader<'_>) -> Result<Undated<'_>, F
             None => FeedFault::NoAddressColumn { searched: vec![searched] },
         });
     };
+    if header.is_event_log() {
+        return Err(FeedFault::EVENT_LOG);
+    }
     let header_row = Some(header.row);
     let mut undated = Undated::new(format, table.collector, table.preamble);
     undated.header_row = header_row;

@@ -45,8 +45,8 @@ pub(crate) fn content(bytes: &[u8]) -> Result<Content, FeedFault> {
         }
     }
     let head = bytes.get(..512).unwrap_or(bytes);
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let start = head.trim_ascii_start().to_ascii_lowercase();
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
     if start.starts_with(b"<!doctype html") || start.starts_with(b"<html") {
         return Err(FeedFault::OtherKind {
             what: "a web page",

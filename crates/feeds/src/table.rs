@@ -245,6 +245,12 @@ impl Header {
         })
     }
 
+    /// Whether the columns are those of an event log, whose addresses are nobody's indicators.
+    pub(crate) fn is_event_log(&self) -> bool {
+        let has = |name: &str| self.names.iter().any(|column| alias::fold(column) == name);
+        has("leg") && has("observer")
+    }
+
     /// How many columns it names that a feed needs.
     pub(crate) fn known(&self) -> usize {
         self.columns.len()

@@ -122,7 +122,7 @@ fn log_lines_may_hold_either_family() {
     ] {
         assert_eq!(parse_ip(text).unwrap().to_string(), back);
     }
-    assert_eq!(parse_ip("3fff::/64"), Err(AddressFault::Length));
+    assert_eq!(parse_ip("3fff::/64"), Err(AddressFault::Prefix));
     assert!(parse_ip("203.0.113.0/24").is_err());
 }
 

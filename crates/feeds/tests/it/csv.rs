@@ -119,7 +119,7 @@ fn empty_files_are_refused() {
     for bytes in [b"".as_slice(), b" \r\n\t\n", b"\xef\xbb\xbf\n"] {
         assert_eq!(
             refusal("feed-2026-05.csv", bytes),
-            "feed-2026-05.csv: the file is empty; export the feed again and check the download"
+            "feed-2026-05.csv: the file is empty; export it again and check the download"
         );
     }
 }
