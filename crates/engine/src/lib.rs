@@ -1,1 +1,25 @@
-//! DataFusion scans and SQL with our functions, Polars frames for reports
+//! The heavy crate: DataFusion scans and SQL with our functions, Polars frames for reports.
+//!
+//! It feeds the kernels of `adproof-signal` at scale and computes nothing that they compute. The
+//! entry points are synchronous: each runs on worker threads of its own and comes back.
+//!
+//! - [`scan_events`] reads event logs (Parquet, CSV, JSONL) into impressions that give a tally the
+//!   same bytes as the default build's reader gives it.
+//! - [`sql`] answers a query over files, read-only and bounded.
+//! - [`session::state`] builds the session with our functions for everybody who runs a plan.
+
+mod answer;
+mod error;
+mod events;
+mod function;
+mod query;
+pub mod session;
+mod source;
+
+pub use answer::{Answer, Cell, Column};
+pub use error::EngineError;
+pub use events::{EventScan, RejectedRow, event_schema, scan_events};
+pub use function::{Ipv6Prefix, Ipv6Text, TallyAggregate, register};
+pub use query::sql;
+pub use session::{EngineOptions, Limits};
+pub use source::{SourceFormat, Table};

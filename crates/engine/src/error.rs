@@ -1,0 +1,123 @@
+use std::path::PathBuf;
+
+use datafusion::common::DataFusionError;
+
+/// Why the engine could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The ending of the name is none that the engine reads. Likely a workbook or a compressed
+    /// file.
+    #[error("{} is no CSV, JSONL or Parquet by its name", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not there, or may not be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file has no bytes. Likely a download or an export that did not come to its end.
+    #[error("{} is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A table has no file, so it has no columns.
+    #[error("the table `{table}` has no file")]
+    NoFile {
+        /// The table.
+        table: String,
+    },
+    /// The name cannot be written in a query without quotes.
+    #[error("`{name}` is no table name: use lower-case letters, digits and _, not a digit first")]
+    TableName {
+        /// The name.
+        name: String,
+    },
+    /// Two tables have the same name.
+    #[error("two tables are named `{name}`")]
+    DuplicateTable {
+        /// The name.
+        name: String,
+    },
+    /// The files of a table are of several formats, or disagree on the columns.
+    #[error("{} does not fit the first file of the table `{table}`: {reason}", path.display())]
+    Mixed {
+        /// The table.
+        table: String,
+        /// The first file that differs.
+        path: PathBuf,
+        /// How it differs.
+        reason: String,
+    },
+    /// An event log lacks a column that every event has.
+    #[error("{} is no event log: it has no column `{column}`; it has {found}", path.display())]
+    NoEvents {
+        /// The file.
+        path: PathBuf,
+        /// The column that is missing.
+        column: &'static str,
+        /// The columns that are there.
+        found: String,
+    },
+    /// The statement is none that only reads.
+    #[error("only queries are answered (SELECT, WITH, VALUES, EXPLAIN, SHOW); this is {statement}")]
+    Refused {
+        /// The first words of the statement.
+        statement: String,
+    },
+    /// The query is longer than [`Limits::query_bytes`](crate::Limits::query_bytes).
+    #[error("the query has {bytes} bytes; {limit} are read")]
+    QueryLength {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The query took longer than [`Limits::time_ms`](crate::Limits::time_ms).
+    #[error("the query was stopped after {limit_ms} ms")]
+    Time {
+        /// The limit.
+        limit_ms: u64,
+    },
+    /// The query needs more memory than [`Limits::memory_bytes`](crate::Limits::memory_bytes).
+    #[error("the query needs more than {limit} bytes of memory: {reason}")]
+    Memory {
+        /// The limit.
+        limit: usize,
+        /// Which operator asked.
+        reason: String,
+    },
+    /// The query cannot be planned or run. The message names the column or the value.
+    #[error("{0}")]
+    Query(String),
+    /// The frame library failed on our own data.
+    #[error("a summary frame failed: {0}")]
+    Frame(#[from] polars::error::PolarsError),
+    /// Worker threads could not be started.
+    #[error("the engine's threads cannot be started: {0}")]
+    Threads(#[from] std::io::Error),
+    /// A task of the engine ended in a panic. This is a defect: of adproof or of DataFusion.
+    #[error("a task of the engine failed: {0}")]
+    Task(String),
+}
+
+impl From<DataFusionError> for EngineError {
+    fn from(error: DataFusionError) -> Self {
+        let text = error.strip_backtrace();
+        // The message below the wrappers says it; the wrappers repeat it.
+        let text = text.lines().next().unwrap_or_default().to_owned();
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(reason) => {
+                Self::Memory { limit: 0, reason: reason.clone() }
+            }
+            DataFusionError::ExecutionJoin(join) if join.is_panic() => Self::Task(text),
+            _ => Self::Query(text),
+        }
+    }
+}

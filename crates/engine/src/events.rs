@@ -1,0 +1,277 @@
+//! Event logs at scale: scanned in partitions, judged row by row as the log reader of
+//! `adproof-feeds` does, reduced by `adproof-signal`.
+
+use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use adproof_feeds::{EventRows, FeedFault, Limits as ReadLimits};
+use adproof_model::Timestamp;
+use adproof_signal::Sightings;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{
+    DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
+use datafusion::arrow::error::ArrowError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{Expr, ident};
+use datafusion::prelude::SessionContext;
+use futures_util::StreamExt;
+use tokio::task::JoinSet;
+
+use crate::source::{File, SourceFormat};
+use crate::{EngineError, EngineOptions, session};
+
+/// What a scan of event logs found.
+#[derive(Clone, Debug, Default)]
+pub struct EventScan {
+    /// The impressions. Added to a tally they give the bytes that reading the logs whole gives.
+    pub sightings: Sightings,
+    /// Events that were taken.
+    pub events: u64,
+    /// Rows that were not taken.
+    pub rejected_total: u64,
+    /// Why: the first in order of column, reason and value, bounded.
+    pub rejected: BTreeSet<RejectedRow>,
+}
+
+/// Why a row was not taken. A scan in partitions counts no rows, so it has no number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RejectedRow {
+    /// The column.
+    pub column: Box<str>,
+    /// Why it was not taken, in words.
+    pub reason: Box<str>,
+    /// The value as it was seen, cut to a bounded length.
+    pub value: Box<str>,
+}
+
+/// The columns of an event log in Parquet: the fields of a JSON line, typed. All may be null but
+/// those that every event has.
+#[must_use]
+pub fn event_schema() -> SchemaRef {
+    let instant = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let of = |(name, required): (&str, bool)| {
+        let kind = match name {
+            "time" | "received" => instant(),
+            "shared_egress" => DataType::Boolean,
+            "ssai" | "asn" | "price_micros" | "error" | "played_ms" | "amount_micros" => {
+                DataType::Int64
+            }
+            _ => DataType::Utf8,
+        };
+        Field::new(name, kind, !required)
+    };
+    let required = ["id", "leg", "observer", "time", "received"].map(|name| (name, true));
+    let optional = [
+        "transaction",
+        "impression",
+        "ip",
+        "ua",
+        "ifa",
+        "bundle",
+        "withheld",
+        "ssai",
+        "asn",
+        "shared_egress",
+        "creative",
+        "price_micros",
+        "currency",
+        "tag",
+        "outcome",
+        "error",
+        "played_ms",
+        "amount_micros",
+    ]
+    .map(|name| (name, false));
+    Arc::new(Schema::new(required.into_iter().chain(optional).map(of).collect::<Vec<_>>()))
+}
+
+/// Reads event logs into the impressions of one tally. Files are told apart by their ending and may be of several
+/// formats; an impression may be spread over them.
+///
+/// Rows that hold no event are counted and not taken, as in a log that is read whole. A line that
+/// is no JSON at all ends the scan: its bytes are not to be had from a scan in partitions.
+pub fn scan_events(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, EngineError> {
+    let (paths, options) = (paths.to_vec(), *options);
+    session::run(&options, async move { scan(&paths, &options).await })
+}
+
+async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, EngineError> {
+    let context = SessionContext::new_with_state(session::state(options)?);
+    let mut partitions = JoinSet::new();
+    for path in paths {
+        let file = File::locate(path)?;
+        let schema = columns(&file, &context, options).await?;
+        let read: Vec<Expr> = {
+            let fields = schema.fields().iter().filter(|field| is_event_field(field.name()));
+            fields.map(|field| ident(field.name())).collect()
+        };
+        let frame = context.read_table(file.open_as(schema, &options.limits)?)?;
+        for stream in frame.select(read)?.execute_stream_partitioned().await? {
+            partitions.spawn(partition(path.clone(), stream));
+        }
+    }
+    let mut total = Partition::default();
+    while let Some(ended) = partitions.join_next().await {
+        let found = ended.map_err(|join| EngineError::Task(join.to_string()))??;
+        total = total.merge(found);
+    }
+    Ok(EventScan {
+        sightings: total.sightings,
+        events: total.events,
+        rejected_total: total.rejected_total,
+        rejected: total.rejected,
+    })
+}
+
+/// The columns that a file is read as.
+async fn columns(
+    file: &File,
+    context: &SessionContext,
+    options: &EngineOptions,
+) -> Result<SchemaRef, EngineError> {
+    Ok(match file.format {
+        SourceFormat::Parquet => file.infer(&context.state(), &options.limits).await?,
+        // Text stays text, so that it is judged as the log reader judges it.
+        SourceFormat::Csv => {
+            let found = file.infer(&context.state(), &options.limits).await?;
+            let fields = found.fields().iter();
+            let fields = fields.map(|field| Field::new(field.name(), DataType::Utf8, true));
+            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        }
+        // Lines differ by leg, so the first ones do not show all fields.
+        SourceFormat::Jsonl => {
+            let schema = event_schema();
+            let fields = schema.fields().iter().map(|field| match field.data_type() {
+                DataType::Timestamp(..) => Field::new(field.name(), DataType::Utf8, true),
+                kind => Field::new(field.name(), kind.clone(), true),
+            });
+            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        }
+    })
+}
+
+fn is_event_field(column: &str) -> bool {
+    let plain = |name: &str| -> String {
+        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let column = plain(column);
+    event_schema().fields().iter().any(|field| plain(field.name()) == column)
+}
+
+#[derive(Default)]
+struct Partition {
+    sightings: Sightings,
+    events: u64,
+    rejected_total: u64,
+    rejected: BTreeSet<RejectedRow>,
+}
+
+/// Reasons that are kept; all rows are counted.
+const REJECTS: usize = 20;
+
+impl Partition {
+    fn reject(&mut self, row: RejectedRow) {
+        self.rejected.insert(row);
+        if self.rejected.len() > REJECTS {
+            self.rejected.pop_last();
+        }
+    }
+
+    fn merge(mut self, other: Self) -> Self {
+        self.sightings = self.sightings.merge(other.sightings);
+        self.events = self.events.saturating_add(other.events);
+        self.rejected_total = self.rejected_total.saturating_add(other.rejected_total);
+        other.rejected.into_iter().for_each(|row| self.reject(row));
+        self
+    }
+}
+
+async fn partition(
+    path: PathBuf,
+    mut stream: SendableRecordBatchStream,
+) -> Result<Partition, EngineError> {
+    let schema = stream.schema();
+    let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let rows = EventRows::new(names.iter().copied(), &ReadLimits::default())
+        .map_err(|fault| no_events(&path, &names, &fault))?;
+    let mut found = Partition::default();
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let columns = texts(&batch).map_err(|error| EngineError::Query(error.to_string()))?;
+        for row in 0..batch.num_rows() {
+            match rows.read(0, columns.iter().map(|column| column.text(row))) {
+                Ok(event) => {
+                    found.events = found.events.saturating_add(1);
+                    found.sightings.add(&event);
+                }
+                Err(reject) => {
+                    found.rejected_total = found.rejected_total.saturating_add(1);
+                    found.reject(RejectedRow {
+                        column: reject.column,
+                        reason: reject.reason,
+                        value: reject.value,
+                    });
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn no_events(path: &Path, names: &[&str], fault: &FeedFault) -> EngineError {
+    let column = match fault {
+        FeedFault::NoColumn { column, .. } => column,
+        _ => "leg",
+    };
+    let found = match names {
+        [] => "none of an event's columns".to_owned(),
+        names => names.join(", "),
+    };
+    EngineError::NoEvents { path: path.to_path_buf(), column, found }
+}
+
+/// A column whose values are read as the text that a log would hold.
+enum Texts {
+    Text(StringViewArray),
+    Instant(ArrayRef),
+    Address(ArrayRef),
+}
+
+fn texts(batch: &RecordBatch) -> Result<Vec<Texts>, ArrowError> {
+    let columns = batch.columns().iter();
+    columns
+        .map(|column| match column.data_type() {
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+                cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).map(Texts::Instant)
+            }
+            DataType::FixedSizeBinary(16) => {
+                cast(column, &DataType::BinaryView).map(Texts::Address)
+            }
+            _ => Ok(Texts::Text(cast(column, &DataType::Utf8View)?.as_string_view().clone())),
+        })
+        .collect()
+}
+
+impl Texts {
+    /// The value, or nothing where it is null.
+    fn text(&self, row: usize) -> String {
+        match self {
+            Self::Text(array) if array.is_valid(row) => array.value(row).to_owned(),
+            Self::Instant(array) if array.is_valid(row) => {
+                let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
+                Timestamp::from_micros(micros).to_string()
+            }
+            Self::Address(array) if array.is_valid(row) => {
+                let bytes = array.as_binary_view().value(row);
+                <[u8; 16]>::try_from(bytes)
+                    .map(|bytes| Ipv6Addr::from(bytes).to_string())
+                    .unwrap_or_default()
+            }
+            _ => String::new(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Files as tables. Only local files are ever opened, and only those that were named.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::config::JsonOptions;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+};
+use datafusion::execution::session_state::SessionState;
+
+use crate::{EngineError, Limits};
+
+/// A format that scans read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceFormat {
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Jsonl,
+    /// Parquet.
+    Parquet,
+}
+
+impl SourceFormat {
+    /// The format that the file's name says: `.csv`, `.jsonl` or `.ndjson`, `.parquet`, in any
+    /// case.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "csv" => Some(Self::Csv),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+
+    fn options(self, limits: &Limits) -> ListingOptions {
+        let format: Arc<dyn FileFormat> = match self {
+            Self::Csv => Arc::new(
+                CsvFormat::default()
+                    .with_has_header(true)
+                    // A user agent may hold a quoted line break, and a scan that splits a file
+                    // at line breaks would cut the row there.
+                    .with_newlines_in_values(true)
+                    .with_schema_infer_max_rec(limits.inferred_rows),
+            ),
+            Self::Jsonl => Arc::new(JsonFormat::default().with_options(JsonOptions {
+                schema_infer_max_rec: Some(limits.inferred_rows),
+                ..JsonOptions::default()
+            })),
+            Self::Parquet => Arc::new(ParquetFormat::default()),
+        };
+        // Each file is named; its ending was looked at above.
+        ListingOptions::new(format).with_file_extension("")
+    }
+}
+
+/// A table of a query: its name and its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    name: String,
+    paths: Vec<PathBuf>,
+}
+
+impl Table {
+    /// A table with a name of lower-case letters, digits and `_`, so that it needs no quotes.
+    pub fn new(name: impl Into<String>, paths: Vec<PathBuf>) -> Result<Self, EngineError> {
+        let name = name.into();
+        let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !plain || name.is_empty() || name.as_bytes().first().is_some_and(u8::is_ascii_digit) {
+            return Err(EngineError::TableName { name });
+        }
+        if paths.is_empty() {
+            return Err(EngineError::NoFile { table: name });
+        }
+        Ok(Self { name, paths })
+    }
+
+    /// The name that a path gives a table: its stem in lower case, with `_` for what is neither
+    /// letter nor digit, and `t_` before a digit.
+    #[must_use]
+    pub fn name_of(path: &Path) -> String {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let mut name: String = stem
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .collect();
+        if !name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
+            name.insert_str(0, "t_");
+        }
+        name
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// The table over all files, with the columns that they have in common.
+    pub(crate) async fn open(
+        &self,
+        state: &SessionState,
+        limits: &Limits,
+    ) -> Result<Arc<ListingTable>, EngineError> {
+        let mut first: Option<(File, Schema)> = None;
+        let mut urls = Vec::with_capacity(self.paths.len());
+        for path in &self.paths {
+            let file = File::locate(path)?;
+            let schema = file.infer(state, limits).await?;
+            urls.push(file.url.clone());
+            first = Some(match first {
+                None => (file, schema.as_ref().clone()),
+                Some((kept, so_far)) => {
+                    let merged = merge(kept.format, file.format, so_far, &schema);
+                    let merged = merged.map_err(|reason| EngineError::Mixed {
+                        table: self.name.clone(),
+                        path: path.clone(),
+                        reason,
+                    })?;
+                    (kept, merged)
+                }
+            });
+        }
+        let Some((file, schema)) = first else {
+            return Err(EngineError::NoFile { table: self.name.clone() });
+        };
+        let config = ListingTableConfig::new_with_multi_paths(urls)
+            .with_listing_options(file.format.options(limits))
+            .with_schema(Arc::new(schema));
+        Ok(Arc::new(ListingTable::try_new(config)?))
+    }
+}
+
+/// One file that is there and whose format is known.
+pub(crate) struct File {
+    pub(crate) format: SourceFormat,
+    url: ListingTableUrl,
+}
+
+impl File {
+    pub(crate) fn locate(path: &Path) -> Result<Self, EngineError> {
+        let unreadable = |source| EngineError::Unreadable { path: path.to_path_buf(), source };
+        let format = SourceFormat::of(path)
+            .ok_or_else(|| EngineError::Format { path: path.to_path_buf() })?;
+        // Opening tells a missing file, a folder and missing permissions from one another before
+        // a scan hides them in its own words.
+        let opened = std::fs::File::open(path).map_err(unreadable)?;
+        let metadata = opened.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
+        }
+        if metadata.len() == 0 {
+            return Err(EngineError::Empty { path: path.to_path_buf() });
+        }
+        let absolute = std::path::absolute(path).map_err(unreadable)?;
+        let url = url::Url::from_file_path(&absolute)
+            .map_err(|()| unreadable(std::io::ErrorKind::InvalidFilename.into()))?;
+        Ok(Self {
+            format,
+            // Never through `ListingTableUrl::parse`, which takes brackets in a file's name for
+            // a pattern and other schemes for stores.
+            url: ListingTableUrl::try_new(url, None)?,
+        })
+    }
+
+    /// The columns as the file has them.
+    pub(crate) async fn infer(
+        &self,
+        state: &SessionState,
+        limits: &Limits,
+    ) -> Result<SchemaRef, EngineError> {
+        let options = self.format.options(limits);
+        Ok(options.infer_schema(state, &self.url).await?)
+    }
+
+    /// The file as a table of exactly these columns.
+    pub(crate) fn open_as(
+        &self,
+        schema: SchemaRef,
+        limits: &Limits,
+    ) -> Result<Arc<ListingTable>, EngineError> {
+        let config = ListingTableConfig::new(self.url.clone())
+            .with_listing_options(self.format.options(limits))
+            .with_schema(schema);
+        Ok(Arc::new(ListingTable::try_new(config)?))
+    }
+}
+
+/// The columns of two files of a table, or why they are no one table.
+fn merge(
+    format: SourceFormat,
+    other: SourceFormat,
+    left: Schema,
+    right: &Schema,
+) -> Result<Schema, String> {
+    if format != other {
+        return Err(format!("one is {format:?} and the other is {other:?}"));
+    }
+    if format != SourceFormat::Csv {
+        return Schema::try_merge([left, right.clone()]).map_err(|error| error.to_string());
+    }
+    // Columns of CSV are read by position, so another order would be read wrong in silence.
+    let names = |schema: &Schema| -> Vec<String> {
+        let names = schema.fields().iter().map(|field| field.name().clone());
+        names.collect()
+    };
+    let (here, there) = (names(&left), names(right));
+    if here != there {
+        return Err(format!("its columns are {}, not {}", there.join(", "), here.join(", ")));
+    }
+    let fields: Vec<Field> = left
+        .fields()
+        .iter()
+        .zip(right.fields())
+        .map(|(a, b)| {
+            // One file has numbers where another has words: text holds both.
+            let kind =
+                if a.data_type() == b.data_type() { a.data_type().clone() } else { DataType::Utf8 };
+            Field::new(a.name(), kind, true)
+        })
+        .collect();
+    Ok(Schema::new(fields))
+}
