@@ -3,3 +3,4 @@
 pub mod fetch;
 pub mod har;
 pub mod inspect;
+pub mod store;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::hash::Hash;
-use crate::tree::{NodeId, Nodes};
+use crate::tree::{NodeId, Nodes, leaf_hash};
 
 /// Hashes in a full tile.
 pub const TILE_WIDTH: u16 = 256;
@@ -124,7 +124,26 @@ pub fn first_difference(expected: &[u8], found: &[u8]) -> Option<u64> {
     let (expected, _) = expected.as_chunks::<32>();
     let (found, _) = found.as_chunks::<32>();
     let same = expected.iter().zip(found).take_while(|(a, b)| a == b);
-    u64::try_from(same.count()).ok()
+    // What is too much behind the last hash counts as the last hash.
+    let place = same.count().min(expected.len().saturating_sub(1));
+    u64::try_from(place).ok()
+}
+
+/// The leaf hashes of the records in an entry bundle, one behind the other. What is left behind
+/// the last whole record follows as it is.
+#[must_use]
+pub fn bundle_hashes(bundle: &[u8]) -> Vec<u8> {
+    let (mut hashes, mut rest) = (Vec::new(), bundle);
+    while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        let Some((entry, behind)) = behind.split_at_checked(length) else {
+            break;
+        };
+        hashes.extend_from_slice(leaf_hash(entry).as_bytes());
+        rest = behind;
+    }
+    hashes.extend_from_slice(rest);
+    hashes
 }
 
 /// Appends one record to an entry bundle. Records are at most 65,535 bytes.

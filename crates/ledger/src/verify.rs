@@ -15,7 +15,7 @@ use crate::key::{KeyId, PublicKey};
 use crate::note::{NoteError, VerifiedCheckpoint};
 use crate::proof::TlogProof;
 use crate::record::{Body, KeyAction, KeyChange, ParseError, Record, Role};
-use crate::tiles::{TileId, first_difference};
+use crate::tiles::{TileId, TileKind, bundle_hashes, first_difference};
 use crate::tree::{self, MemoryTree, leaf_hash};
 use crate::trust::TrustedKeys;
 
@@ -98,7 +98,7 @@ pub enum Fault {
         /// Whether it is a checkpoint that the verifier held: then both are proof of a fork.
         held: bool,
     },
-    /// A tile does not hold what the records hash to, or is not there.
+    /// A tile does not hold what the records hash to.
     Tile(String),
     /// A segment is missing, has another name than its content, or no header.
     Segment(String),
@@ -209,8 +209,8 @@ struct KeySpan {
     role: Role,
     from: u64,
     until: u64,
-    /// The first record that it has signed.
-    first_signed: Option<u64>,
+    /// The first and the last record that it has signed.
+    signed: Option<(u64, u64)>,
 }
 
 /// Checks the frames of a log one after the other.
@@ -238,7 +238,7 @@ impl<'t> Verifier<'t> {
                 role,
                 from: 0,
                 until: u64::MAX,
-                first_signed: None,
+                signed: None,
             }
         };
         let records = trusted.record_keys().iter().map(span(Role::Record));
@@ -276,6 +276,12 @@ impl<'t> Verifier<'t> {
     #[must_use]
     pub const fn next_seq(&self) -> u64 {
         self.next_seq
+    }
+
+    /// How many frames were taken.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.tree.size()
     }
 
     /// Takes the next frame.
@@ -339,7 +345,8 @@ impl<'t> Verifier<'t> {
                 && span.key.id() == record.kid
         });
         let span = span.ok_or(Fault::UntrustedKey(record.kid))?;
-        span.first_signed.get_or_insert(record.seq);
+        let first = span.signed.map_or(record.seq, |(first, _)| first);
+        span.signed = Some((first, record.seq));
         verify_signatures(&span.key, record, frame.entry, &frame.signatures)
     }
 
@@ -356,7 +363,7 @@ impl<'t> Verifier<'t> {
                 role: change.role,
                 from,
                 until: u64::MAX,
-                first_signed: None,
+                signed: None,
             }),
             KeyAction::Retire | KeyAction::Revoke => {
                 for span in &mut self.keys {
@@ -371,13 +378,20 @@ impl<'t> Verifier<'t> {
         }
     }
 
-    /// Compares the tiles of the tree with what `read` finds under their paths.
-    pub fn tiles(&mut self, size: u64, mut read: impl FnMut(&TileId) -> Option<Vec<u8>>) {
-        for tile in TileId::of_tree(size.min(self.tree.size())) {
+    /// Compares the tiles of the tree with what `read` finds under their paths. A tile that is not
+    /// there is passed over: tiles are derived and can be made again.
+    pub fn tiles(&mut self, mut read: impl FnMut(&TileId) -> Option<Vec<u8>>) {
+        for tile in TileId::changed(0, self.tree.size()) {
             let Some(expected) = tile.hash_bytes(&self.tree) else {
                 continue;
             };
-            let found = read(&tile).unwrap_or_default();
+            let Some(found) = read(&tile) else {
+                continue;
+            };
+            let found = match tile.kind {
+                TileKind::Hashes { .. } => found,
+                TileKind::Entries => bundle_hashes(&found),
+            };
             if let Some(place) = first_difference(&expected, &found) {
                 let record = tile.first_record(place);
                 self.problem(Some(record), Fault::Tile(tile.to_string()));
@@ -408,16 +422,7 @@ impl<'t> Verifier<'t> {
         for checkpoint in &held {
             self.compare(checkpoint, true);
         }
-        let held_size = held.iter().map(VerifiedCheckpoint::size).max();
-        for (kid, revoked_at) in std::mem::take(&mut self.revoked) {
-            // What a checkpoint that was held elsewhere covers was there before the thief.
-            let safe = held_size.filter(|size| *size <= revoked_at).unwrap_or(0);
-            let signed = self.keys.iter().find(|span| span.key.id() == kid);
-            let first = signed.and_then(|span| span.first_signed);
-            if let Some(first) = first.filter(|_| self.signed_behind(&kid, safe)) {
-                self.problem(Some(first.max(safe)), Fault::Revoked(kid));
-            }
-        }
+        self.judge_revoked(&held);
         Report {
             log: log.to_owned(),
             records: self.tree.size(),
@@ -428,18 +433,30 @@ impl<'t> Verifier<'t> {
         }
     }
 
-    /// Whether a key may have signed records from `safe` on.
-    fn signed_behind(&self, kid: &KeyId, safe: u64) -> bool {
-        let span = self.keys.iter().find(|span| span.key.id() == *kid);
-        span.is_some_and(|span| span.until > safe)
+    /// What a revoked key has signed stands only where a checkpoint that was held elsewhere shows
+    /// that it was there before the revocation.
+    fn judge_revoked(&mut self, held: &[VerifiedCheckpoint]) {
+        for (kid, revoked_at) in std::mem::take(&mut self.revoked) {
+            let sizes = held.iter().map(VerifiedCheckpoint::size);
+            let safe = sizes.filter(|size| *size <= revoked_at).max().unwrap_or(0);
+            let spans = self.keys.iter().filter(|span| span.key.id() == kid);
+            let unsafe_spans =
+                spans.filter_map(|span| span.signed).filter(|(_, last)| *last >= safe);
+            if let Some((first, _)) = unsafe_spans.min() {
+                self.problem(Some(first.max(safe)), Fault::Revoked(kid));
+            }
+        }
     }
 
     fn compare(&mut self, checkpoint: &VerifiedCheckpoint, held: bool) {
         let size = checkpoint.size();
         match tree::root_at(&self.tree, size) {
             Ok(root) if root == checkpoint.root() => {}
-            Ok(_) => self.problem(None, Fault::OtherRoot { size, held }),
-            Err(_) => self.problem(Some(self.next_seq), Fault::CutOff { size, held }),
+            Err(_) if self.next_seq < size => {
+                self.problem(Some(self.next_seq), Fault::CutOff { size, held });
+            }
+            // Records within are missing, which their neighbours have told, or are others.
+            _ => self.problem(None, Fault::OtherRoot { size, held }),
         }
     }
 }

@@ -1,0 +1,136 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The steps that the store asks of a disk, small enough that a test can make each one fail, both
+/// before and after it had its effect. Paths are relative and use `/`.
+pub trait Disk {
+    /// The whole content of a file, or none where there is no file.
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// The names in a folder, sorted; none where there is no folder.
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+
+    /// Writes at the end of a file, which is made when it is missing.
+    fn append(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Writes a whole file and the folders above it.
+    fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Cuts a file.
+    fn truncate(&mut self, path: &str, length: u64) -> io::Result<()>;
+
+    /// Returns when the file's content would survive a loss of power.
+    fn sync(&mut self, path: &str) -> io::Result<()>;
+
+    /// Moves a file over another in one step.
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Returns when the names in a folder would survive a loss of power.
+    fn sync_folder(&mut self, folder: &str) -> io::Result<()>;
+}
+
+/// Replaces a file so that a reader, and a restart, sees the old content or the new one.
+pub(super) fn replace(disk: &mut impl Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let new = format!("{path}.new");
+    disk.write(&new, bytes)?;
+    disk.sync(&new)?;
+    disk.rename(&new, path)?;
+    disk.sync_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))
+}
+
+/// A folder of the file system.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    /// The file that was appended to last stays open.
+    appending: Option<(String, File)>,
+}
+
+impl Folder {
+    /// The folder at `root`. It is made when something is written.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), appending: None }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn appending(&mut self, path: &str) -> io::Result<&mut File> {
+        if self.appending.as_ref().is_none_or(|(open, _)| open != path) {
+            let full = self.root.join(path);
+            make_parent(&full)?;
+            let file = OpenOptions::new().append(true).create(true).open(full)?;
+            self.appending = Some((path.to_owned(), file));
+        }
+        match &mut self.appending {
+            Some((_, file)) => Ok(file),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), fs::create_dir_all)
+}
+
+impl Disk for Folder {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let mut file = match File::open(self.root.join(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.root.join(folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn append(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.appending(path)?.write_all(bytes)
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let full = self.root.join(path);
+        make_parent(&full)?;
+        fs::write(full, bytes)
+    }
+
+    fn truncate(&mut self, path: &str, length: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(self.root.join(path))?;
+        file.set_len(length)
+    }
+
+    fn sync(&mut self, path: &str) -> io::Result<()> {
+        match &self.appending {
+            Some((open, file)) if open == path => file.sync_data(),
+            _ => File::open(self.root.join(path))?.sync_all(),
+        }
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.root.join(from), self.root.join(to))
+    }
+
+    fn sync_folder(&mut self, folder: &str) -> io::Result<()> {
+        File::open(self.root.join(folder))?.sync_all()
+    }
+}

@@ -1,0 +1,534 @@
+//! Every step of the store fails, once before and once after its effect; then the power goes, and
+//! what was not synced is lost, kept or torn. Whatever happens, an acknowledged record stays, the
+//! ledger opens, verifies, and takes further records.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use adproof_ledger::frame::{Frames, split_segment};
+use adproof_ledger::verify::{Limits as VerifyLimits, Verifier};
+use adproof_ledger::{
+    Body, Hash, KeyAction, KeyChange, MemoryKey, RecordTime, Recovery, Report, Role, TrustedKeys,
+    VerifiedCheckpoint,
+};
+
+use super::disk::Disk;
+use super::writer::{Limits, Signers};
+use super::{
+    Appended, CHECKPOINT_FILE, KEYS_FILE, LedgerWriter, SEGMENTS, StoreError, segment_first,
+    segment_path,
+};
+
+const LOG: &str = "log.example/adproof";
+
+/// What the next failing step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    /// The step fails and nothing of it happens.
+    Lost,
+    /// The step fails and all of it has happened.
+    Persisted,
+}
+
+/// What a loss of power leaves of that which was never synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crash {
+    Lost,
+    Kept,
+    Torn,
+}
+
+#[derive(Debug, Default)]
+struct Plan {
+    steps: usize,
+    fail_at: Option<(usize, Effect)>,
+    kind: Option<io::ErrorKind>,
+    /// After the first failure the process is dead: no step has an effect any more.
+    dead: bool,
+}
+
+/// A disk in memory that keeps apart what is written and what is durable, for content and names.
+#[derive(Clone, Debug, Default)]
+struct MemoryDisk {
+    plan: Rc<RefCell<Plan>>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    content: Vec<Vec<u8>>,
+    durable: Vec<Vec<u8>>,
+}
+
+impl MemoryDisk {
+    fn step(&mut self, effect: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        let (failing, kind) = {
+            let mut plan = self.plan.borrow_mut();
+            let kind = plan.kind.unwrap_or(io::ErrorKind::Other);
+            if plan.dead {
+                return Err(kind.into());
+            }
+            plan.steps += 1;
+            let now = plan.steps;
+            let failing = plan.fail_at.filter(|(at, _)| *at == now);
+            plan.dead = failing.is_some();
+            (failing, kind)
+        };
+        match failing {
+            None => effect(self),
+            Some((_, Effect::Lost)) => Err(kind.into()),
+            Some((_, Effect::Persisted)) => effect(self).and(Err(kind.into())),
+        }
+    }
+
+    fn inode(&mut self, path: &str) -> usize {
+        if let Some(inode) = self.names.get(path) {
+            return *inode;
+        }
+        self.content.push(Vec::new());
+        self.durable.push(Vec::new());
+        let inode = self.content.len() - 1;
+        self.names.insert(path.to_owned(), inode);
+        inode
+    }
+
+    fn crash(mut self, crash: Crash, plan: &Rc<RefCell<Plan>>) -> Self {
+        self.plan = Rc::clone(plan);
+        match crash {
+            Crash::Lost => {
+                self.names = self.durable_names.clone();
+                self.content = self.durable.clone();
+            }
+            Crash::Kept => {}
+            Crash::Torn => {
+                for (content, durable) in self.content.iter_mut().zip(&self.durable) {
+                    let middle = usize::midpoint(durable.len(), content.len());
+                    content.truncate(middle.max(durable.len().min(content.len())));
+                }
+            }
+        }
+        self.durable_names = self.names.clone();
+        self.durable = self.content.clone();
+        self
+    }
+}
+
+impl Disk for MemoryDisk {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.names.get(path).map(|inode| self.content[*inode].clone()))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let prefix = format!("{folder}/");
+        let names = self.names.keys().filter_map(|path| path.strip_prefix(&prefix));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    fn append(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.step(|disk| {
+            let inode = disk.inode(path);
+            disk.content[inode].extend_from_slice(bytes);
+            Ok(())
+        })
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.step(|disk| {
+            let inode = disk.inode(path);
+            disk.content[inode] = bytes.to_vec();
+            Ok(())
+        })
+    }
+
+    fn truncate(&mut self, path: &str, length: u64) -> io::Result<()> {
+        self.step(|disk| {
+            let inode = disk.inode(path);
+            disk.content[inode].truncate(usize::try_from(length).unwrap());
+            Ok(())
+        })
+    }
+
+    fn sync(&mut self, path: &str) -> io::Result<()> {
+        self.step(|disk| {
+            let inode = disk.inode(path);
+            disk.durable[inode] = disk.content[inode].clone();
+            Ok(())
+        })
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.step(|disk| {
+            let inode = disk.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+            disk.names.insert(to.to_owned(), inode);
+            Ok(())
+        })
+    }
+
+    fn sync_folder(&mut self, folder: &str) -> io::Result<()> {
+        self.step(|disk| {
+            let inside =
+                |path: &str| path.rsplit_once('/').map_or("", |(parent, _)| parent) == folder;
+            disk.durable_names.retain(|path, _| !inside(path));
+            let names = disk.names.iter().filter(|(path, _)| inside(path));
+            disk.durable_names.extend(names.map(|(path, inode)| (path.clone(), *inode)));
+            Ok(())
+        })
+    }
+}
+
+fn signers() -> Signers {
+    Signers {
+        record: Box::new(MemoryKey::from_seed(&[1; 32])),
+        checkpoint: Box::new(MemoryKey::from_seed(&[2; 32])),
+    }
+}
+
+fn now() -> RecordTime {
+    RecordTime {
+        wall_us: 1_780_000_000_000_000,
+        error_us: 1000,
+        monotonic_us: 5,
+        source: "fixed".to_owned(),
+        beacon: None,
+    }
+}
+
+/// Small records: what they say does not matter here.
+fn batch(count: u64) -> Vec<(Body, RecordTime)> {
+    let body = |bytes| Body::Recovery(Recovery { bytes, sha256: Hash::ZERO });
+    (0..count).map(|bytes| (body(bytes), now())).collect()
+}
+
+fn limits() -> Limits {
+    Limits { segment_bytes: 2000 }
+}
+
+type Disks = (MemoryDisk, Option<MemoryDisk>);
+
+fn disks(plan: &Rc<RefCell<Plan>>) -> Disks {
+    let disk = || MemoryDisk { plan: Rc::clone(plan), ..MemoryDisk::default() };
+    (disk(), Some(disk()))
+}
+
+fn crash((disk, second): Disks, crash: Crash) -> Disks {
+    let plan = Rc::new(RefCell::new(Plan::default()));
+    let second = second.map(|second| second.crash(crash, &plan));
+    (disk.crash(crash, &plan), second)
+}
+
+fn with_plan((mut disk, second): Disks, plan: &Rc<RefCell<Plan>>) -> Disks {
+    disk.plan = Rc::clone(plan);
+    let second = second.map(|mut second| {
+        second.plan = Rc::clone(plan);
+        second
+    });
+    (disk, second)
+}
+
+fn verify(disk: &MemoryDisk, held: &[String]) -> Report {
+    let keys = disk.read(KEYS_FILE).unwrap().unwrap();
+    let trusted = TrustedKeys::parse(std::str::from_utf8(&keys).unwrap()).unwrap();
+    let mut verifier = Verifier::new(&trusted, VerifyLimits::default());
+    for note in held {
+        let keys = trusted.checkpoint_keys();
+        let checkpoint = VerifiedCheckpoint::verify(note.as_bytes(), LOG, keys).unwrap();
+        verifier = verifier.held(checkpoint);
+    }
+    for name in disk.list(SEGMENTS).unwrap() {
+        let first = segment_first(&name).unwrap();
+        let bytes = disk.read(&segment_path(first)).unwrap().unwrap();
+        let (seq, frames) = split_segment(&bytes).unwrap();
+        assert_eq!((seq, first), (verifier.next_seq(), seq));
+        Frames::new(frames).for_each(|frame| verifier.frame(&frame));
+    }
+    verifier.tiles(|tile| disk.read(&tile.to_string()).unwrap());
+    verifier.finish(&disk.read(CHECKPOINT_FILE).unwrap().unwrap())
+}
+
+/// What the writer has promised.
+#[derive(Clone, Default)]
+struct Promised {
+    acknowledged: Vec<Appended>,
+    checkpoints: Vec<String>,
+}
+
+impl Promised {
+    /// Opens the ledger and appends, until something fails.
+    fn work(&mut self, shared: &Shared) -> Result<(), StoreError> {
+        let mut writer = LedgerWriter::open_on(shared.handles(), signers(), &now(), limits())?;
+        self.checkpoints.push(writer.checkpoint().to_owned());
+        for count in [4, 1, 5] {
+            match writer.append_bodies(batch(count)) {
+                Ok(appended) => {
+                    self.acknowledged.extend(appended);
+                    self.checkpoints.push(writer.checkpoint().to_owned());
+                }
+                Err(error) => {
+                    let again = writer.append_bodies(batch(1));
+                    assert!(matches!(again, Err(StoreError::Poisoned)), "{again:?}");
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, disks: Disks) {
+        let mut writer = LedgerWriter::open_on(disks, signers(), &now(), limits()).unwrap();
+        for record in &self.acknowledged {
+            assert!(record.seq < writer.size(), "record {} was lost", record.seq);
+        }
+        writer.append_bodies(batch(3)).unwrap();
+        let (disk, _) = writer.into_disks();
+        let report = verify(&disk, &self.checkpoints);
+        assert!(report.is_good(), "{:?}", report.problems);
+    }
+}
+
+/// A ledger that stands shortly before its first full tile.
+fn base() -> (Disks, Promised) {
+    let plan = Rc::new(RefCell::new(Plan::default()));
+    let large = Limits::default();
+    let mut writer = LedgerWriter::create_on(disks(&plan), LOG, signers(), large).unwrap();
+    let acknowledged = writer.append_bodies(batch(250)).unwrap();
+    let promised = Promised { acknowledged, checkpoints: vec![writer.checkpoint().to_owned()] };
+    (crash(writer.into_disks(), Crash::Kept), promised)
+}
+
+/// Does something on disks that fail at every step in turn, in every way, until it goes through;
+/// after each failure the power goes and `check` looks at what is left. Gives the steps.
+fn table(
+    start: &Disks,
+    mut work: impl FnMut(&Shared) -> Result<Promised, (Promised, StoreError)>,
+    check: impl Fn(&Promised, Disks),
+) -> usize {
+    let mut step = 1;
+    loop {
+        for effect in [Effect::Lost, Effect::Persisted] {
+            for how in [Crash::Lost, Crash::Kept, Crash::Torn] {
+                let plan = Rc::new(RefCell::new(Plan {
+                    fail_at: Some((step, effect)),
+                    ..Plan::default()
+                }));
+                let shared = Shared::new(with_plan(start.clone(), &plan));
+                match work(&shared) {
+                    Ok(_) => return step - 1,
+                    Err((promised, _)) => check(&promised, crash(shared.into_inner(), how)),
+                }
+            }
+        }
+        step += 1;
+    }
+}
+
+#[test]
+fn no_failing_step_of_a_batch_loses_an_acknowledged_record() {
+    let (start, before) = base();
+    let work = |shared: &Shared| {
+        let mut promised = before.clone();
+        match promised.work(shared) {
+            Ok(()) => Ok(promised),
+            Err(error) => Err((promised, error)),
+        }
+    };
+    let steps = table(&start, work, Promised::check);
+    assert!(steps > 40, "{steps} steps");
+}
+
+#[test]
+fn a_torn_batch_is_cut_saved_and_told() {
+    let (start, _) = base();
+    let mut writer = LedgerWriter::open_on(start, signers(), &now(), Limits::default()).unwrap();
+    let size = writer.size();
+    writer.append_bodies(batch(1)).unwrap();
+    let (mut disk, second) = writer.into_disks();
+    // The checkpoint of the second before, and a frame of which the power left a part.
+    let torn = b"\0\0\x01\0half a frame";
+    let path = segment_path(0);
+    disk.append(&path, torn).unwrap();
+    let writer = LedgerWriter::open_on((disk, second), signers(), &now(), limits()).unwrap();
+    assert_eq!(writer.opened().cut_bytes, 16);
+    // The recovery record stands behind the record that was published.
+    assert_eq!(writer.size(), size + 2);
+    let (disk, _) = writer.into_disks();
+    let cut = format!("cut/{:020}-16.bin", size + 1);
+    assert_eq!(disk.read(&cut).unwrap().as_deref(), Some(&torn[..]));
+    assert!(verify(&disk, &[]).is_good());
+}
+
+#[test]
+fn damage_in_front_of_the_checkpoint_is_never_repaired() {
+    let ((disk, second), _) = base();
+    let path = segment_path(0);
+    let length = disk.read(&path).unwrap().unwrap().len();
+    for at in [30, length / 2, length - 1] {
+        let mut disk = disk.clone();
+        let inode = disk.inode(&path);
+        disk.content[inode][at] ^= 1;
+        let opened = LedgerWriter::open_on((disk, second.clone()), signers(), &now(), limits());
+        let error = opened.err().expect("refused");
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_restored_backup_signs_no_second_history() {
+    let (backup, _) = base();
+    let mut writer = LedgerWriter::open_on(backup.clone(), signers(), &now(), limits()).unwrap();
+    writer.append_bodies(batch(2)).unwrap();
+    let (_, second) = writer.into_disks();
+    let restored = LedgerWriter::open_on((backup.0, second), signers(), &now(), limits());
+    let error = restored.err().expect("refused");
+    assert!(matches!(error, StoreError::OlderThanHead { ledger: 250, signed: 252 }), "{error}");
+}
+
+#[test]
+fn a_copy_that_is_written_with_the_same_keys_is_noticed() {
+    let (start, _) = base();
+    let shared = Shared::new(start);
+    let handles = shared.handles();
+    let mut writer = LedgerWriter::open_on(handles, signers(), &now(), limits()).unwrap();
+    let name = shared.1.borrow().names.keys().next().unwrap().clone();
+    shared.1.borrow_mut().write(&name, b"another head").unwrap();
+    let error = writer.append_bodies(batch(1)).unwrap_err();
+    assert!(matches!(error, StoreError::SecondPlaceChanged), "{error}");
+}
+
+#[test]
+fn a_full_disk_leaves_the_ledger_as_it_was() {
+    let (start, promised) = base();
+    for step in 1..12 {
+        let shared = Shared::new(with_plan(start.clone(), &Rc::default()));
+        let handles = shared.handles();
+        let mut writer = LedgerWriter::open_on(handles, signers(), &now(), limits()).unwrap();
+        {
+            let disk = shared.0.borrow();
+            let mut plan = disk.plan.borrow_mut();
+            plan.fail_at = Some((plan.steps + step, Effect::Lost));
+            plan.kind = Some(io::ErrorKind::StorageFull);
+        }
+        let error = writer.append_bodies(batch(2)).unwrap_err();
+        match &error {
+            StoreError::Io { error, .. } => assert_eq!(error.kind(), io::ErrorKind::StorageFull),
+            other => panic!("{other}"),
+        }
+        promised.check(crash(shared.into_inner(), Crash::Kept));
+    }
+}
+
+#[test]
+fn a_draft_that_has_no_record_leaves_the_writer_usable() {
+    let (start, _) = base();
+    let mut writer = LedgerWriter::open_on(start, signers(), &now(), limits()).unwrap();
+    let change = KeyChange {
+        action: KeyAction::Add,
+        from_seq: u64::MAX,
+        public: Hash::ZERO,
+        reason: String::new(),
+        role: Role::Record,
+    };
+    let refused = writer.append_bodies(vec![(Body::Key(change), now())]);
+    assert!(matches!(refused, Err(StoreError::Append(_))));
+    assert_eq!(writer.append_bodies(batch(1)).unwrap()[0].seq, 250);
+}
+
+#[test]
+fn making_a_ledger_can_be_tried_again_after_any_failure() {
+    let start = disks(&Rc::new(RefCell::new(Plan::default())));
+    let work = |shared: &Shared| {
+        let made = LedgerWriter::create_on(shared.handles(), LOG, signers(), limits());
+        match made {
+            Ok(_) => Ok(Promised::default()),
+            Err(error) => Err((Promised::default(), error)),
+        }
+    };
+    let check = |promised: &Promised, left: Disks| {
+        if left.0.read(CHECKPOINT_FILE).unwrap().is_some() {
+            promised.check(left);
+        } else {
+            let made = LedgerWriter::create_on(left, LOG, signers(), limits());
+            made.unwrap().append_bodies(batch(1)).unwrap();
+        }
+    };
+    let steps = table(&start, work, check);
+    assert!(steps > 10, "{steps} steps");
+}
+
+#[test]
+fn opening_after_a_crash_can_itself_crash() {
+    let (start, promised) = base();
+    // A batch that was written whole and not published, and a torn one behind it.
+    let before = start.clone();
+    let mut writer = LedgerWriter::open_on(start, signers(), &now(), Limits::default()).unwrap();
+    writer.append_bodies(batch(7)).unwrap();
+    let (mut disk, _) = writer.into_disks();
+    disk.append(&segment_path(0), b"torn").unwrap();
+    let old = before.0.read(CHECKPOINT_FILE).unwrap().unwrap();
+    disk.write(CHECKPOINT_FILE, &old).unwrap();
+    let start = crash((disk, before.1), Crash::Kept);
+    let work = |shared: &Shared| {
+        let opened = LedgerWriter::open_on(shared.handles(), signers(), &now(), limits());
+        match opened {
+            Ok(writer) => {
+                assert_eq!((writer.opened().kept, writer.opened().cut_bytes), (7, 4));
+                Ok(promised.clone())
+            }
+            Err(error) => Err((promised.clone(), error)),
+        }
+    };
+    let steps = table(&start, work, Promised::check);
+    assert!(steps > 15, "{steps} steps");
+}
+
+/// Disks that can be looked at after a writer that failed to open has gone.
+struct Shared(Rc<RefCell<MemoryDisk>>, Rc<RefCell<MemoryDisk>>);
+
+impl Shared {
+    fn new((disk, second): Disks) -> Self {
+        let second = second.unwrap_or_default();
+        Self(Rc::new(RefCell::new(disk)), Rc::new(RefCell::new(second)))
+    }
+
+    fn handles(&self) -> (Handle, Option<Handle>) {
+        (Handle(Rc::clone(&self.0)), Some(Handle(Rc::clone(&self.1))))
+    }
+
+    fn into_inner(self) -> Disks {
+        (self.0.borrow().clone(), Some(self.1.borrow().clone()))
+    }
+}
+
+struct Handle(Rc<RefCell<MemoryDisk>>);
+
+impl Disk for Handle {
+    fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        self.0.borrow().read(path)
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        self.0.borrow().list(folder)
+    }
+
+    fn append(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.0.borrow_mut().append(path, bytes)
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.0.borrow_mut().write(path, bytes)
+    }
+
+    fn truncate(&mut self, path: &str, length: u64) -> io::Result<()> {
+        self.0.borrow_mut().truncate(path, length)
+    }
+
+    fn sync(&mut self, path: &str) -> io::Result<()> {
+        self.0.borrow_mut().sync(path)
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.0.borrow_mut().rename(from, to)
+    }
+
+    fn sync_folder(&mut self, folder: &str) -> io::Result<()> {
+        self.0.borrow_mut().sync_folder(folder)
+    }
+}
