@@ -29,6 +29,9 @@ function attributes(element, values) {
 
 export const fill = (element, ...children) => element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 
+/** Words in which `this` is code, as messages and pages of rules write it. */
+export const prose = (text) => text.split('`').map((part, index, all) => (index % 2 === 1 && index < all.length - 1 ? h('code', part) : index % 2 === 1 ? `\`${part}` : part));
+
 /** `1 file`, `2 files`. */
 export const count = (number, one, many = `${one}s`) => `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 

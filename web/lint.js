@@ -1,6 +1,6 @@
 // The linter's view: a text area over a listing that shows where each finding lies.
 
-import { $, bytesText, copy, count, download, droppable, fileBytes, fill, h, ownFile } from './dom.js';
+import { $, bytesText, copy, count, download, droppable, fileBytes, fill, h, ownFile, prose } from './dom.js';
 import { ask } from './engine.js';
 import { decode, lines, locate, utf8Width } from './text.js';
 
@@ -211,23 +211,21 @@ function card(finding) {
       h('span.severity', h('span.glyph', { 'aria-hidden': 'true' }), WORDS[finding.severity]),
       h('code.rule', finding.rule),
       h('button.place', { type: 'button', onclick: () => show(finding), 'aria-label': `Go to line ${finding.span.line}, column ${finding.span.column}` }, place)),
-    h('p.message', finding.message),
+    h('p.message', prose(finding.message)),
     excerpt(finding),
     h('details',
       h('summary', 'Why, and where it comes from'),
-      rule?.why && h('p', rule.why),
+      rule?.why && h('p', prose(rule.why)),
       h('dl.meta',
         h('dt', 'Kind'), h('dd', AXES[finding.axis] ?? finding.axis),
-        finding.citation && [h('dt', 'Source'), h('dd', citation(finding.citation))],
+        finding.citation && [h('dt', 'Source'), h('dd', finding.citation)],
         h('dt', 'At'), h('dd', h('code', finding.path)),
         finding.aliases.length > 0 && [h('dt', 'Also known as'), h('dd', finding.aliases.map((alias) => h('code.alias', alias)))]),
       h('button.small', { type: 'button', onclick: ({ target }) => copy(target, line(finding)) }, 'Copy this finding')),
     finding.fix && h('div.fix',
-      h('span', h('strong', finding.fix.safe ? 'Safe fix: ' : 'Possible fix: '), finding.fix.title),
+      h('span', h('strong', finding.fix.safe ? 'Safe fix: ' : 'Possible fix: '), prose(finding.fix.title)),
       h('button.small', { type: 'button', onclick: () => mend(finding.fix) }, 'Apply')));
 }
-
-const citation = (source) => (typeof source === 'string' ? source : [source.document, source.section].filter(Boolean).join(', '));
 
 /** The line around the finding, cut to what fits. */
 function excerpt(finding) {
@@ -287,6 +285,6 @@ function mend(fix) {
   load(state.name, bytes);
 }
 
-const line = (finding) => `${state.name}:${finding.span.line}:${finding.span.column}: ${WORDS[finding.severity]}: ${finding.message} [${finding.rule}]${finding.citation ? ` (${citation(finding.citation)})` : ''}`;
+const line = (finding) => `${state.name}:${finding.span.line}:${finding.span.column}: ${WORDS[finding.severity]}: ${finding.message} [${finding.rule}]${finding.citation ? ` (${finding.citation})` : ''}`;
 
 const asText = () => state.report.findings.filter((finding) => !state.hidden.has(finding.severity)).map(line).join('\n');

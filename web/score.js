@@ -1,19 +1,20 @@
 // The scorer's view: what the issues hold, which blocks recur, and what could not be read.
 
-import { $, bytesText, count, download, droppable, fileBytes, fill, h, ownFile } from './dom.js';
+import { $, bytesText, count, download, droppable, fileBytes, fill, h, ownFile, prose } from './dom.js';
 import { ask } from './engine.js';
 
 /** Rows drawn at once. */
-const PAGE = 100;
-const LEVELS = ['/64', '/56', '/48', '/32', '/128', 'asn', 'provider'];
-const LEVEL_NAMES = { asn: 'Network', provider: 'Provider' };
+const PAGE = 25;
+/** What the blocks can be narrowed to; the first that holds anything is shown first. */
+const LEVELS = ['ranked', '/64', '/56', '/48', '/32', '/128', 'asn', 'provider'];
+const LEVEL_NAMES = { ranked: 'Ranked', asn: 'Network', provider: 'Provider' };
 
 const state = { report: null, json: '', level: '/64', sort: null, limit: PAGE, explained: false, run: 0 };
 
 export function startScore() {
   $('feed-open').addEventListener('click', () => $('feed-file').click());
   $('feed-file').addEventListener('change', ({ target }) => { opened([...target.files]); target.value = ''; });
-  $('feed-sample').addEventListener('click', () => samples((names) => names.slice(-1)));
+  $('feed-sample').addEventListener('click', () => samples((names) => names.filter((name) => name.includes('2026-05'))));
   $('feed-twelve').addEventListener('click', () => samples((names) => names));
   droppable($('score'), opened);
 }
@@ -30,6 +31,8 @@ async function opened(files) {
   score(read);
 }
 
+const fits = (block, level) => (level === 'ranked' ? block.class === 'ranked' : block.level === level);
+
 async function score(files) {
   state.run += 1;
   const run = state.run;
@@ -40,8 +43,7 @@ async function score(files) {
     const json = await ask('score', { files });
     if (run !== state.run) return;
     Object.assign(state, { json, report: JSON.parse(json), sort: null, limit: PAGE });
-    const levels = new Set(state.report.blocks.map((block) => block.level));
-    state.level = LEVELS.find((level) => levels.has(level)) ?? '/64';
+    state.level = LEVELS.find((level) => state.report.blocks.some((block) => fits(block, level))) ?? '/64';
     draw();
   } catch (error) {
     if (run === state.run) fill(place, h('p.notice.bad', { role: 'alert' }, h('strong', 'This could not be read. '), error.message));
@@ -63,12 +65,13 @@ function draw() {
       h('div.figure-action', h('button', { type: 'button', onclick: () => download('adproof-score.json', state.json) }, 'Download JSON'))),
     h('p.notice', h('strong', 'Read this first. '), 'Every entry is its publisher’s opinion. A block that recurs was listed again and again; that alone says nothing about who uses it, and nothing here is a reason to block anybody.'),
     lessons(report),
+    h('section.blocks', { id: 'blocks', 'aria-label': 'Blocks' }),
     h('div.pair',
       counts('Types', ['Type', 'Class', 'Indicators'], report.fraud_types.map((row) => [h('code', row.type), row.ivt_class, row.indicators])),
       counts('Providers', ['Provider', 'Indicators'], report.providers.map((row) => [row.name, row.indicators]))),
-    h('section.blocks', { id: 'blocks', 'aria-label': 'Blocks' }),
     inputs(report),
-    rejects(report));
+    rejects(report, 'rejected', 'Rejected rows', 'Nothing is dropped in silence: each row that was not used, and why.'),
+    rejects(report, 'notes', 'Cells set aside', 'Their rows were used without them.'));
   drawBlocks();
 }
 
@@ -88,10 +91,13 @@ const BECAUSE = {
   rank_unclear: 'Its place could be almost anywhere in the table.',
 };
 
+/** What the terms of the log-odds come from. */
+const TERMS = { root: 'before any issue', provider: 'rest of the provider', asn: 'rest of the network', recurrence: 'its own issues', dispersion: 'dispersion', excess: 'your own traffic' };
+
 /** What the class of the blocks means, in words. */
 function lessons(report) {
   const ranked = report.blocks.filter((block) => block.class === 'ranked').length;
-  const issues = report.blocks.reduce((most, block) => Math.max(most, block.issues), 0);
+  const issues = report.window.length;
   if (report.blocks.length === 0) return h('p.lesson', 'No indicator was accepted, so there is nothing to score. What was rejected, and why, stands below.');
   if (ranked === 0) {
     return h('p.lesson', h('strong', 'Insufficient. '), issues <= 1
@@ -101,9 +107,18 @@ function lessons(report) {
   return h('p.lesson', h('strong', `${count(ranked, 'block')} can be ranked. `), 'The others were not seen often enough to be told apart; they are listed without an order. A wide block that a narrow one explains says so.');
 }
 
-const counts = (title, heads, rows) => h('section', h('h2', title),
-  h('div.scroll', h('table', h('thead', h('tr', heads.map((head, i) => h(i === heads.length - 1 ? 'th.number' : 'th', { scope: 'col' }, head)))),
-    h('tbody', rows.map((row) => h('tr', row.map((cell, i) => h(i === row.length - 1 ? 'td.number' : 'td', typeof cell === 'number' ? cell.toLocaleString('en') : cell))))))));
+function counts(title, heads, rows) {
+  const body = rows.map((row, index) => h('tr', { hidden: index >= 10 }, row.map((cell, i) => h(i === row.length - 1 ? 'td.number' : 'td', typeof cell === 'number' ? cell.toLocaleString('en') : cell))));
+  const all = rows.length > 10 && h('p', h('button.small', {
+    type: 'button',
+    onclick: ({ target }) => {
+      for (const row of body) row.hidden = false;
+      target.parentElement.remove();
+    },
+  }, `Show all ${rows.length}`));
+  return h('section', h('h2', title),
+    h('div.scroll', h('table', h('thead', h('tr', heads.map((head, i) => h(i === heads.length - 1 ? 'th.number' : 'th', { scope: 'col' }, head)))), h('tbody', body))), all);
+}
 
 // Blocks.
 
@@ -117,8 +132,9 @@ const SORTS = {
 
 function drawBlocks() {
   const { report } = state;
-  const here = report.blocks.filter((block) => block.level === state.level);
-  const wanted = here.filter((block) => state.explained || block.explained_by === null);
+  const here = report.blocks.filter((block) => fits(block, state.level));
+  // A block that a narrower one explains entirely says nothing of its own.
+  const wanted = here.filter((block) => state.explained || block.class === 'ranked' || block.explained_by === null || block.issues_unexplained > 0);
   const hidden = here.length - wanted.length;
   const rows = state.sort ? [...wanted].sort((a, b) => SORTS[state.sort](b) - SORTS[state.sort](a)) : wanted;
   const top = scaleTop(rows);
@@ -128,7 +144,7 @@ function drawBlocks() {
     h('div.blocks-head',
       h('h2', 'Blocks'),
       h('div.levels', { role: 'group', 'aria-label': 'Level' }, LEVELS.map((level) => {
-        const number = report.blocks.filter((block) => block.level === level).length;
+        const number = report.blocks.filter((block) => fits(block, level)).length;
         return number > 0 && h('button', { type: 'button', 'aria-pressed': String(level === state.level), onclick: () => { state.level = level; state.limit = PAGE; drawBlocks(); $('blocks').querySelector('[aria-pressed="true"]')?.focus(); } },
           LEVEL_NAMES[level] ?? level, h('span.n', number.toLocaleString('en')));
       })),
@@ -185,8 +201,8 @@ function blockRows(block, index, top) {
   }, 'Why');
   const ranked = block.class === 'ranked';
   return [h(`tr.${block.class}`, { 'data-block': block.block },
-    h('th', { scope: 'row' }, h('code', block.block)),
-    h('td.provider', block.provider ?? (block.level === 'provider' ? '' : '–'), block.asn ? h('span.asn', ` AS${block.asn}`) : null),
+    h('th', { scope: 'row' }, block.level === 'provider' ? block.block : h('code', block.block), block.family !== 'SIVT' && h('span.family', block.family)),
+    h('td.provider', block.level === 'provider' ? '–' : block.provider ?? '–', block.asn ? h('span.asn', ` AS${block.asn}`) : null),
     h('td.number.count', block.indicators.toLocaleString('en')),
     h('td.number.seen', `${block.issues_seen} of ${block.issues}`),
     h('td.recurrence', svgBar(block, top), ranked
@@ -209,7 +225,7 @@ function details(block) {
     h('table.terms',
       h('caption', 'What makes up the log-odds of the mean, in thousandths of a nat'),
       h('tbody', terms.map((term) => h('tr',
-        h('th', { scope: 'row' }, term.term),
+        h('th', { scope: 'row' }, TERMS[term.term] ?? `rest of the ${term.term}`),
         h('td', h('svg.term', { viewBox: '-50 0 100 10', width: 100, height: 10, 'aria-hidden': 'true' },
           h(`rect.${term.millinats < 0 ? 'less' : 'more'}`, { x: Math.min(0, (term.millinats / most) * 48), y: 2, width: Math.abs((term.millinats / most) * 48), height: 6 }),
           h('line.axis', { x1: 0, x2: 0, y1: 0, y2: 10 }))),
@@ -223,14 +239,14 @@ const inputs = (report) => h('section', h('h2', 'Issues'),
   h('div.scroll', h('table.files', h('thead', h('tr', h('th', { scope: 'col' }, 'File'), h('th', { scope: 'col' }, 'Issue'), h('th.number', { scope: 'col' }, 'Rows'), h('th.number', { scope: 'col' }, 'Accepted'), h('th.number', { scope: 'col' }, 'Rejected'), h('th', { scope: 'col' }, 'SHA-256'))),
     h('tbody', report.inputs.map((input) => h('tr', h('td', input.path), h('td', input.issue), h('td.number', input.rows), h('td.number', input.accepted), h('td.number', rejectedCount(input)), h('td', h('code.digest', { title: input.sha256 }, `${input.sha256.replace('sha256:', '').slice(0, 16)}…`))))))));
 
-function rejects(report) {
-  const rows = report.inputs.flatMap((input) => input.rejected.map((reject) => ({ ...reject, path: input.path })));
+function rejects(report, key, title, words) {
+  const rows = report.inputs.flatMap((input) => input[key].map((reject) => ({ ...reject, path: input.path })));
   if (rows.length === 0) return null;
   const shown = rows.slice(0, 200);
-  const more = sum(report.inputs.map(rejectedCount)) - shown.length;
-  return h('section', h('h2', 'Rejected rows'),
-    h('p.sub', 'Nothing is dropped in silence: each row that was not used, and why.'),
+  const more = sum(report.inputs.map((input) => input[`${key}_total`])) - shown.length;
+  return h(`section.${key}`, h('h2', title),
+    h('p.sub', words),
     h('div.scroll', h('table.rejects.files', h('thead', h('tr', h('th', { scope: 'col' }, 'File'), h('th.number', { scope: 'col' }, 'Row'), h('th', { scope: 'col' }, 'Column'), h('th', { scope: 'col' }, 'Value'), h('th', { scope: 'col' }, 'Reason'))),
-      h('tbody', shown.map((reject) => h('tr', h('td', reject.path), h('td.number', reject.row), h('td', reject.column ?? '–'), h('td', h('code', reject.value ?? '')), h('td', reject.reason)))))),
+      h('tbody', shown.map((reject) => h('tr', h('td', reject.path), h('td.number', reject.row), h('td.column', reject.column ?? '–'), h('td', h('code', reject.value ?? '')), h('td', prose(reject.reason))))))),
     more > 0 && h('p.sub', `${count(more, 'more row')} in the JSON.`));
 }
