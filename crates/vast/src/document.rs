@@ -255,16 +255,20 @@ impl Document<'_> {
     /// Where an element stands: `/VAST/Ad[1]/InLine[1]`.
     #[must_use]
     pub fn path(&self, id: ElementId) -> String {
+        self.path_by(id, |parent, id| self.position(parent, id, None))
+    }
+
+    /// A path whose positions the caller finds.
+    pub(crate) fn path_by(
+        &self,
+        id: ElementId,
+        mut position: impl FnMut(ElementId, ElementId) -> u32,
+    ) -> String {
         let mut steps = Vec::new();
         let mut at = id.some();
         while let Some(id) = at {
-            let name = self.tag(id);
             let parent = self.parent(id);
-            let position = parent.map(|parent| {
-                let before = self.children(parent).take_while(|sibling| *sibling != id);
-                before.filter(|sibling| self.tag(*sibling) == name).count() + 1
-            });
-            steps.push((name, position));
+            steps.push((self.tag(id), parent.map(|parent| position(parent, id))));
             at = parent;
         }
         let mut path = String::new();
@@ -276,6 +280,27 @@ impl Document<'_> {
             }
         }
         path
+    }
+
+    /// The place of an element among its siblings of the same name, from 1. A sibling of the same
+    /// name whose place is known shortens the way.
+    pub(crate) fn position(
+        &self,
+        parent: ElementId,
+        id: ElementId,
+        known: Option<(ElementId, u32)>,
+    ) -> u32 {
+        let name = self.tag(id);
+        let (first, before) = match known.filter(|(sibling, _)| *sibling <= id) {
+            Some((sibling, place)) => (Some(sibling), place.saturating_sub(1)),
+            None => (self.element(parent).and_then(|parent| parent.first_child.some()), 0),
+        };
+        let siblings = std::iter::successors(first, |child| {
+            self.element(*child).and_then(|child| child.next.some())
+        });
+        let between = siblings.take_while(|sibling| *sibling != id);
+        let same = between.filter(|sibling| self.tag(*sibling) == name).count();
+        before.saturating_add(u32::try_from(same).unwrap_or(u32::MAX)).saturating_add(1)
     }
 
     /// Bytes of the input for a range of the text.

@@ -9,6 +9,7 @@ mod attributes;
 pub mod chain;
 mod decode;
 mod document;
+mod fix;
 mod generated;
 mod limits;
 mod lint;
@@ -21,6 +22,7 @@ mod structure;
 mod version;
 
 pub use document::{Document, ElementId};
+pub use fix::{Fixed, fix};
 pub use limits::Limits;
 pub use lint::{Checked, DocumentVersion, Report, check, lint};
 pub use options::{Options, UnknownRule};

@@ -11,6 +11,8 @@ pub struct Limits {
     pub elements: u32,
     /// Attributes of a document; what follows is skipped.
     pub attributes: u32,
+    /// Namespace declarations in force at one place; what follows is not resolved.
+    pub namespaces: u32,
     /// Findings of one rule in one document; what follows is counted.
     pub findings_per_rule: u32,
     /// Findings of one document; what follows is counted.
@@ -28,6 +30,7 @@ impl Default for Limits {
             depth: 64,
             elements: 200_000,
             attributes: 400_000,
+            namespaces: 64,
             findings_per_rule: 100,
             findings: 800,
             excerpt: 60,

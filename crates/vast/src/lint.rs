@@ -87,20 +87,24 @@ pub fn lint(bytes: &[u8], options: &Options) -> Report {
 /// Judges a document: one pass over the text, one over the arena.
 #[must_use]
 pub fn check(bytes: &[u8], options: &Options) -> Checked {
-    let doc = parse(bytes, &options.limits);
-    let mut sink = Sink::new(&doc, options);
-    rules::xml::problems(&doc, &mut sink);
-    let version = versions(&doc);
+    checked(&parse(bytes, &options.limits), options)
+}
+
+/// Judges a document that has been read.
+pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
+    let mut sink = Sink::new(doc, options);
+    rules::xml::problems(doc, &mut sink);
+    let version = versions(doc);
     for id in doc.elements() {
         let Some(element) = doc.element(id) else {
             continue;
         };
         if element.ty == ty::VAST {
             let declared = doc.attr_raw(element, name::VERSION);
-            let effective = effective(&doc, declared);
+            let effective = effective(doc, declared);
             sink.set_version(effective, declared == Some("4.4"));
         }
-        rules::element(&doc, &mut sink, id, element);
+        rules::element(doc, &mut sink, id, element);
     }
     let (findings, truncated) = sink.finish();
     let outcome = match doc.state {
@@ -123,7 +127,7 @@ fn versions(doc: &Document<'_>) -> DocumentVersion {
     };
     let declared = doc.attr_raw(root, name::VERSION);
     let effective = (doc.kind == DocumentKind::Vast).then(|| effective(doc, declared));
-    DocumentVersion { declared: declared.map(|text| rules::quoted(doc, text)), effective }
+    DocumentVersion { declared: declared.map(|text| rules::quoted(text)), effective }
 }
 
 /// The declared version, or where none is known the oldest that has every element of the document.

@@ -1,6 +1,6 @@
 //! quick-xml events to a document. Never fails: what is wrong becomes a problem of the document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use adproof_model::DocumentKind;
@@ -40,6 +40,9 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Document<'a> {
     let Parser { elements, attributes, parts, problems, dropped, kind, state, .. } = parser;
     Document { text, map, encoding, elements, attributes, parts, problems, dropped, kind, state }
 }
+
+/// How many attributes are compared one by one; elements of VAST have fewer.
+const FEW: u16 = 24;
 
 const NO_ELEMENT: ElementId = ElementId(NONE);
 
@@ -100,6 +103,8 @@ struct Parser<'t> {
     text_end: u32,
     root_closed: bool,
     has_doctype: bool,
+    /// Bounds that were reached.
+    said: BTreeSet<Id>,
 }
 
 impl<'t> Parser<'t> {
@@ -122,6 +127,7 @@ impl<'t> Parser<'t> {
             text_end: NONE,
             root_closed: false,
             has_doctype: false,
+            said: BTreeSet::new(),
         }
     }
 
@@ -381,10 +387,23 @@ impl<'t> Parser<'t> {
         } else {
             return true;
         };
-        if self.problems.iter().all(|problem| problem.rule != rule) {
+        self.limit(rule, self.current(), (start, end), what, limit);
+        false
+    }
+
+    /// Says once that a bound was reached.
+    fn limit(
+        &mut self,
+        rule: Id,
+        element: ElementId,
+        (start, end): (u32, u32),
+        what: &str,
+        limit: u32,
+    ) {
+        if self.said.insert(rule) {
             self.problem(
                 rule,
-                self.current(),
+                element,
                 start,
                 end,
                 format_args!(
@@ -392,7 +411,6 @@ impl<'t> Parser<'t> {
                 ),
             );
         }
-        false
     }
 
     /// Finds the element's type from its name, its parent and the namespaces in force.
@@ -435,6 +453,17 @@ impl<'t> Parser<'t> {
             "DAAST" => (DocumentKind::Daast, TypeId::OPEN),
             _ => (DocumentKind::Unknown, TypeId::OPEN),
         };
+        if self.kind == DocumentKind::Daast {
+            let (start, end) = (element.start, element.open_end);
+            let id = ElementId(offset(self.elements.len()));
+            self.problem(
+                Id::DaastNotJudged,
+                id,
+                start,
+                end,
+                format_args!("this is DAAST, which VAST 4.1 took in; its elements are not judged"),
+            );
+        }
         if self.kind != DocumentKind::Unknown {
             return;
         }
@@ -479,6 +508,17 @@ impl<'t> Parser<'t> {
             None => (name.name_end, name.name_end),
         };
         // The root's own namespace is judged by a rule; its elements are read in any case.
+        if self.bindings.len() >= self.limits.namespaces as usize {
+            let (limit, id) = (self.limits.namespaces, ElementId(offset(self.elements.len())));
+            self.limit(
+                Id::LimitAttributes,
+                id,
+                (name.name_start, name.name_end),
+                "namespaces in force",
+                limit,
+            );
+            return;
+        }
         let depth = self.stack.len();
         let ours = depth == 0 && prefix.0 == prefix.1 || is_our_namespace(uri);
         self.bindings.push(Binding { depth, prefix, ours });
@@ -490,6 +530,7 @@ impl<'t> Parser<'t> {
             return scanned;
         }
         let first = self.attributes.len();
+        let mut names = BTreeSet::new();
         for raw in attributes::scan(text, base) {
             let raw = match raw {
                 Ok(raw) => raw,
@@ -500,10 +541,14 @@ impl<'t> Parser<'t> {
             };
             if self.attributes.len() >= self.limits.attributes as usize || scanned.count == u16::MAX
             {
-                if self.problems.iter().all(|problem| problem.rule != Id::LimitAttributes) {
-                    let limit = self.limits.attributes;
-                    self.problem(Id::LimitAttributes, id, raw.name_start, raw.name_end, format_args!("there are more than {limit} attributes; this one and what follows is not judged"));
-                }
+                let limit = self.limits.attributes;
+                self.limit(
+                    Id::LimitAttributes,
+                    id,
+                    (raw.name_start, raw.name_end),
+                    "attributes",
+                    limit,
+                );
                 break;
             }
             let name = self.slice(raw.name_start, raw.name_end);
@@ -511,11 +556,21 @@ impl<'t> Parser<'t> {
             if name.starts_with("xmlns") && matches!(name.as_bytes().get(5), None | Some(b':')) {
                 self.bind(&raw, value);
             }
-            let known = self.attributes.get(first..).unwrap_or_default();
-            let twice = known.iter().any(|other| {
-                let end = other.name_start.saturating_add(u32::from(other.name_len));
-                self.slice(other.name_start, end) == name
-            });
+            let twice = if scanned.count < FEW {
+                self.attributes.get(first..).unwrap_or_default().iter().any(|other| {
+                    let end = other.name_start.saturating_add(u32::from(other.name_len));
+                    self.slice(other.name_start, end) == name
+                })
+            } else {
+                if names.is_empty() {
+                    let before = self.attributes.get(first..).unwrap_or_default().iter();
+                    names.extend(before.map(|other| {
+                        let end = other.name_start.saturating_add(u32::from(other.name_len));
+                        self.slice(other.name_start, end)
+                    }));
+                }
+                !names.insert(name)
+            };
             if twice {
                 let quoted = excerpt(name, self.limits.excerpt);
                 self.state = self.state.max(State::Malformed);
@@ -631,20 +686,7 @@ impl<'t> Parser<'t> {
         let tag = self.slice(start.saturating_add(2), end.saturating_sub(1)).trim_ascii_end();
         let open = self.stack.iter().rposition(|open| self.tag_of(open.id) == tag);
         let Some(at) = open else {
-            let name = excerpt(tag, self.limits.excerpt);
-            match self.stack.last().map(|open| self.tag_of(open.id)) {
-                Some(expected) => {
-                    let expected = excerpt(expected, self.limits.excerpt);
-                    self.malformed(
-                        start,
-                        end,
-                        format_args!(
-                            "expected </{expected}>, found </{name}>, which closes nothing"
-                        ),
-                    );
-                }
-                None => self.malformed(start, end, format_args!("</{name}> closes nothing")),
-            }
+            self.unmatched_end(tag, start, end);
             return;
         };
         if at + 1 < self.stack.len() {
@@ -655,6 +697,29 @@ impl<'t> Parser<'t> {
         while self.stack.len() > at {
             let last = self.stack.len() == at + 1;
             self.close(if last { end } else { start }, !last);
+        }
+    }
+
+    /// An end tag that closes nothing: misspelt, or one too many.
+    fn unmatched_end(&mut self, tag: &str, start: u32, end: u32) {
+        let name = excerpt(tag, self.limits.excerpt);
+        let Some(open) = self.stack.last().map(|open| self.tag_of(open.id)) else {
+            self.malformed(start, end, format_args!("</{name}> closes nothing"));
+            return;
+        };
+        let expected = excerpt(open, self.limits.excerpt);
+        let misspelt = open.len().abs_diff(tag.len()) <= 2
+            && open.chars().next().map(|c| c.to_ascii_lowercase())
+                == tag.chars().next().map(|c| c.to_ascii_lowercase());
+        if misspelt {
+            self.malformed(start, end, format_args!("expected </{expected}>, found </{name}>"));
+            self.close(end, false);
+        } else {
+            self.malformed(
+                start,
+                end,
+                format_args!("</{name}> closes nothing; <{expected}> is open here"),
+            );
         }
     }
 

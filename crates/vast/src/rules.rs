@@ -1,34 +1,104 @@
 //! The checks. Each is a function here or a row of the structure table; what it means stands in
 //! its file in `rules/vast/`.
 
+mod ads;
+mod macros;
+mod media;
+mod mend;
+mod resources;
 mod root;
 mod structure;
+mod time;
 mod url;
+mod values;
 pub(crate) mod xml;
+
+use std::borrow::Cow;
 
 use crate::document::{Document, Element, ElementId};
 use crate::generated::structure::ty;
 use crate::parse::excerpt;
 use crate::sink::Sink;
-use crate::structure::Content;
+use crate::structure::{Content, NameId, TypeId};
 
 /// Judges one element.
 pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let info = element.ty.info();
     structure::check(doc, sink, id, element, info);
+    if element.attr_seen != 0 {
+        values::check(doc, sink, id, element, info);
+    }
     match info.content {
         Content::Uri => url::check(doc, sink, id, element),
-        Content::Elements | Content::Text | Content::Duration | Content::Open => {}
+        Content::Duration => time::duration(doc, sink, id, element),
+        Content::Text => ads::text(doc, sink, id, element),
+        Content::Elements | Content::Open => {}
     }
     match element.ty {
-        ty::VAST => root::vast(doc, sink, id, element),
+        ty::VAST => {
+            root::vast(doc, sink, id, element);
+            ads::sequence(doc, sink, id);
+        }
         ty::AD => root::ad(doc, sink, id, element),
+        ty::IN_LINE | ty::WRAPPER => ads::impressions(doc, sink, id),
+        ty::LINEAR => {
+            time::skip_offset(doc, sink, id, element);
+            ads::quartiles(doc, sink, id, element);
+        }
+        ty::TRACKING => time::progress(doc, sink, id, element),
+        ty::MEDIA_FILES => media::files(doc, sink, id),
+        ty::MEDIA_FILE | ty::MEZZANINE => media::file(doc, sink, id, element),
+        ty::COMPANION | ty::ICON | ty::NON_LINEAR => resources::shown(doc, sink, id, element),
+        ty::VERIFICATION => resources::verification(doc, sink, id, element),
+        ty::INTERACTIVE_CREATIVE_FILE => resources::interactive(doc, sink, id, element),
+        ty::UNIVERSAL_AD_ID => ads::universal_ad_id(doc, sink, id, element),
+        ty::PRICING => ads::pricing(doc, sink, id, element),
         _ => {}
     }
 }
 
+/// Children of a type that have the same text and the same values of these attributes as one
+/// before them.
+fn repeated(
+    doc: &Document<'_>,
+    parent: ElementId,
+    ty: TypeId,
+    attributes: &[NameId],
+    mut report: impl FnMut(ElementId, &Element),
+) {
+    let of_type = || {
+        doc.children(parent)
+            .filter(move |child| doc.element(*child).is_some_and(|child| child.ty == ty))
+    };
+    if of_type().nth(1).is_none() {
+        return;
+    }
+    let mut seen: Vec<(Cow<'_, str>, ElementId)> =
+        of_type().map(|child| (doc.content(child), child)).collect();
+    seen.retain(|(text, _)| !text.is_empty());
+    seen.sort();
+    let same = |a: ElementId, b: ElementId| {
+        let (Some(a), Some(b)) = (doc.element(a), doc.element(b)) else {
+            return false;
+        };
+        attributes.iter().all(|name| doc.attr_raw(a, *name) == doc.attr_raw(b, *name))
+    };
+    // Equal texts stand together; renditions of one address are few.
+    for group in seen.chunk_by(|(a, _), (b, _)| a == b) {
+        let window = group.get(..group.len().min(64)).unwrap_or(group);
+        for (place, (_, child)) in window.iter().enumerate() {
+            let before = window.get(..place).unwrap_or_default();
+            if before.iter().any(|(_, earlier)| same(*earlier, *child)) {
+                if let Some(element) = doc.element(*child) {
+                    report(*child, element);
+                }
+            }
+        }
+    }
+}
+
 /// A value of the document, bounded, for a field of the report.
-pub(crate) fn quoted(_doc: &Document<'_>, text: &str) -> Box<str> {
+pub(crate) fn quoted(text: &str) -> Box<str> {
     excerpt(text, 60).into()
 }
 

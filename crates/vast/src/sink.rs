@@ -25,6 +25,8 @@ pub(crate) struct Sink<'d> {
     findings: Vec<Finding>,
     counts: Vec<u32>,
     dropped: BTreeMap<Id, u32>,
+    /// By parent and name, the last sibling whose place was asked for.
+    places: BTreeMap<(ElementId, &'d str), (ElementId, u32)>,
 }
 
 impl<'d> Sink<'d> {
@@ -37,6 +39,7 @@ impl<'d> Sink<'d> {
             findings: Vec::new(),
             counts: vec![0; RULES.len()],
             dropped: BTreeMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -86,13 +89,14 @@ impl<'d> Sink<'d> {
             if self.draft { rule.severity.max(Severity::Warning) } else { rule.severity };
         let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
         let doc = self.doc;
+        let path = self.path(element).into();
         self.findings.push(Finding {
             span: doc.span(start, end),
             rule: rule.id,
             axis: rule.axis,
             severity,
             message: message.to_string().into(),
-            path: doc.path(element).into(),
+            path,
             fix: fix.map(|fix| Fix {
                 title: fix.title.into(),
                 edits: fix
@@ -103,6 +107,19 @@ impl<'d> Sink<'d> {
                 safe: true,
             }),
         });
+    }
+
+    /// The path of an element. Findings come in the order of the document, so that the place of
+    /// the next sibling is found from that of the last.
+    fn path(&mut self, id: ElementId) -> String {
+        let (doc, places) = (self.doc, &mut self.places);
+        doc.path_by(id, |parent, id| {
+            let place = places.entry((parent, doc.tag(id))).or_insert((id, 0));
+            let known = Some(*place).filter(|(_, position)| *position > 0);
+            let position = doc.position(parent, id, known);
+            *place = (id, position);
+            position
+        })
     }
 
     fn room(&mut self, id: Id) -> bool {

@@ -18,7 +18,7 @@ pub struct Macros {
 }
 
 /// Macros of VAST 3.0 to 4.3 and its additions, sorted.
-const NAMES: [&str; 59] = [
+pub(crate) const NAMES: [&str; 59] = [
     "ADCATEGORIES",
     "ADCOUNT",
     "ADPLAYHEAD",

@@ -18,6 +18,7 @@ mod resolver;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use macros::NAMES as MACRO_NAMES;
 pub use macros::{Macros, expand};
 pub use model::{
     Chain, ChainOutcome, Cors, Creative, Fault, Fetch, FetchFault, Hop, HopKind, Limits, MediaFile,

@@ -8,6 +8,8 @@ use crate::rule::Rule;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u16)]
 pub(crate) enum Id {
+    /// An Ad-ID has not the form of one
+    AdIdForm,
     /// An ad has both InLine and Wrapper
     AdWithInlineAndWrapper,
     /// An ad of VAST 2.0 has no id
@@ -16,12 +18,18 @@ pub(crate) enum Id {
     AdWithoutInlineOrWrapper,
     /// An attribute of another version
     AttributeNotInVersion,
+    /// The value of an attribute is not of its kind
+    AttributeValueInvalid,
     /// An ampersand is not escaped
     BareAmpersand,
+    /// A companion has nothing to show
+    CompanionWithoutResource,
     /// A companion click tracker has no id
     CompanionclicktrackingWithoutId,
     /// A creative has no UniversalAdId
     CreativeWithoutUniversaladid,
+    /// DAAST is recognised and not judged
+    DaastNotJudged,
     /// The document has a DOCTYPE
     Doctype,
     /// The document is empty
@@ -30,14 +38,28 @@ pub(crate) enum Id {
     DocumentTruncated,
     /// An element stands more than once
     DuplicateElement,
+    /// A duration cannot be read
+    DurationFormat,
+    /// A duration is zero
+    DurationZero,
+    /// A required text is empty
+    ElementEmpty,
     /// An element of another version
     ElementNotInVersion,
     /// A reference to an entity of its own
     EntityReference,
+    /// An error URL does not ask for the code
+    ErrorUrlWithoutCode,
+    /// An HLS playlist is marked as progressive
+    HlsMarkedProgressive,
     /// The document is escaped for HTML
     HtmlEscaped,
     /// The response is an HTML page
     HtmlInsteadOfVast,
+    /// An icon has nothing to show
+    IconWithoutResource,
+    /// An impression is counted twice
+    ImpressionDuplicate,
     /// An inline ad has no AdServingId
     InlineWithoutAdservingid,
     /// An inline ad has no Creatives
@@ -62,6 +84,28 @@ pub(crate) enum Id {
     LinearWithoutDuration,
     /// A linear creative has no MediaFiles
     LinearWithoutMediafiles,
+    /// Nothing tracks how far an ad was watched
+    LinearWithoutQuartiles,
+    /// The brackets of a macro are percent-encoded
+    MacroEncoded,
+    /// A macro of an ad server was never filled
+    MacroOfServer,
+    /// A macro is not one of VAST
+    MacroUnknown,
+    /// A macro is not in capitals
+    MacroWrongCase,
+    /// The bounds of a bit rate do not fit
+    MediafileBitratePair,
+    /// A media file is there twice
+    MediafileDuplicate,
+    /// A media file is Flash
+    MediafileFlash,
+    /// A linear media file is an image
+    MediafileImage,
+    /// The type and the file ending disagree
+    MediafileTypeContradictsEnding,
+    /// A media type does not exist
+    MediafileTypeInvalid,
     /// A media file has no delivery
     MediafileWithoutDelivery,
     /// A media file has no width or height
@@ -74,12 +118,22 @@ pub(crate) enum Id {
     MissingAttribute,
     /// A required element is missing
     MissingElement,
+    /// An overlay has nothing to show
+    NonlinearWithoutResource,
     /// The document is no XML
     NotXml,
+    /// A currency is no code of three letters
+    PricingCurrencyInvalid,
+    /// A price is no number
+    PricingNotANumber,
     /// A price has no currency
     PricingWithoutCurrency,
     /// A price has no model
     PricingWithoutModel,
+    /// The offset of an event cannot be read
+    ProgressOffsetFormat,
+    /// A progress event does not say when
+    ProgressWithoutOffset,
     /// A response has both an ad and a no-ad error
     RootErrorBesideAd,
     /// The root element is not VAST
@@ -88,14 +142,54 @@ pub(crate) enum Id {
     RootVersionUnknown,
     /// VAST has no version
     RootWithoutVersion,
+    /// Two ads of a pod have the same place
+    SequenceDuplicate,
+    /// A place in a pod is zero
+    SequenceZero,
+    /// A SIMID file is not marked as HTML
+    SimidTypeNotHtml,
+    /// SIMID is not written in capitals
+    SimidWrongCase,
+    /// Skips are tracked on an ad that cannot be skipped
+    SkipEventWithoutOffset,
+    /// The skip button comes after the end
+    SkipoffsetBeyondDuration,
+    /// A skip offset cannot be read
+    SkipoffsetFormat,
+    /// An event of another version
+    TrackingEventNotInVersion,
+    /// An event does not exist
+    TrackingEventUnknown,
     /// No version of VAST has this attribute here
     UnknownAttribute,
     /// No version of VAST has this element here
     UnknownElement,
+    /// An ampersand is encoded inside CDATA
+    UrlDoubleEncoded,
     /// A URL is empty
     UrlEmpty,
+    /// A URL leads into the viewer's own network
+    UrlHostSpecial,
+    /// A URL is not https
+    UrlHttp,
+    /// A URL cannot be requested
+    UrlInvalid,
+    /// A URL stands outside of CDATA
+    UrlNotCdata,
+    /// A URL runs code or reaches local files
+    UrlSchemeDangerous,
+    /// A URL carries a password
+    UrlWithCredentials,
+    /// A URL has a space inside
+    UrlWithSpace,
+    /// A URL has no scheme
+    UrlWithoutScheme,
+    /// A verification has nothing to run
+    VerificationWithoutResource,
     /// A verification has no vendor
     VerificationWithoutVendor,
+    /// A media file is VPAID
+    Vpaid,
     /// A wrapper of an old version has no Creatives
     WrapperWithoutCreatives,
     /// A wrapper has no Impression
@@ -114,12 +208,23 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    209, 67, 217, 27, 78, 48, 4, 243, 177, 192, 79, 213, 233, 202, 241, 255, 20, 210, 40, 137, 39,
-    112, 234, 208, 70, 186, 90, 227, 106, 82, 245, 214,
+    151, 160, 253, 108, 120, 9, 22, 141, 166, 52, 23, 53, 108, 102, 180, 59, 223, 174, 88, 116, 22,
+    114, 51, 42, 220, 9, 137, 134, 21, 137, 114, 36,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 51] = [
+pub(crate) static RULES: [Rule; 98] = [
+    Rule {
+        id: "ad-id-form",
+        title: "An Ad-ID has not the form of one",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111100,
+        citation: Citation { document: "Ad-ID", section: "Ad-ID Standard" },
+        aliases: &[],
+        why: "Broadcasters and stitchers look the creative up by this id. One that cannot exist is found nowhere: the ad is transcoded again, refused, or shown twice in one break.",
+        fixable: false,
+    },
     Rule {
         id: "ad-with-inline-and-wrapper",
         title: "An ad has both InLine and Wrapper",
@@ -168,6 +273,26 @@ pub(crate) static RULES: [Rule; 51] = [
         fixable: false,
     },
     Rule {
+        id: "attribute-value-invalid",
+        title: "The value of an attribute is not of its kind",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3" },
+        aliases: &[
+            "vastlint:VAST-2.0-mediafile-delivery-enum",
+            "vastlint:VAST-4.0-wrapper-bool-attr",
+            "vastlint:VAST-4.1-adtype-value",
+            "vastlint:VAST-4.1-companion-renderingmode-value",
+            "vastlint:VAST-3.0-companion-required-attr",
+            "vastlint:VAST-3.0-adparameters-xmlencoded-value",
+            "vastlint:VAST-3.0-pricing-model-case",
+            "vastlint:SIMID-1.0-simid-variable-duration-value",
+        ],
+        why: "Players read a number where a number belongs. A width of `1920px` or of -1 makes them skip the file or fall back to a default, and the ad plays in the wrong rendition or not at all.",
+        fixable: false,
+    },
+    Rule {
         id: "bare-ampersand",
         title: "An ampersand is not escaped",
         axis: Axis::Spec,
@@ -177,6 +302,17 @@ pub(crate) static RULES: [Rule; 51] = [
         aliases: &["vastlint:VAST-2.0-parse-error"],
         why: "`&` begins a reference in XML. In a URL that stands outside of CDATA it stops the parser, so a single tracker with two parameters takes the whole ad with it. It is the most common way in which a tag assembled by hand breaks.",
         fixable: true,
+    },
+    Rule {
+        id: "companion-without-resource",
+        title: "A companion has nothing to show",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.2" },
+        aliases: &["vastlint:VAST-2.0-companion-resource"],
+        why: "The player leaves the place beside the video empty, although it was sold with the ad. Where companions are required the whole ad is dropped with error 602.",
+        fixable: false,
     },
     Rule {
         id: "companionclicktracking-without-id",
@@ -198,6 +334,17 @@ pub(crate) static RULES: [Rule; 51] = [
         citation: Citation { document: "VAST 4.2", section: "§3.7.1" },
         aliases: &["vastlint:VAST-4.0-universaladid-present"],
         why: "Broadcasters and stitchers transcode once per creative and recognise it by this id; without it the ad is refused or shown twice in one break. Frequency caps and competitive separation rest on it.",
+        fixable: false,
+    },
+    Rule {
+        id: "daast-not-judged",
+        title: "DAAST is recognised and not judged",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.1", section: "§1.3" },
+        aliases: &[],
+        why: "DAAST was merged into VAST 4.1, which plays audio too. Servers that still send it reach fewer players each year. Its XML and its encoding are judged, its elements are not.",
         fixable: false,
     },
     Rule {
@@ -245,6 +392,42 @@ pub(crate) static RULES: [Rule; 51] = [
         fixable: false,
     },
     Rule {
+        id: "duration-format",
+        title: "A duration cannot be read",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.8.1" },
+        aliases: &["vastlint:VAST-2.0-duration-format", "vastlint:DAAST-1.0-duration-format"],
+        why: "Players place quartiles, the skip button and the next ad by the duration. One that they cannot read gives error 101, or an ad without quartiles: delivered, but not counted as watched.",
+        fixable: false,
+    },
+    Rule {
+        id: "duration-zero",
+        title: "A duration is zero",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.8.1" },
+        aliases: &["vastlint:VAST-2.0-duration-zero"],
+        why: "Quartiles and completion are fractions of the duration and cannot fire when it is zero. Stitchers drop the ad because it fills no time.",
+        fixable: false,
+    },
+    Rule {
+        id: "element-empty",
+        title: "A required text is empty",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.4" },
+        aliases: &[
+            "vastlint:VAST-4.1-ad-serving-id-empty",
+            "vastlint:VAST-4.1-universaladid-content",
+        ],
+        why: "The element is there for validators and says nothing to people: reports have an empty row, and an impression without its id cannot be joined with the logs of the other side.",
+        fixable: false,
+    },
+    Rule {
         id: "element-not-in-version",
         title: "An element of another version",
         axis: Axis::Spec,
@@ -267,6 +450,28 @@ pub(crate) static RULES: [Rule; 51] = [
         fixable: false,
     },
     Rule {
+        id: "error-url-without-code",
+        title: "An error URL does not ask for the code",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.2.1" },
+        aliases: &[],
+        why: "The log then says that something failed and not what. A missing file, a timeout and a wrapper loop look the same, and nobody can mend them.",
+        fixable: false,
+    },
+    Rule {
+        id: "hls-marked-progressive",
+        title: "An HLS playlist is marked as progressive",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.9.1" },
+        aliases: &[],
+        why: "The player downloads the playlist as if it were the video and fails with error 405. Players that look at the type alone play it, so the fault shows up late.",
+        fixable: false,
+    },
+    Rule {
         id: "html-escaped",
         title: "The document is escaped for HTML",
         axis: Axis::Interop,
@@ -286,6 +491,28 @@ pub(crate) static RULES: [Rule; 51] = [
         citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
         aliases: &[],
         why: "An ad server that answers with a login page, an error page or a consent wall serves no ad. The player reports error 100 or 101, and the request still counts against fill.",
+        fixable: false,
+    },
+    Rule {
+        id: "icon-without-resource",
+        title: "An icon has nothing to show",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.12" },
+        aliases: &["vastlint:VAST-3.0-icon-resource"],
+        why: "The icon is usually the AdChoices mark that self-regulation asks for. Without a resource it is not shown, and the campaign is out of compliance.",
+        fixable: false,
+    },
+    Rule {
+        id: "impression-duplicate",
+        title: "An impression is counted twice",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.4.3" },
+        aliases: &["vastlint:VAST-2.0-duplicate-impression"],
+        why: "The same URL is called twice for one view. The buyer pays twice or disputes the bill, and the discrepancy between both sides is exactly the share of this tag.",
         fixable: false,
     },
     Rule {
@@ -421,6 +648,127 @@ pub(crate) static RULES: [Rule; 51] = [
         fixable: false,
     },
     Rule {
+        id: "linear-without-quartiles",
+        title: "Nothing tracks how far an ad was watched",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &["vastlint:VAST-2.0-linear-tracking-quartiles"],
+        why: "Buyers pay for completion and judge inventory by it. An ad that tracks its start and no quartile looks as if nobody had watched it, unless a wrapper tracks them.",
+        fixable: false,
+    },
+    Rule {
+        id: "macro-encoded",
+        title: "The brackets of a macro are percent-encoded",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        why: "A server encoded the whole URL, the brackets included. Some players decode and replace the macro, others send it on as it is, so the values arrive from some players only.",
+        fixable: false,
+    },
+    Rule {
+        id: "macro-of-server",
+        title: "A macro of an ad server was never filled",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        why: "The tag left its ad server with a placeholder inside. Players do not know it: the server receives `%%CACHEBUSTER%%` or `${AUCTION_PRICE}` as the value, and prices, ids and cache busters are wrong.",
+        fixable: false,
+    },
+    Rule {
+        id: "macro-unknown",
+        title: "A macro is not one of VAST",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &["vastlint:VAST-2.0-macro-unknown"],
+        why: "Players replace the macros of the specification and leave others as they are. The server receives the name in brackets where it expects a value.",
+        fixable: false,
+    },
+    Rule {
+        id: "macro-wrong-case",
+        title: "A macro is not in capitals",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &["vastlint:VAST-2.0-macro-lowercase"],
+        why: "Players compare names of macros exactly. The cache buster in small letters is the same text on every request, so a cache answers instead of the server and impressions go uncounted.",
+        fixable: false,
+    },
+    Rule {
+        id: "mediafile-bitrate-pair",
+        title: "The bounds of a bit rate do not fit",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.9.1" },
+        aliases: &["vastlint:VAST-3.0-minmaxbitrate-pair"],
+        why: "Players choose the rendition that fits the line. With half a range they fall back to a guess, and viewers on slow lines see the ad stall.",
+        fixable: false,
+    },
+    Rule {
+        id: "mediafile-duplicate",
+        title: "A media file is there twice",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.9.1" },
+        aliases: &[],
+        why: "A file that stands twice is a rendition that is missing: the server meant to name another size or bit rate. Viewers on slow lines get the one for fast lines and leave.",
+        fixable: false,
+    },
+    Rule {
+        id: "mediafile-flash",
+        title: "A media file is Flash",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.1", section: "§2.3.4.2" },
+        aliases: &["vastlint:VAST-2.0-flash-mediafile"],
+        why: "No browser and no device plays Flash any more. When it is the only file, each request ends with error 403.",
+        fixable: false,
+    },
+    Rule {
+        id: "mediafile-image",
+        title: "A linear media file is an image",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.9.1" },
+        aliases: &["vastlint:VAST-2.0-mediafile-image"],
+        why: "Players do not play an image as video: error 403 and an empty slot. Images belong into companions, icons and overlays.",
+        fixable: false,
+    },
+    Rule {
+        id: "mediafile-type-contradicts-ending",
+        title: "The type and the file ending disagree",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.9.1" },
+        aliases: &[],
+        why: "Players that trust the type hand the file to the wrong decoder and report error 405; players that look at the file play it. The same tag works in one player and fails in the next.",
+        fixable: false,
+    },
+    Rule {
+        id: "mediafile-type-invalid",
+        title: "A media type does not exist",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "RFC 6838", section: "§4.2" },
+        aliases: &["vastlint:VAST-2.0-ctv-mezzanine-values"],
+        why: "Players choose files by type. One that is no media type matches nothing: error 403, although the file may be perfectly good.",
+        fixable: false,
+    },
+    Rule {
         id: "mediafile-without-delivery",
         title: "A media file has no delivery",
         axis: Axis::Spec,
@@ -509,6 +857,17 @@ pub(crate) static RULES: [Rule; 51] = [
         fixable: false,
     },
     Rule {
+        id: "nonlinear-without-resource",
+        title: "An overlay has nothing to show",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.10" },
+        aliases: &["vastlint:VAST-2.0-nonlinear-resource"],
+        why: "There is nothing to lay over the video: error 502, and the placement stays empty.",
+        fixable: false,
+    },
+    Rule {
         id: "not-xml",
         title: "The document is no XML",
         axis: Axis::Interop,
@@ -517,6 +876,28 @@ pub(crate) static RULES: [Rule; 51] = [
         citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
         aliases: &[],
         why: "What was served is plain text, an image or something else. The player reports error 100 and shows nothing.",
+        fixable: false,
+    },
+    Rule {
+        id: "pricing-currency-invalid",
+        title: "A currency is no code of three letters",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.4.11" },
+        aliases: &["vastlint:VAST-3.0-pricing-currency-format"],
+        why: "A price in `dollars` is read in the currency of the reader or dropped, and the bill is disputed.",
+        fixable: false,
+    },
+    Rule {
+        id: "pricing-not-a-number",
+        title: "A price is no number",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.4.11" },
+        aliases: &[],
+        why: "Exchanges read the price from the tag. One that they cannot read is taken as zero or drops the bid.",
         fixable: false,
     },
     Rule {
@@ -539,6 +920,28 @@ pub(crate) static RULES: [Rule; 51] = [
         citation: Citation { document: "VAST 4.2", section: "§3.4.11" },
         aliases: &["vastlint:VAST-3.0-pricing-model"],
         why: "25.00 for a thousand impressions or for a click is a factor of a thousand. Exchanges drop the price or the bid.",
+        fixable: false,
+    },
+    Rule {
+        id: "progress-offset-format",
+        title: "The offset of an event cannot be read",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &["vastlint:VAST-3.0-progress-offset-format"],
+        why: "The player cannot know when to fire the event, so it never does: views that are billed after so many seconds are not billed at all.",
+        fixable: false,
+    },
+    Rule {
+        id: "progress-without-offset",
+        title: "A progress event does not say when",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &["vastlint:VAST-3.0-progress-offset", "vastlint:DAAST-1.0-progress-offset"],
+        why: "The player cannot know when to fire it, so it never does: views that are billed after so many seconds are not billed at all.",
         fixable: false,
     },
     Rule {
@@ -583,6 +986,108 @@ pub(crate) static RULES: [Rule; 51] = [
         citation: Citation { document: "VAST 4.2", section: "§3.2" },
         aliases: &["vastlint:VAST-2.0-root-version"],
         why: "A player decides by the version what it may read. Without one some report error 102, and others guess and miss what came later.",
+        fixable: false,
+    },
+    Rule {
+        id: "sequence-duplicate",
+        title: "Two ads of a pod have the same place",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.3.1" },
+        aliases: &[],
+        why: "Players show one of them. The other was sold and is never seen; which one it is differs from player to player.",
+        fixable: false,
+    },
+    Rule {
+        id: "sequence-zero",
+        title: "A place in a pod is zero",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.3.1" },
+        aliases: &[],
+        why: "Places count from 1. Players drop the ad from the pod or play it as a stand-alone ad, and the break is shorter than it was sold.",
+        fixable: false,
+    },
+    Rule {
+        id: "simid-type-not-html",
+        title: "A SIMID file is not marked as HTML",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111100,
+        citation: Citation { document: "SIMID 1.1", section: "§5" },
+        aliases: &["vastlint:SIMID-1.0-simid-type-required"],
+        why: "Players load SIMID into a frame and look for `text/html`. Another type makes them skip the interactive part: the video plays, and what was sold as interactive is not.",
+        fixable: false,
+    },
+    Rule {
+        id: "simid-wrong-case",
+        title: "SIMID is not written in capitals",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111100,
+        citation: Citation { document: "SIMID 1.1", section: "§5" },
+        aliases: &["vastlint:SIMID-1.0-simid-apiframework-case"],
+        why: "Players compare the name exactly and skip the interactive part: the video plays, and what was sold as interactive is not.",
+        fixable: true,
+    },
+    Rule {
+        id: "skip-event-without-offset",
+        title: "Skips are tracked on an ad that cannot be skipped",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.8" },
+        aliases: &["vastlint:VAST-3.0-skip-event-no-skipoffset"],
+        why: "Without `skipoffset` there is no skip button, so the tracker never fires and reports show a skip rate of zero.",
+        fixable: false,
+    },
+    Rule {
+        id: "skipoffset-beyond-duration",
+        title: "The skip button comes after the end",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.8" },
+        aliases: &[],
+        why: "The ad is sold as skippable and cannot be skipped. Platforms that promise skippable inventory refuse it.",
+        fixable: false,
+    },
+    Rule {
+        id: "skipoffset-format",
+        title: "A skip offset cannot be read",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111110,
+        citation: Citation { document: "VAST 4.2", section: "§3.8" },
+        aliases: &["vastlint:VAST-3.0-skipoffset-format"],
+        why: "The player shows no skip button, or shows it at once. Either the viewer leaves or the advertiser pays for views that were never optional.",
+        fixable: false,
+    },
+    Rule {
+        id: "tracking-event-not-in-version",
+        title: "An event of another version",
+        axis: Axis::Spec,
+        severity: Severity::Info,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[
+            "vastlint:VAST-4.0-tracking-event-removed",
+            "vastlint:VAST-4.1-tracking-event-value",
+        ],
+        why: "Players of the declared version may not fire it. `fullscreen` became `playerExpand` in 4.0: a tag that tracks the old name alone loses the number.",
+        fixable: false,
+    },
+    Rule {
+        id: "tracking-event-unknown",
+        title: "An event does not exist",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &["vastlint:VAST-4.1-tracking-event-value"],
+        why: "Players never fire it, and nobody notices until the report shows a zero.",
         fixable: false,
     },
     Rule {
@@ -631,6 +1136,17 @@ pub(crate) static RULES: [Rule; 51] = [
         fixable: false,
     },
     Rule {
+        id: "url-double-encoded",
+        title: "An ampersand is encoded inside CDATA",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.7" },
+        aliases: &[],
+        why: "CDATA is not decoded, so the server receives a parameter named `amp;b` and not `b`. Campaign and line item are lost from the log, and the impression is not billed to anyone.",
+        fixable: true,
+    },
+    Rule {
         id: "url-empty",
         title: "A URL is empty",
         axis: Axis::Spec,
@@ -642,6 +1158,110 @@ pub(crate) static RULES: [Rule; 51] = [
         fixable: false,
     },
     Rule {
+        id: "url-host-special",
+        title: "A URL leads into the viewer's own network",
+        axis: Axis::Risk,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "RFC 6890", section: "§2" },
+        aliases: &[],
+        why: "Each player that shows the ad sends a request to a machine of its own home or data centre: a router, a printer, or the metadata service of the cloud host that stitches the ad. It counts nothing and may open a door.",
+        fixable: false,
+    },
+    Rule {
+        id: "url-http",
+        title: "A URL is not https",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0b00111111,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &[
+            "vastlint:VAST-2.0-mediafile-https",
+            "vastlint:VAST-2.0-tracking-https",
+            "vastlint:VAST-4.1-js-resource-https",
+            "vastlint:VAST-4.1-exec-resource-https",
+        ],
+        why: "VAST does not demand https, but secure pages and current apps block plain http. On such inventory the file does not load and the tracker does not fire. Many buyers and platforms refuse the tag outright.",
+        fixable: false,
+    },
+    Rule {
+        id: "url-invalid",
+        title: "A URL cannot be requested",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "RFC 3986", section: "§4.3" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        why: "There is no server to ask. A media file of this kind gives error 401, a wrapper error 300, and a tracker counts nothing.",
+        fixable: false,
+    },
+    Rule {
+        id: "url-not-cdata",
+        title: "A URL stands outside of CDATA",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.5.1" },
+        aliases: &["vastlint:VAST-2.0-url-cdata"],
+        why: "The specification asks for CDATA around every URI. Outside of it each `&` must be escaped, and sooner or later a server puts a parameter there that is not: then the whole ad fails to parse.",
+        fixable: true,
+    },
+    Rule {
+        id: "url-scheme-dangerous",
+        title: "A URL runs code or reaches local files",
+        axis: Axis::Risk,
+        severity: Severity::Error,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.5.1" },
+        aliases: &["vastlint:SIMID-1.0-simid-url-https"],
+        why: "A player that hands such a URL to a web view runs a stranger's code in the page of the publisher, or reads files of the device. No ad server needs it.",
+        fixable: false,
+    },
+    Rule {
+        id: "url-with-credentials",
+        title: "A URL carries a password",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "RFC 3986", section: "§3.2.1" },
+        aliases: &[],
+        why: "Everyone who receives the tag can read the name and the password. Browsers refuse such requests for media and scripts, so the ad or its tracker does not load either.",
+        fixable: false,
+    },
+    Rule {
+        id: "url-with-space",
+        title: "A URL has a space inside",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "RFC 3986", section: "§2" },
+        aliases: &["vastlint:VAST-2.0-url-invalid", "vastlint:VAST-2.0-macro-uri-unencoded"],
+        why: "A URL ends at its first space. Some players cut it there, some encode the space and some refuse the URL, so the same tag counts differently in each.",
+        fixable: false,
+    },
+    Rule {
+        id: "url-without-scheme",
+        title: "A URL has no scheme",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "RFC 3986", section: "§4.2" },
+        aliases: &[],
+        why: "`//host/path` takes the scheme of the page around it. Apps, televisions and stitchers have no page: the request is never made, and what it would have counted is lost.",
+        fixable: false,
+    },
+    Rule {
+        id: "verification-without-resource",
+        title: "A verification has nothing to run",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0b00111100,
+        citation: Citation { document: "VAST 4.2", section: "§3.17" },
+        aliases: &["vastlint:VAST-4.1-verification-no-resource"],
+        why: "Neither a script nor an executable is named, so nothing measures the impression. Buyers who pay for viewable impressions only do not pay for this one.",
+        fixable: false,
+    },
+    Rule {
         id: "verification-without-vendor",
         title: "A verification has no vendor",
         axis: Axis::Spec,
@@ -650,6 +1270,20 @@ pub(crate) static RULES: [Rule; 51] = [
         citation: Citation { document: "VAST 4.2", section: "§3.17" },
         aliases: &["vastlint:VAST-4.1-verification-vendor"],
         why: "The vendor is the key by which parameters reach the script and by which a failure is reported. Without it the verification does not run and the impression counts as unmeasured.",
+        fixable: false,
+    },
+    Rule {
+        id: "vpaid",
+        title: "A media file is VPAID",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0b00111111,
+        citation: Citation { document: "VAST 4.1", section: "§2.3.4.2" },
+        aliases: &[
+            "vastlint:VAST-4.1-vpaid-apiframework",
+            "vastlint:VAST-4.1-vpaid-in-interactive-context",
+        ],
+        why: "VPAID was deprecated in VAST 4.1. Televisions, apps and stitchers cannot run it and browsers phase it out; there the slot stays empty with error 901. SIMID and OMID are its successors.",
         fixable: false,
     },
     Rule {

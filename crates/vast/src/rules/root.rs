@@ -5,7 +5,7 @@ use crate::document::{Document, Element, ElementId, UNCLOSED, UNKNOWN};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::parse::VAST_NAMESPACE;
-use crate::rules::name_range;
+use crate::rules::{mend, name_range};
 use crate::sink::Sink;
 
 /// `VAST`: version, namespace, ads beside an error.
@@ -28,11 +28,12 @@ pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         if doc.attribute_name(attribute) == "xmlns" && value != VAST_NAMESPACE {
             let range = (attribute.value_start, attribute.value_end);
             let value = sink.quote(value);
-            sink.report(
+            sink.report_fix(
                 Id::WrongNamespace,
                 id,
                 range,
                 format_args!("`{value}` is not the namespace of VAST, {VAST_NAMESPACE}"),
+                |_| mend::replace("Name the namespace of VAST", range, VAST_NAMESPACE),
             );
         }
     }

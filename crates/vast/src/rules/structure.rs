@@ -5,7 +5,7 @@ use crate::document::{
     Document, Element, ElementId, FOREIGN, UNCLOSED, UNKNOWN, UNKNOWN_ATTRIBUTE,
 };
 use crate::generated::rules::Id;
-use crate::rules::name_range;
+use crate::rules::{mend, name_range};
 use crate::sink::Sink;
 use crate::structure::{Content, NO_ROW, Type, TypeId};
 
@@ -48,9 +48,17 @@ pub(crate) fn check(
     if attr_missing != 0 {
         missing_attributes(sink, id, element, info, attr_missing);
     }
-    if attr_outdated != 0 {
+    // Where the whole element is of another version, that is said once.
+    if attr_outdated != 0 && stands(doc, sink, element) {
         outdated_attributes(doc, sink, id, element, info, attr_outdated);
     }
+}
+
+/// Whether the parent may have this element in the version.
+fn stands(doc: &Document<'_>, sink: &Sink<'_>, element: &Element) -> bool {
+    let parent = doc.element(element.parent).map_or(TypeId::OPEN, |parent| parent.ty);
+    let row = parent.info().children.get(usize::from(element.row));
+    row.is_none_or(|row| row.versions & sink.version().bit() != 0)
 }
 
 fn missing_children(
@@ -167,11 +175,12 @@ fn outdated_attributes(
         });
         if let Some(current) = current {
             let current = current.name.as_str();
-            sink.report(
+            sink.report_fix(
                 Id::WrongCase,
                 id,
                 range,
                 format_args!("VAST {version} spells `{name}` as `{current}`"),
+                |_| mend::replace(mend::CASE, range, current),
             );
             continue;
         }
@@ -191,11 +200,12 @@ fn unknown_element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     let name = sink.quote(doc.name(id));
     if let Some(row) = parent.children.get(usize::from(element.row)) {
         let right = row.name.as_str();
-        sink.report(
+        sink.report_fix(
             Id::WrongCase,
             id,
             name_range(element),
             format_args!("<{name}> is spelled <{right}>"),
+            |doc| mend::rename_element(doc, id, right),
         );
         return;
     }
@@ -235,11 +245,19 @@ fn unknown_attributes(
         let right = rows.clone().find(|row| row.versions & bit != 0).or_else(|| rows.next());
         if let Some(row) = right {
             let right = row.name.as_str();
-            sink.report(
+            sink.report_fix(
                 Id::WrongCase,
                 id,
                 range,
                 format_args!("the attribute `{name}` is spelled `{right}`"),
+                |doc| {
+                    // Two attributes of one name would not be XML.
+                    if doc.attr(element, row.name).is_some() {
+                        None
+                    } else {
+                        mend::replace(mend::CASE, range, right)
+                    }
+                },
             );
             continue;
         }

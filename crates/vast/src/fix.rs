@@ -1,0 +1,116 @@
+use std::collections::BTreeMap;
+
+use adproof_model::{Finding, Fix, Span};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use crate::lint::checked;
+use crate::{Limits, Options, Report, lint, parse};
+
+/// A document with its fixes applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fixed {
+    /// The mended bytes, in the encoding of the input; equal to the input where nothing was mended.
+    pub bytes: Vec<u8>,
+    /// How many findings of each rule were mended.
+    pub applied: BTreeMap<&'static str, u32>,
+    /// What the rules say of the mended document.
+    pub report: Report,
+}
+
+/// How often a document is judged again: a fix may uncover what another fix mends. Each round
+/// mends at least one finding, so this is a bound against mistakes, not a limit that is met.
+const ROUNDS: u32 = 16;
+
+/// Applies every safe fix as edits of the original bytes and judges the result. What no edit names
+/// stays as it was, byte for byte; fixing the result again changes nothing.
+#[must_use]
+pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
+    let mut bytes = bytes.to_vec();
+    let mut applied = BTreeMap::new();
+    let mut unbounded = options.clone();
+    // The bounds on what is said must not bound what is mended.
+    unbounded.limits = Limits {
+        findings_per_rule: u32::MAX,
+        findings: u32::MAX,
+        edits: u32::MAX,
+        ..options.limits
+    };
+    for _ in 0..ROUNDS {
+        let doc = parse(&bytes, &unbounded.limits);
+        let encoding = doc.encoding;
+        let checked = checked(&doc, &unbounded);
+        drop(doc);
+        let Some(mended) = apply(&bytes, encoding, &checked.findings, &mut applied) else {
+            break;
+        };
+        bytes = mended;
+    }
+    let report = lint(&bytes, options);
+    Fixed { bytes, applied, report }
+}
+
+/// Applies the safe fixes that do not touch each other; none when there is none.
+fn apply(
+    bytes: &[u8],
+    encoding: &'static Encoding,
+    findings: &[Finding],
+    applied: &mut BTreeMap<&'static str, u32>,
+) -> Option<Vec<u8>> {
+    // A fix owns everything from its first edit to its last.
+    let mut fixes: Vec<(Span, &Finding, &Fix)> = findings
+        .iter()
+        .filter_map(|finding| {
+            let fix = finding.fix.as_ref().filter(|fix| fix.safe)?;
+            let start = fix.edits.first()?.span.start;
+            let end = fix.edits.iter().map(|edit| edit.span.end).max()?;
+            Some((Span::new(start, end), finding, fix))
+        })
+        .collect();
+    fixes.sort_by_key(|(whole, ..)| *whole);
+    let mut chosen: Vec<(Span, Vec<u8>)> = Vec::new();
+    let mut free = None;
+    for (whole, finding, fix) in fixes {
+        // Two insertions at one place touch, too; what has to wait is found again in the next round.
+        if free.is_some_and(|free| whole.start <= free) {
+            continue;
+        }
+        let texts: Option<Vec<Vec<u8>>> =
+            fix.edits.iter().map(|edit| encode(&edit.text, encoding)).collect();
+        let Some(texts) = texts else {
+            continue;
+        };
+        free = Some(whole.end);
+        chosen.extend(fix.edits.iter().map(|edit| edit.span).zip(texts));
+        let count = applied.entry(finding.rule).or_default();
+        *count = u32::saturating_add(*count, 1);
+    }
+    if chosen.is_empty() {
+        return None;
+    }
+    chosen.sort_by_key(|(span, _)| *span);
+    let mut out = Vec::with_capacity(bytes.len() + chosen.len() * 16);
+    let mut at = 0;
+    for (span, text) in chosen {
+        out.extend_from_slice(bytes.get(at..span.start as usize)?);
+        out.extend_from_slice(&text);
+        at = span.end as usize;
+    }
+    out.extend_from_slice(bytes.get(at..)?);
+    Some(out)
+}
+
+/// Text in the encoding of the document; none when the encoding lacks a character.
+fn encode(text: &str, encoding: &'static Encoding) -> Option<Vec<u8>> {
+    if encoding == UTF_8 || text.is_ascii() && encoding.is_ascii_compatible() {
+        return Some(text.as_bytes().to_vec());
+    }
+    if encoding == UTF_16LE {
+        return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
+    }
+    if encoding == UTF_16BE {
+        return Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
+    }
+    let (bytes, _, replaced) = encoding.encode(text);
+    (!replaced).then(|| bytes.into_owned())
+}

@@ -1,0 +1,179 @@
+//! Ads, creatives and what identifies and bills them.
+
+use std::collections::BTreeSet;
+
+use crate::document::{Document, Element, ElementId, UNCLOSED};
+use crate::generated::rules::Id;
+use crate::generated::structure::{name, ty};
+use crate::rules::{name_range, time};
+use crate::sink::Sink;
+
+/// `VAST`: places in the pod are positive and unique. Ads without a place may stand beside a pod.
+pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+    let mut taken = BTreeSet::new();
+    for ad in doc.children(id) {
+        let attribute = doc
+            .element(ad)
+            .filter(|ad| ad.ty == ty::AD)
+            .and_then(|element| doc.attr(element, name::SEQUENCE));
+        let Some(attribute) = attribute else {
+            continue;
+        };
+        let range = (attribute.value_start, attribute.value_end);
+        match time::number(doc.slice(range.0, range.1).trim_ascii()) {
+            Some(0) => sink.report(
+                Id::SequenceZero,
+                ad,
+                range,
+                format_args!("places in a pod count from 1"),
+            ),
+            Some(place) if !taken.insert(place) => {
+                sink.report(
+                    Id::SequenceDuplicate,
+                    ad,
+                    range,
+                    format_args!("another ad of the pod has the place {place} already"),
+                );
+            }
+            // The value as such is judged with all other numbers.
+            _ => {}
+        }
+    }
+}
+
+/// `InLine` and `Wrapper`: the same impression counted twice.
+pub(crate) fn impressions(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+    if !sink.hears(Id::ImpressionDuplicate) {
+        return;
+    }
+    super::repeated(doc, id, ty::IMPRESSION, &[], |impression, element| {
+        sink.report(
+            Id::ImpressionDuplicate,
+            impression,
+            name_range(element),
+            format_args!("this ad calls the same impression URL twice"),
+        );
+    });
+}
+
+/// `Linear` of an inline ad: without quartiles nobody knows how much was watched.
+pub(crate) fn quartiles(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    if element.has(UNCLOSED) || !sink.hears(Id::LinearWithoutQuartiles) {
+        return;
+    }
+    let events = doc
+        .children(id)
+        .filter(|child| doc.element(*child).is_some_and(|child| child.ty == ty::TRACKING_EVENTS));
+    let tracked = events.flat_map(|events| doc.children(events));
+    let mut any = false;
+    for event in tracked.filter_map(|tracking| doc.attr_raw(doc.element(tracking)?, name::EVENT)) {
+        if matches!(event, "firstQuartile" | "midpoint" | "thirdQuartile" | "complete" | "progress")
+        {
+            return;
+        }
+        any = true;
+    }
+    if any {
+        sink.report(
+            Id::LinearWithoutQuartiles,
+            id,
+            name_range(element),
+            format_args!("events are tracked, but none that says how far the ad was watched"),
+        );
+    }
+}
+
+/// `UniversalAdId`: the form of an Ad-ID.
+pub(crate) fn universal_ad_id(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+) {
+    let registry = doc.attr_raw(element, name::ID_REGISTRY).unwrap_or("").trim_ascii();
+    if !registry.eq_ignore_ascii_case("ad-id.org") {
+        return;
+    }
+    let value = doc.content(id);
+    let range = doc.content_range(id).unwrap_or_else(|| name_range(element));
+    if !value.is_empty() && !value.eq_ignore_ascii_case("unknown") && !is_ad_id(&value) {
+        let quoted = sink.quote(&value);
+        sink.report(
+            Id::AdIdForm,
+            id,
+            range,
+            format_args!(
+                "`{quoted}` is no Ad-ID: four letters or digits, seven more, and H or D at most"
+            ),
+        );
+    }
+}
+
+/// Four of the advertiser, seven of the creative, and `H` for HD or `D` for 3D.
+fn is_ad_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some((head, tail)) = bytes.split_at_checked(11) else {
+        return false;
+    };
+    let starts = head.first().is_some_and(u8::is_ascii_alphabetic);
+    starts
+        && head.iter().all(u8::is_ascii_alphanumeric)
+        && matches!(tail, [] | [b'H' | b'D' | b'h' | b'd'])
+}
+
+/// `Pricing`: a number.
+pub(crate) fn pricing(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    if element.has(UNCLOSED) {
+        return;
+    }
+    let value = doc.content(id);
+    let (whole, fraction) =
+        value.split_once('.').map_or((value.as_ref(), "0"), |(whole, fraction)| (whole, fraction));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits(whole)
+        && digits(fraction)
+        && !(whole.is_empty() && (fraction.is_empty() || !value.contains('.')));
+    // A price may be encrypted for a macro to stand in for it.
+    if !number && !value.starts_with(['[', '$', '%']) {
+        let quoted = sink.quote(&value);
+        let range = doc.content_range(id).unwrap_or_else(|| name_range(element));
+        sink.report(Id::PricingNotANumber, id, range, format_args!("`{quoted}` is no price"));
+    }
+}
+
+/// Elements whose text is their only use.
+pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    let needed = matches!(element.ty, ty::AD_SYSTEM | ty::AD_TITLE | ty::AD_SERVING_ID)
+        || element.ty == ty::UNIVERSAL_AD_ID && doc.attr(element, name::ID_VALUE).is_none();
+    if needed
+        && !element.has(UNCLOSED)
+        && doc.content_range(id).is_none()
+        && element.first_child.some().is_none()
+    {
+        let name = element.ty.info().element_name();
+        sink.report(Id::ElementEmpty, id, name_range(element), format_args!("<{name}> is empty"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ad_ids_have_eleven_characters_and_a_mark() {
+        for text in ["ABCD1234567", "ABCD1234567H", "A1CD00000AAD"] {
+            assert!(is_ad_id(text), "{text}");
+        }
+        for text in [
+            "",
+            "ABCD123456",
+            "ABCD1234567X",
+            "ABCD1234567HH",
+            "1BCD1234567",
+            "ABCD-234567",
+            "ÄBCD1234567",
+        ] {
+            assert!(!is_ad_id(text), "{text}");
+        }
+    }
+}

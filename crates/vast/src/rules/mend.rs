@@ -1,0 +1,111 @@
+//! Fixes that more than one rule offers.
+
+use crate::document::{Document, ElementId, PartKind, SELF_CLOSING, reference};
+use crate::sink::TextFix;
+
+/// Puts the text of an element into CDATA and decodes its references, which CDATA would not.
+pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix> {
+    let mut parts =
+        doc.parts(id).filter(|part| !doc.slice(part.start, part.end).trim_ascii().is_empty());
+    let part = parts.next()?;
+    if part.kind == PartKind::Cdata || parts.next().is_some() || doc.children(id).next().is_some() {
+        return None;
+    }
+    let (start, end) = doc.content_range(id)?;
+    let text = doc.slice(start, end);
+    if text.contains("]]>") {
+        return None;
+    }
+    let mut edits: Vec<(u32, u32, Box<str>)> = Vec::new();
+    let mut opening = String::from("<![CDATA[");
+    for at in memchr::memchr_iter(b'&', text.as_bytes()) {
+        let rest = text.get(at + 1..)?;
+        let Some((name, c)) =
+            rest.split_once(';').and_then(|(name, _)| Some((name, reference(name)?)))
+        else {
+            continue;
+        };
+        // `]]&gt;` would close the section.
+        if c == '>' {
+            return None;
+        }
+        let from = start.checked_add(u32::try_from(at).ok()?)?;
+        let to = from.checked_add(u32::try_from(name.len()).ok()?)?.checked_add(2)?;
+        if from == start {
+            // An insertion and a replacement at one place would be two edits that touch.
+            opening.push(c);
+            edits.push((from, to, std::mem::take(&mut opening).into()));
+        } else {
+            edits.push((from, to, c.to_string().into()));
+        }
+    }
+    if !opening.is_empty() {
+        edits.insert(0, (start, start, opening.into()));
+    }
+    match edits.last_mut().filter(|(from, to, _)| *to == end && from != to) {
+        Some((_, _, text)) => *text = format!("{text}]]>").into(),
+        None => edits.push((end, end, "]]>".into())),
+    }
+    Some(TextFix { title: "Put the text into CDATA", edits })
+}
+
+/// Replaces every `&amp;` of an element's CDATA by `&`.
+pub(crate) fn decode_ampersands(doc: &Document<'_>, id: ElementId) -> Option<TextFix> {
+    let mut edits = Vec::new();
+    for part in doc.parts(id).filter(|part| part.kind == PartKind::Cdata) {
+        let text = doc.slice(part.start, part.end);
+        for at in memchr::memmem::find_iter(text.as_bytes(), b"&amp;") {
+            let from = part.start.checked_add(u32::try_from(at).ok()?)?;
+            edits.push((from, from.checked_add(5)?, "&".into()));
+        }
+    }
+    Some(TextFix { title: "Write `&` inside CDATA", edits })
+}
+
+/// What the fix of a wrong case does.
+pub(crate) const CASE: &str = "Correct the case of the name";
+
+/// Gives an element another name, in its start tag and in its end tag.
+pub(crate) fn rename_element(doc: &Document<'_>, id: ElementId, name: &str) -> Option<TextFix> {
+    let element = doc.element(id)?;
+    let written = u32::try_from(doc.name(id).len()).ok()?;
+    let start_end = element.start.checked_add(1)?.checked_add(u32::from(element.name_len))?;
+    let mut edits = vec![(start_end.checked_sub(written)?, start_end, name.into())];
+    if !element.has(SELF_CLOSING) {
+        let end_tag = doc.slice(element.open_end, element.end);
+        let at = u32::try_from(end_tag.rfind("</")?).ok()?;
+        let tag = doc.tag(id);
+        if !end_tag.get(usize::try_from(at).ok()? + 2..)?.starts_with(tag) {
+            return None;
+        }
+        let end = element
+            .open_end
+            .checked_add(at)?
+            .checked_add(2)?
+            .checked_add(u32::from(element.name_len))?;
+        edits.push((end.checked_sub(written)?, end, name.into()));
+    }
+    Some(TextFix { title: CASE, edits })
+}
+
+/// Replaces a range of the text.
+#[allow(clippy::unnecessary_wraps, reason = "a fix may not exist, and callers pass it on")]
+pub(crate) fn replace(
+    title: &'static str,
+    (start, end): (u32, u32),
+    text: &str,
+) -> Option<TextFix> {
+    Some(TextFix { title, edits: vec![(start, end, text.into())] })
+}
+
+/// Escapes every ampersand of a range that begins no reference.
+pub(crate) fn escape_ampersands(doc: &Document<'_>, (start, end): (u32, u32)) -> Option<TextFix> {
+    let mut edits = Vec::new();
+    for (at, reference) in crate::attributes::references(doc.slice(start, end)) {
+        if matches!(reference, crate::attributes::Reference::Bare) {
+            let from = start.checked_add(u32::try_from(at).ok()?)?;
+            edits.push((from, from.checked_add(1)?, "&amp;".into()));
+        }
+    }
+    Some(TextFix { title: "Escape the ampersands", edits })
+}

@@ -1,0 +1,127 @@
+//! Values of attributes against the grammar that the structure table gives them.
+
+use crate::document::{Document, Element, ElementId};
+use crate::generated::rules::Id;
+use crate::rules::time;
+use crate::sink::Sink;
+use crate::structure::{Kind, Type, event};
+
+/// Judges every attribute whose value has a grammar.
+pub(crate) fn check(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+    info: &Type,
+) {
+    for attribute in doc.attributes_in(element) {
+        let Some(row) = info.attrs.get(usize::from(attribute.row)) else {
+            continue;
+        };
+        if row.kind == Kind::String {
+            continue;
+        }
+        let range = (attribute.value_start, attribute.value_end);
+        let raw = doc.slice(range.0, range.1);
+        if raw.as_bytes().first().is_some_and(|byte| matches!(byte, b'[' | b'$' | b'%' | b'{')) {
+            // A macro of an ad server: what will stand here is not known.
+            continue;
+        }
+        if row.kind == Kind::Event {
+            tracking_event(sink, id, raw, range);
+            continue;
+        }
+        let trimmed = raw.trim_ascii();
+        let expected = match row.kind {
+            Kind::Integer if time::number(trimmed).is_none() => {
+                "a whole number that is not negative"
+            }
+            Kind::Decimal if !is_decimal(trimmed) => "a number",
+            Kind::Boolean if !matches!(trimmed, "true" | "false" | "1" | "0") => {
+                "`true` or `false`"
+            }
+            Kind::Time if time::millis(trimmed).is_none() => {
+                "a time of the form HH:MM:SS or HH:MM:SS.mmm"
+            }
+            Kind::Uri if trimmed.is_empty() => "a URI",
+            Kind::OneOf(values) if !values.contains(&trimmed) => {
+                let (name, quoted) = (row.name.as_str(), sink.quote(raw));
+                let list = List(values);
+                sink.report(
+                    Id::AttributeValueInvalid,
+                    id,
+                    range,
+                    format_args!("`{name}` is `{quoted}`; it must be {list}"),
+                );
+                continue;
+            }
+            Kind::Currency if !is_currency(trimmed) => {
+                let quoted = sink.quote(raw);
+                sink.report(
+                    Id::PricingCurrencyInvalid,
+                    id,
+                    range,
+                    format_args!("`{quoted}` is no currency of three letters (ISO 4217)"),
+                );
+                continue;
+            }
+            _ => continue,
+        };
+        let (name, quoted) = (row.name.as_str(), sink.quote(raw));
+        sink.report(
+            Id::AttributeValueInvalid,
+            id,
+            range,
+            format_args!("`{name}` is `{quoted}`; it must be {expected}"),
+        );
+    }
+}
+
+/// `Tracking@event` of a creative.
+fn tracking_event(sink: &mut Sink<'_>, id: ElementId, name: &str, range: (u32, u32)) {
+    let version = sink.version();
+    match event(name) {
+        Some(event) if event.versions & version.bit() != 0 => {}
+        Some(_) => sink.report(
+            Id::TrackingEventNotInVersion,
+            id,
+            range,
+            format_args!("VAST {version} has no event `{name}`"),
+        ),
+        None => {
+            let quoted = sink.quote(name);
+            sink.report(
+                Id::TrackingEventUnknown,
+                id,
+                range,
+                format_args!("no version of VAST has an event `{quoted}`"),
+            );
+        }
+    }
+}
+
+fn is_decimal(text: &str) -> bool {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    time::number(whole).is_some() && time::number(fraction).is_some()
+}
+
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// `a`, `b` or `c`.
+struct List(&'static [&'static str]);
+
+impl std::fmt::Display for List {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, value) in self.0.iter().enumerate() {
+            let between = match place {
+                0 => "",
+                _ if place + 1 == self.0.len() => " or ",
+                _ => ", ",
+            };
+            write!(f, "{between}`{value}`")?;
+        }
+        Ok(())
+    }
+}
