@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adproof_feeds::{AsnTable, FeedError, FeedIssue, Limits, enrich, read_events, read_feed};
 use adproof_model::{FraudType, Level, Prefix, Reject};
-use adproof_signal::{BlockScore, Params, Scoring, Tally, source_name};
+use adproof_signal::{BlockScore, Params, Scoring, Sightings, Tally, source_name};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -37,8 +37,10 @@ pub struct Request<'a> {
     pub asn: Option<Source<'a>>,
     /// Logs of the operator's own, as JSON lines or CSV.
     pub events: Vec<Source<'a>>,
-    /// An own log that was tallied elsewhere.
-    pub exposure: Tally,
+    /// Own logs that were scanned elsewhere: what their events come to.
+    pub scanned: Sightings,
+    /// The same logs by name, for the document.
+    pub scanned_logs: Vec<LogV1>,
     /// Issues that end before this day (counted from 1970-01-01) are left out.
     pub since_day: Option<i64>,
     /// How scoring weighs.
@@ -79,11 +81,12 @@ pub fn run(request: Request<'_>) -> Result<Scored, FeedError> {
     let since = request.since_day.unwrap_or(i64::MIN);
     let (counted, left_out): (Vec<_>, Vec<_>) =
         issues.iter().partition(|issue| issue.issue.last_day() >= since);
-    let mut tally = tally_of(counted.iter().copied()).merge(request.exposure);
-    let mut logs = Vec::new();
+    let mut tally = tally_of(counted.iter().copied());
+    // The legs of an impression may lie in several logs.
+    let (mut sightings, mut logs) = (request.scanned, request.scanned_logs);
     for source in &request.events {
         let log = read_events(source.name, source.bytes, limits)?;
-        tally.expose_events(&log.events);
+        sightings.extend(&log.events);
         logs.push(LogV1 {
             path: source.name.to_owned(),
             sha256: log.sha256.to_string(),
@@ -92,6 +95,7 @@ pub fn run(request: Request<'_>) -> Result<Scored, FeedError> {
             rejected_total: log.rejected_total,
         });
     }
+    tally.expose_sightings(sightings);
     tally.seal();
     let scoring = adproof_signal::score(&tally, &request.params);
     let mut document = ScoreV1::new(&counted, &scoring, &request.params);
