@@ -3,4 +3,5 @@
 pub mod fetch;
 pub mod har;
 pub mod inspect;
+pub mod keys;
 pub mod store;
