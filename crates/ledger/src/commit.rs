@@ -237,6 +237,96 @@ impl fmt::Debug for Disclosure {
     }
 }
 
+/// What opens some legs of one record: for each leg all digests, and the disclosures that are
+/// shown. With every disclosure it is the private side of a record; a bundle holds a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The subject of the record: [`crate::Decision::subject`].
+    pub subject: Hash,
+    /// The legs.
+    pub legs: Vec<LegOpening>,
+}
+
+/// What opens one leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegOpening {
+    /// The leg's name.
+    pub leg: String,
+    /// All its digests, sorted.
+    pub digests: Vec<Hash>,
+    /// The disclosures that are shown.
+    pub disclosures: Vec<Disclosure>,
+}
+
+impl Opening {
+    /// The private side of a record: everything that its legs commit to.
+    #[must_use]
+    pub fn new(subject: Hash, legs: &[LegCommitment]) -> Self {
+        let legs = legs.iter().map(|leg| LegOpening {
+            leg: leg.leg.to_owned(),
+            digests: leg.digests.clone(),
+            disclosures: leg.disclosures.clone(),
+        });
+        Self { subject, legs: legs.collect() }
+    }
+
+    /// Keeps the disclosures that are chosen, and the legs that have one.
+    #[must_use]
+    pub fn reveal(&self, chosen: impl Fn(&str, &str) -> bool) -> Self {
+        let legs = self.legs.iter().filter_map(|leg| {
+            let disclosures = leg.disclosures.iter();
+            let shown = disclosures.filter(|one| chosen(&leg.leg, one.name()));
+            let disclosures: Vec<Disclosure> = shown.cloned().collect();
+            (!disclosures.is_empty()).then(|| LegOpening { disclosures, ..leg.clone() })
+        });
+        Self { subject: self.subject, legs: legs.collect() }
+    }
+
+    /// Canonical JSON, one line.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.object(|fields| {
+            fields.key("legs").array(&self.legs, |writer, leg| {
+                writer.object(|fields| {
+                    fields.key("digests").array(&leg.digests, |writer, one| {
+                        writer.text(&one.to_string());
+                    });
+                    fields.key("disclosures").array(&leg.disclosures, |writer, one| {
+                        match one.to_text() {
+                            Ok(text) => writer.text(&text),
+                            Err(error) => writer.fail(error),
+                        }
+                    });
+                    fields.text("leg", &leg.leg);
+                });
+            });
+            fields.hash("subject", &self.subject);
+        });
+        // Disclosures exist only where they have a canonical form.
+        writer.finish().unwrap_or_default()
+    }
+
+    /// Reads exactly what [`Opening::to_bytes`] writes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let mut reader = Reader::new(bytes);
+        let opening = reader.object(|fields| {
+            let legs = fields.key("legs")?.array(|reader| {
+                reader.object(|fields| {
+                    let digests = fields.key("digests")?.array(Reader::hash)?;
+                    let disclosures = fields
+                        .key("disclosures")?
+                        .array(|reader| Disclosure::parse(&reader.text()?))?;
+                    Ok(LegOpening { digests, disclosures, leg: fields.text("leg")? })
+                })
+            })?;
+            Ok(Self { legs, subject: fields.hash("subject")? })
+        })?;
+        reader.end()?;
+        Ok(opening)
+    }
+}
+
 /// Why a disclosure does not open a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -322,6 +412,16 @@ mod tests {
         assert_eq!(open(&leg.root, &leg.digests, &[]), Err(OpenError::OtherRoot));
         leg.digests.reverse();
         assert_eq!(open(&leg.root, &leg.digests, &[]), Err(OpenError::BadDigests));
+    }
+
+    #[test]
+    fn openings_print_and_parse_back_and_show_what_is_chosen() {
+        let all = Opening::new(Hash::of(b"subject"), &[commitment()]);
+        assert_eq!(Opening::parse(&all.to_bytes()).as_ref(), Ok(&all));
+        let some = all.reveal(|leg, name| (leg, name) == ("network", "asn"));
+        assert_eq!(some.legs[0].disclosures.len(), 1);
+        assert_eq!(some.legs[0].digests, all.legs[0].digests);
+        assert!(all.reveal(|_, name| name == "ua").legs.is_empty());
     }
 
     #[test]

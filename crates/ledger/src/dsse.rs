@@ -1,6 +1,12 @@
 //! DSSE: what is signed is the record's bytes together with their type.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::canon::{Reader, Writer};
+use crate::frame::MAX_SIGNATURES;
 use crate::key::{BadSignature, KeyId, PublicKey, SignError, Signer};
+use crate::record::{MAX_RECORD_BYTES, ParseError, ParseFault};
 
 /// The type of a record, inside the signed bytes.
 pub const PAYLOAD_TYPE: &str = "application/vnd.adproof.record.v1+json";
@@ -51,6 +57,66 @@ pub fn verify(
     key.verify(&pre_authentication_encoding(record), &signature.signature)
 }
 
+/// A record and its signatures as a DSSE envelope: what other programs read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The record's canonical bytes.
+    pub payload: Vec<u8>,
+    /// The signatures; the writer's is the first.
+    pub signatures: Vec<RecordSignature>,
+}
+
+impl Envelope {
+    /// The envelope as canonical JSON.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.object(|fields| {
+            fields.text("payload", &BASE64.encode(&self.payload));
+            fields.text("payloadType", PAYLOAD_TYPE);
+            fields.key("signatures").array(&self.signatures, |writer, one| {
+                writer.object(|fields| {
+                    fields.hex("keyid", one.kid.as_bytes());
+                    fields.text("sig", &BASE64.encode(one.signature));
+                });
+            });
+        });
+        // Text and hex always have a canonical form.
+        writer.finish().unwrap_or_default()
+    }
+
+    /// Reads exactly what [`Envelope::to_bytes`] writes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        let error = |fault| ParseError { at: 0, fault };
+        if bytes.len() > 2 * MAX_RECORD_BYTES {
+            return Err(error(ParseFault::TooLong));
+        }
+        let mut reader = Reader::new(bytes);
+        let envelope = reader.object(|fields| {
+            let payload = fields.text("payload")?;
+            let payload =
+                BASE64.decode(payload).map_err(|_| error(ParseFault::Expected("base64")))?;
+            fields.name("payloadType", &[(PAYLOAD_TYPE, ())])?;
+            let signatures = fields.key("signatures")?.array(|reader| {
+                reader.object(|fields| {
+                    let kid = KeyId::new(*fields.hash("keyid")?.as_bytes());
+                    let signature = BASE64.decode(fields.text("sig")?).unwrap_or_default();
+                    let signature = signature
+                        .try_into()
+                        .map_err(|_| error(ParseFault::Expected("64 bytes in base64")))?;
+                    Ok(RecordSignature { kid, signature })
+                })
+            })?;
+            Ok(Self { payload, signatures })
+        })?;
+        reader.end()?;
+        if envelope.signatures.len() > MAX_SIGNATURES {
+            return Err(error(ParseFault::TooLong));
+        }
+        Ok(envelope)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +127,15 @@ mod tests {
             pre_authentication_encoding(b"{}"),
             b"DSSEv1 38 application/vnd.adproof.record.v1+json 2 {}"
         );
+    }
+
+    #[test]
+    fn envelopes_print_and_parse_back() {
+        let one = RecordSignature { kid: KeyId::new([1; 32]), signature: [2; 64] };
+        for count in [0, 1, MAX_SIGNATURES, MAX_SIGNATURES + 1] {
+            let envelope = Envelope { payload: b"{}".to_vec(), signatures: vec![one; count] };
+            let read = Envelope::parse(&envelope.to_bytes());
+            assert_eq!(read.ok(), (count <= MAX_SIGNATURES).then_some(envelope));
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! ([`note`]); whoever holds an older checkpoint can tell when even the key's holder rewrites.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 mod canon;
 mod chain;
 pub mod commit;
@@ -30,7 +31,7 @@ pub mod verify;
 
 pub use canon::MAX_INT;
 pub use chain::{AppendError, Chain, SignedRecord};
-pub use commit::{Disclosure, EvidenceKey, LegCommitment, RecordKey, Value};
+pub use commit::{Disclosure, EvidenceKey, LegCommitment, Opening, RecordKey, Value};
 pub use draft::{
     Action, Collateral, Completeness, Decision, Draft, Input, Leg, LegState, Legs, Number, Reason,
     Repro, Score, Tag,
