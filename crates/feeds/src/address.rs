@@ -71,6 +71,10 @@ pub enum AddressFault {
 /// holds the address. The form `address:port` without brackets is read only where all eight
 /// groups are written, because only there it can mean nothing else.
 pub fn parse(text: &str) -> Result<Parsed, AddressFault> {
+    // Most rows of most feeds are plain addresses.
+    if let Ok(address) = text.parse() {
+        return Ok(describe(address, 128));
+    }
     let clean = clean(text);
     let bare = unwrap(&clean);
     if bare.is_empty() {
@@ -87,6 +91,10 @@ pub fn parse(text: &str) -> Result<Parsed, AddressFault> {
         None => 128,
         Some(len) => prefix_len(len.trim()).ok_or(AddressFault::Length)?,
     };
+    Ok(describe(address, len))
+}
+
+fn describe(address: Ipv6Addr, len: u8) -> Parsed {
     let prefix = Prefix::containing(address.to_bits(), len);
     let (scope, space) = scope::of_v6(prefix.first());
     let mut labels: Vec<_> = space.into_iter().collect();
@@ -94,7 +102,7 @@ pub fn parse(text: &str) -> Result<Parsed, AddressFault> {
         labels.push(AddressLabel::Eui64);
     }
     labels.sort_unstable();
-    Ok(Parsed { prefix, labels, scope })
+    Parsed { prefix, labels, scope }
 }
 
 /// Reads the address of a log line: IPv6 in any form of [`parse`], or IPv4. Prefixes are refused.

@@ -1,8 +1,9 @@
 //! The check of a workbook's container before any spreadsheet code sees it.
 
+use std::cell::Cell;
 use std::io::{Cursor, Read};
 
-use crate::{FeedFault, Limits};
+use crate::{FeedFault, Limits, parts};
 
 /// Inflation is free of the ratio's bound up to here.
 const RATIO_FROM: u64 = 1 << 20;
@@ -60,17 +61,43 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<(), FeedFault> {
             }
         });
     }
-    let mut left = limit;
+    let budget = Budget { left: Cell::new(limit), spent: Cell::new(false) };
     for index in 0..archive.len() {
-        let mut part = archive.by_index(index).map_err(|error| damaged(&error))?;
-        let mut buffer = [0_u8; 16 << 10];
-        loop {
-            let read = part.read(&mut buffer).map_err(|error| damaged(&error))?;
-            if read == 0 {
-                break;
-            }
-            left = left.checked_sub(read as u64).ok_or_else(|| bomb.clone())?;
+        let part = archive.by_index(index).map_err(|error| damaged(&error))?;
+        let mut part = Counted { part, budget: &budget };
+        let checked = parts::check(&mut part, limits);
+        // Whatever the check left unread counts too.
+        let drained = std::io::copy(&mut part, &mut std::io::sink());
+        if budget.spent.get() {
+            return Err(bomb);
         }
+        checked?;
+        drained.map_err(|error| damaged(&error))?;
     }
     Ok(())
+}
+
+/// Bytes that may still be inflated.
+struct Budget {
+    left: Cell<u64>,
+    spent: Cell<bool>,
+}
+
+/// A part that stops when the budget of all parts is spent.
+struct Counted<'b, R> {
+    part: R,
+    budget: &'b Budget,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.part.read(buffer)?;
+        if let Some(left) = self.budget.left.get().checked_sub(read as u64) {
+            self.budget.left.set(left);
+            Ok(read)
+        } else {
+            self.budget.spent.set(true);
+            Err(std::io::Error::other("inflates too far"))
+        }
+    }
 }

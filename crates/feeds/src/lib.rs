@@ -22,6 +22,7 @@ mod limits;
 mod list;
 mod misp;
 mod number;
+mod parts;
 mod reject;
 mod sniff;
 mod stix;

@@ -11,6 +11,8 @@ pub struct Limits {
     pub inflation_ratio: u64,
     /// Parts (zip entries) of a workbook.
     pub parts: usize,
+    /// Shared strings that a workbook may declare: memory is set aside for them at once.
+    pub shared_strings: u64,
     /// Sheets of a workbook.
     pub sheets: usize,
     /// Rows of one sheet or file, blank ones included.
@@ -45,6 +47,7 @@ impl Default for Limits {
             inflated_bytes: 256 << 20,
             inflation_ratio: 100,
             parts: 2_000,
+            shared_strings: 4_000_000,
             sheets: 64,
             rows: 1_048_576,
             columns: 512,

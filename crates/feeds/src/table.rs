@@ -1,6 +1,6 @@
 //! Rows of any source to indicators: finds the header, maps the columns, reads the cells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use adproof_model::scope::Scope;
 use adproof_model::{AddressLabel, FraudType, Indicator, IssueId, Prefix, Reject};
@@ -73,7 +73,9 @@ pub(crate) struct Collector<'l> {
     pub(crate) notes: Rejects,
     pub(crate) rows: u64,
     pub(crate) duplicates: u64,
-    seen: BTreeSet<(Prefix, FraudType)>,
+    /// What each text for a type was read as: a feed has few types and many rows.
+    types: BTreeMap<Box<str>, FraudType>,
+    seen: BTreeMap<FraudType, BTreeSet<Prefix>>,
 }
 
 impl<'l> Collector<'l> {
@@ -85,7 +87,8 @@ impl<'l> Collector<'l> {
             notes: Rejects::default(),
             rows: 0,
             duplicates: 0,
-            seen: BTreeSet::new(),
+            types: BTreeMap::new(),
+            seen: BTreeMap::new(),
         }
     }
 
@@ -132,8 +135,12 @@ impl<'l> Collector<'l> {
             return self.reject(raw.row, address.column, &shown, &reason);
         }
         self.rows += 1;
-        let fraud_type = FraudType::new(bounded(cell::trim(&raw.fraud_type), 200));
-        if !self.seen.insert((parsed.prefix, fraud_type.clone())) {
+        let fraud_type = self.fraud_type(bounded(cell::trim(&raw.fraud_type), 200));
+        let seen = match self.seen.get_mut(&fraud_type) {
+            Some(seen) => seen,
+            None => self.seen.entry(fraud_type.clone()).or_default(),
+        };
+        if !seen.insert(parsed.prefix) {
             self.duplicates += 1;
             return;
         }
@@ -160,6 +167,15 @@ impl<'l> Collector<'l> {
             row: raw.row,
             labels,
         });
+    }
+
+    fn fraud_type(&mut self, text: &str) -> FraudType {
+        if let Some(known) = self.types.get(text) {
+            return known.clone();
+        }
+        let read = FraudType::new(text);
+        self.types.insert(text.into(), read.clone());
+        read
     }
 
     fn noted<T>(

@@ -1,5 +1,6 @@
 //! What strangers send, and what a tired person sends by mistake.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -208,24 +209,119 @@ fn a_cell_in_the_last_corner_costs_nothing() {
     assert_eq!(issue.accepted[1].row, 1_048_576);
 }
 
+/// A workbook of one sheet with the given rows of XML, as the plainest writers make it.
+fn plain_workbook(rows: &str) -> Vec<u8> {
+    workbook_with(rows, "", &[])
+}
+
+/// The same with XML after the rows and with parts of one's own.
+fn workbook_with(rows: &str, after: &str, more: &[(&str, &[u8])]) -> Vec<u8> {
+    let office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let package = "http://schemas.openxmlformats.org/package/2006/relationships";
+    let rels = |kind: &str, target: &str| {
+        format!(
+            "<Relationships xmlns=\"{package}\"><Relationship Id=\"rId1\" \
+             Type=\"{office}/{kind}\" Target=\"{target}\"/></Relationships>"
+        )
+    };
+    let workbook = format!(
+        "<workbook xmlns=\"{main}\" xmlns:r=\"{office}\"><sheets>\
+         <sheet name=\"S\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+    );
+    let sheet =
+        format!("<worksheet xmlns=\"{main}\"><sheetData>{rows}</sheetData>{after}</worksheet>");
+    let package = rels("officeDocument", "xl/workbook.xml");
+    let sheets = rels("worksheet", "worksheets/sheet1.xml");
+    let parts = [
+        ("_rels/.rels", package.as_bytes()),
+        ("xl/workbook.xml", workbook.as_bytes()),
+        ("xl/_rels/workbook.xml.rels", sheets.as_bytes()),
+        ("xl/worksheets/sheet1.xml", sheet.as_bytes()),
+    ];
+    archive(&[&parts, more].concat())
+}
+
+#[test]
+fn parts_that_would_stop_the_spreadsheet_library_are_refused() {
+    let rows = "<row><c t=\"s\"><v>0</v></c></row><row><c t=\"s\"><v>1</v></c></row>";
+    let strings = |count: &str| {
+        let items = "<si><t>IP</t></si><si><t>3fff::1</t></si>";
+        format!("<sst uniqueCount=\"{count}\">{items}</sst>")
+    };
+    let formats = |brackets: usize| {
+        let code = "[".repeat(brackets);
+        format!(
+            "<styleSheet><numFmts><numFmt numFmtId=\"170\" formatCode=\"{code}\"/></numFmts>\
+             <cellXfs><xf numFmtId=\"170\"/></cellXfs></styleSheet>"
+        )
+    };
+    let merged = |region: &str| format!("<mergeCells><mergeCell ref=\"{region}\"/></mergeCells>");
+    let read = |count: &str, brackets: usize, region: &str, shared_strings: u64| {
+        let (strings, formats) = (strings(count), formats(brackets));
+        let more: [(&str, &[u8]); 2] =
+            [("xl/sharedStrings.xml", strings.as_bytes()), ("xl/styles.xml", formats.as_bytes())];
+        let bytes = workbook_with(rows, &merged(region), &more);
+        let limits = Limits { shared_strings, ..Limits::default() };
+        let read = read_feed("x-2026-05.xlsx", &bytes, &limits);
+        read.map(|issue| issue.accepted.len()).map_err(|error| error.fault().to_string())
+    };
+    assert_eq!(read("2", 255, "A1:B2", 2), Ok(1));
+    let refused = |result: Result<usize, String>| result.unwrap_err();
+    assert_eq!(refused(read("3", 1, "A1:B2", 2)), "the file has more than 2 shared strings");
+    for count in ["99999999999999999999", "-1", "4000001"] {
+        assert!(refused(read(count, 1, "A1:B2", 4_000_000)).contains("shared strings"));
+    }
+    assert!(refused(read("2", 256, "A1:B2", 2)).contains("impossible formatCode"));
+    assert!(refused(read("2", 1, "B2:A1", 2)).contains("impossible ref"));
+}
+
 #[test]
 fn two_hundred_thousand_rows_are_read_quickly() {
-    let mut workbook = Workbook::new();
-    let sheet = workbook.add_worksheet();
-    for (column, name) in [(0, "IP"), (1, "fraudType"), (2, "probability")] {
-        sheet.write(0, column, name).unwrap();
+    let cell = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let mut rows = format!("<row>{}{}</row>", cell("IP"), cell("Type"));
+    for row in 0..200_000_u32 {
+        let address = format!("3fff:12:{:x}:{:x}::1", row >> 16, row & 0xffff);
+        write!(rows, "<row>{}{}</row>", cell(&address), cell("smartbot")).unwrap();
     }
-    for row in 1..=200_000_u32 {
-        sheet.write(row, 0, format!("3fff:12:{:x}:{:x}::1", row >> 16, row & 0xffff)).unwrap();
-        sheet.write(row, 1, "smartbot").unwrap();
-        sheet.write(row, 2, 0.95).unwrap();
-    }
-    let bytes = workbook.save_to_buffer().unwrap();
+    let bytes = plain_workbook(&rows);
     let started = Instant::now();
     let issue = feed(bytes);
     assert_eq!((issue.rows, issue.accepted.len()), (200_000, 200_000));
     // Seconds without optimisation on a busy machine; a quadratic step would take minutes.
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn rows_and_cells_that_lie_about_their_place_are_an_answer() {
+    let cell = |place: &str, text: &str| {
+        format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
+    };
+    let header = format!("<row r=\"1\">{}{}</row>", cell("A1", "IP"), cell("B1", "Type"));
+    let read = |rows: String| {
+        let bytes = plain_workbook(&format!("{header}{rows}"));
+        read_feed("x-2026-05.xlsx", &bytes, &Limits::default())
+    };
+    // Backwards, and the same row twice: each run of cells is a row.
+    let back =
+        read(format!("<row>{}</row><row>{}</row>", cell("A9", "3fff::1"), cell("A3", "3fff::2")));
+    let rows: Vec<u64> = back.unwrap().accepted.iter().map(|i| i.row).collect();
+    assert_eq!(rows, [9, 3]);
+    insta::assert_snapshot!(
+        read(format!("<row>{}</row>", cell("ZZZZZZZ1", "3fff::1"))).unwrap_err(),
+        @r#"x-2026-05.xlsx: the workbook cannot be read: <c> has the impossible r "ZZZZZZZ1"; fetch it again in case it was cut off, or open it in the spreadsheet program and save it again as .xlsx or CSV"#
+    );
+    for place in ["A0", "A99999999999", "ZZZZZZZ1", "1A", "", "é", "A1:B2", "A-1"] {
+        let _ = read(format!("<row>{}</row>", cell(place, "3fff::1")));
+    }
+    for row in ["0", "4294967295", "4294967296", "-1", "x", ""] {
+        let text = "<c t=\"inlineStr\"><is><t>3fff::1</t></is></c>";
+        let _ = read(format!("<row r=\"{row}\">{text}</row><row>{text}</row>"));
+    }
+    let index = |text: &str| format!("<row r=\"2\"><c r=\"A2\" t=\"s\"><v>{text}</v></c></row>");
+    for text in ["0", "99999999", "-1", "x", ""] {
+        let _ = read(index(text));
+    }
 }
 
 #[test]

@@ -54,3 +54,67 @@ fn a_workbook_without_an_address_column_names_every_sheet() {
         @r#"feed-2026-05.xlsx: no address column found (sheet "Hosts": rows 1 to 5 searched, columns seen in row 5: Host | Reason; sheet "Empty": no rows); name one column "IPv6 address", "IP", "Indicator" or the like"#
     );
 }
+
+/// The indicators of May again, as another person would lay them out.
+#[test]
+fn another_layout_of_the_same_content_gives_the_same_indicators() {
+    let name = "ioc-ipv6-2026-05.xlsx";
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+    let may = feed(std::fs::read(path.join(name)).unwrap());
+    assert_eq!(may.accepted.len(), 25);
+
+    let mut workbook = Workbook::new();
+    let notes = workbook.add_worksheet().set_name("Legend").unwrap();
+    notes.write(0, 0, "Category").unwrap();
+    notes.write(0, 1, "Meaning").unwrap();
+    let sheet = workbook.add_worksheet().set_name("Suspects").unwrap();
+    sheet.write(0, 3, "Suspicious sources, issue 5").unwrap();
+    sheet.write(2, 0, "Internal use only").unwrap();
+    sheet.write(3, 0, "An address may be shared, reassigned or spoofed.").unwrap();
+    for (column, name) in [
+        (1, "Network Operator"),
+        (3, "Confidence"),
+        (4, "IP Address"),
+        (5, "Connection Type"),
+        (7, "IVT_Category"),
+        (8, "Last seen"),
+    ] {
+        sheet.write(8, column, name).unwrap();
+    }
+    let mut row = 9;
+    for (index, indicator) in may.accepted.iter().rev().enumerate() {
+        let address = indicator.prefix.first();
+        let full = address.segments().map(|group| format!("{group:04X}")).join(":");
+        let text = match index % 8 {
+            0 => address.to_string(),
+            1 => full,
+            2 => format!("[{address}]:8443"),
+            3 => format!("{address}/128"),
+            4 => format!("\u{200b}{address}\u{a0}"),
+            5 => address.to_string().replace(':', "[:]"),
+            6 => format!("{full}:443"),
+            _ => format!("{address}%eth0"),
+        };
+        sheet.write(row, 4, text).unwrap();
+        sheet.write(row, 1, format!(" {} ", indicator.provider.as_deref().unwrap())).unwrap();
+        sheet.write(row, 7, indicator.fraud_type.as_str().to_uppercase()).unwrap();
+        sheet.write(row, 3, format!("{} %", indicator.probability_ppm.unwrap() / 10_000)).unwrap();
+        row += if index % 6 == 5 { 2 } else { 1 };
+    }
+    let other = feed(workbook.save_to_buffer().unwrap());
+    assert_eq!((other.sheet.as_deref(), other.header_row), (Some("Suspects"), Some(9)));
+    assert_eq!((other.rows, other.rejected_total, other.duplicates), (25, 0, 0));
+    let sorted = |issue| {
+        let mut facts = facts(issue);
+        facts.sort();
+        facts
+    };
+    assert_eq!(sorted(&other), sorted(&may));
+    let probabilities = |issue: &adproof_feeds::FeedIssue| {
+        let mut all: Vec<_> =
+            issue.accepted.iter().map(|i| (i.prefix, i.probability_ppm)).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(probabilities(&other), probabilities(&may));
+}
