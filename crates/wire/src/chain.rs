@@ -92,6 +92,8 @@ pub struct HopV1 {
     pub kind: &'static str,
     /// The version that it declares.
     pub version: Option<String>,
+    /// Who made it: AdSystem of its first ad.
+    pub ad_system: Option<String>,
     /// Ads of the document that were not followed because of the bound on them.
     pub ads_left_out: u32,
     /// What the rules say of it; null when no document came.
@@ -319,6 +321,7 @@ impl HopV1 {
             sha256: hop.sha256.map(|digest| digest.to_string()),
             kind: hop.kind.as_str(),
             version: text(hop.version.as_deref()),
+            ad_system: text(hop.ad_system.as_deref()),
             ads_left_out: hop.ads_left_out,
             lint: linted,
             fault: hop.fault.as_ref().map(FaultV1::from),

@@ -259,6 +259,8 @@ pub struct Hop {
     pub kind: HopKind,
     /// The version it declares.
     pub version: Option<Box<str>>,
+    /// Who made it: the AdSystem of its first ad.
+    pub ad_system: Option<Box<str>>,
     /// Ads of the document that were not followed because of [`Limits::max_fan_out`].
     pub ads_left_out: u32,
     /// What went wrong here.

@@ -166,6 +166,10 @@ impl Ad {
         Some(Self { number, sequence, body, trackers, creative, has_companions, has_icons })
     }
 
+    pub(super) fn ad_system(&self) -> Option<&str> {
+        self.creative.ad_system.as_deref()
+    }
+
     pub(super) fn is_wrapper(&self) -> bool {
         matches!(self.body, AdBody::Wrapper { .. })
     }

@@ -199,6 +199,7 @@ impl Resolver {
             body,
             kind: HopKind::Unread,
             version: None,
+            ad_system: None,
             ads_left_out: 0,
             fault: None,
             expected_error: None,
@@ -293,6 +294,7 @@ impl Resolver {
         };
         if let Some(hop) = self.hop_mut(index) {
             hop.kind = kind;
+            hop.ad_system = reply.ads.first().and_then(|ad| ad.ad_system().map(Into::into));
             hop.ads_left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
         }
         if let Some(why) = choice.none {
@@ -534,6 +536,7 @@ fn unread(index: u32) -> Hop {
         body: Vec::new(),
         kind: HopKind::Unread,
         version: None,
+        ad_system: None,
         ads_left_out: 0,
         fault: None,
         expected_error: None,
