@@ -39,6 +39,16 @@ pub(crate) struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     // Verbs are listed in the order in which a newcomer meets them.
+    /// Scores how the blocks that feeds list recur.
+    Score(verb::score::ScoreArgs),
+    /// Judges VAST tags: what is wrong, where, and what to change.
+    Lint(verb::lint::LintArgs),
+    /// Follows a tag's wrapper chain, hop by hop.
+    Inspect(verb::inspect::InspectArgs),
+    /// Lists the rules of the linter, or explains one.
+    Rules(verb::rules::RulesArgs),
+    /// Answers a query over CSV, JSONL and Parquet files.
+    Sql(verb::sql::SqlArgs),
     /// Serves the endpoint and the page.
     Serve(verb::serve::ServeArgs),
     /// Prints shell completions.

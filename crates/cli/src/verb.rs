@@ -1,13 +1,23 @@
 //! One module a verb: its arguments and `run`.
 
 pub(crate) mod completions;
+pub(crate) mod inspect;
+pub(crate) mod score;
+pub(crate) mod lint;
+pub(crate) mod rules;
 pub(crate) mod serve;
+pub(crate) mod sql;
 
 use crate::args::Verb;
 use crate::out::{Exit, Out};
 
 pub(crate) fn run(verb: &Verb, out: &mut Out) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Score(args) => score::run(args, out),
+        Verb::Lint(args) => lint::run(args, out),
+        Verb::Rules(args) => rules::run(args, out),
+        Verb::Inspect(args) => inspect::run(args, out),
+        Verb::Sql(args) => sql::run(args, out),
         Verb::Serve(args) => serve::run(args, out),
         Verb::Completions(args) => completions::run(args, out),
         Verb::Man(args) => completions::man(args, out),

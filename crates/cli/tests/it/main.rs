@@ -7,4 +7,5 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
+mod inspect;
 mod run;
