@@ -1,5 +1,6 @@
 //! Everything async and outside: fetcher with its guard, ledger store on disk, streams, clock, keys at rest
 
+pub mod bundle;
 pub mod fetch;
 pub mod har;
 pub mod inspect;

@@ -1,6 +1,8 @@
 //! The JSON documents that other programs rely on, versioned, with their schemas
 
 pub mod chain;
+pub mod ledger;
+pub mod diff;
 pub mod lint;
 pub mod place;
 pub mod rules;
@@ -12,8 +14,12 @@ pub mod sql;
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
     vec![
+        ("bundle-verify", ledger::bundle_schema()),
         ("chain", chain::schema()),
         ("chain-runs", chain::runs_schema()),
+        ("ledger-show", ledger::show_schema()),
+        ("ledger-verify", ledger::verify_schema()),
+        ("diff", diff::schema()),
         ("lint", lint::schema()),
         ("rules", rules::schema()),
         ("score", score::schema()),

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adproof_feeds::{AsnTable, FeedError, FeedIssue, Limits, enrich, read_events, read_feed};
-use adproof_model::{FraudType, Level, Prefix, Reject};
+use adproof_feeds::{
+    AsnTable, FeedError, FeedIssue, Limits, enrich, read_events, read_feed, read_feed_as,
+};
+use adproof_model::{FraudType, IssueId, Level, Prefix, Reject};
 use adproof_signal::{BlockScore, Params, Scoring, Sightings, Tally, source_name};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -33,6 +35,8 @@ pub struct Source<'a> {
 pub struct Request<'a> {
     /// Issues of feeds.
     pub feeds: Vec<Source<'a>>,
+    /// The issue that the feeds are, where neither name nor content may date them.
+    pub issue: Option<IssueId>,
     /// A table of autonomous systems, for rows that name none.
     pub asn: Option<Source<'a>>,
     /// Logs of the operator's own, as JSON lines or CSV.
@@ -72,7 +76,10 @@ pub fn run(request: Request<'_>) -> Result<Scored, FeedError> {
     };
     let mut issues = Vec::with_capacity(request.feeds.len());
     for source in &request.feeds {
-        let mut issue = read_feed(source.name, source.bytes, limits)?;
+        let mut issue = match &request.issue {
+            Some(issue) => read_feed_as(source.name, issue.clone(), source.bytes, limits)?,
+            None => read_feed(source.name, source.bytes, limits)?,
+        };
         if let Some((_, table)) = &table {
             enrich(&mut issue.accepted, table);
         }
