@@ -160,13 +160,14 @@ fn a_replay_gives_the_bytes_of_the_captured_run() {
     let tag = folder.path().join("tag.xml").display().to_string();
     std::fs::write(&tag, wrapper(&format!("http://{address}/1"))).unwrap();
     let url = |path: &str| format!("http://{address}{path}");
-    for (target, code) in [(url("/1"), 0), (url("/none"), 1), (tag, 0)] {
+    // A wrapper that leads to loopback is a risk that the linter reports, so no run is clean.
+    for (target, outcome) in [(url("/1"), "resolved"), (url("/none"), "error"), (tag, "resolved")] {
         let json = ["--output-format", "json"];
         let live = ["inspect", &target, "--allow-net", "127.0.0.1", "--capture", &har];
-        let live = adproof(&[&live[..], &json].concat()).exits(code);
-        let again = adproof(&[&["inspect", "--replay", &har][..], &json].concat()).exits(code);
+        let live = adproof(&[&live[..], &json].concat()).exits(1);
+        let again = adproof(&[&["inspect", "--replay", &har][..], &json].concat()).exits(1);
         assert_eq!(again.stdout, live.stdout);
-        assert_eq!(live.json()["hops"][0]["parent"], Value::Null);
+        assert_eq!(live.json()["outcome"], outcome);
     }
     let found = adproof(&["inspect", "--replay", &har, "--output-format", "json"]).json();
     let way = found["hops"][2]["http"].as_array().unwrap();
