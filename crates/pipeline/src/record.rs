@@ -1,0 +1,286 @@
+use adproof_ledger::{
+    Action, Collateral, Completeness, Decision, Draft, EncodeError, EvidenceKey, Hash, Input,
+    LegCommitment, Legs, Number, Opening, Reason, Repro, Score, Tag, Value,
+};
+use adproof_ledger::{Leg as CommittedLeg, LegState as RecordedState};
+use adproof_model::{
+    Digest, Event, Execution, Leg, LegDetail, LegEvidence, LegState, Level, Signal,
+};
+use adproof_policy::Rung;
+use adproof_signal::Params;
+use sha2::{Digest as _, Sha256};
+
+use crate::run::{Day, Decided};
+
+/// Names the engine: the same for every build of one version.
+#[must_use]
+pub fn engine_digest() -> Digest {
+    let name = concat!("adproof engine ", env!("CARGO_PKG_VERSION"));
+    Digest::new(Sha256::digest(name).into())
+}
+
+/// One digest for a set of files, independent of their order and of where they lie: SHA-256 over
+/// the sorted lines `digest  name`, as `sha256sum` writes them.
+#[must_use]
+pub fn manifest_digest<'a>(files: impl IntoIterator<Item = (&'a str, Digest)>) -> Digest {
+    let mut lines: Vec<String> =
+        files.into_iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect();
+    lines.sort_unstable();
+    Digest::new(Sha256::digest(lines.concat()).into())
+}
+
+/// Turns decisions into records before they have a place, and pins what they came from.
+#[derive(Debug)]
+pub struct Recorder {
+    evidence: EvidenceKey,
+    inputs: Vec<Input>,
+    params: Hash,
+    policy: Hash,
+    ruleset: Hash,
+    seed: u64,
+}
+
+impl Recorder {
+    /// `inputs` are the roles and digests of what was read beside the events: feeds, tags, tables.
+    /// The events themselves are pinned by the commitments of each leg and by the model.
+    #[must_use]
+    pub fn new(
+        evidence: EvidenceKey,
+        inputs: &[(&str, Digest)],
+        params: &Params,
+        policy: &adproof_policy::Policy,
+        ruleset: Digest,
+    ) -> Self {
+        let params: [u8; 32] = Sha256::digest(params.to_canonical_bytes()).into();
+        let input = |(role, digest): &(&str, Digest)| Input {
+            role: (*role).to_owned(),
+            sha256: hash(*digest),
+        };
+        Self {
+            evidence,
+            inputs: inputs.iter().map(input).collect(),
+            params: Hash::new(params),
+            policy: hash(policy.digest()),
+            ruleset: hash(ruleset),
+            seed: policy.seed(),
+        }
+    }
+
+    /// What every record of this run pins, for a day's model.
+    #[must_use]
+    pub fn repro(&self, model: Digest) -> Repro {
+        Repro {
+            engine: hash(engine_digest()),
+            inputs: self.inputs.clone(),
+            model: hash(model),
+            params: self.params,
+            policy: self.policy,
+            ruleset: self.ruleset,
+            seed: self.seed,
+        }
+    }
+
+    /// The record of a decision, and the private side that opens its commitments.
+    ///
+    /// # Errors
+    /// The evidence does not fit into a record: text or numbers beyond its bounds.
+    pub fn record(&self, day: &Day, decided: &Decided) -> Result<(Draft, Opening), EncodeError> {
+        let dossier = &decided.dossier;
+        let subject = self.evidence.subject(&dossier.transaction, &dossier.impression);
+        let key = self.evidence.record_key(&subject);
+        let mut commitments = Vec::with_capacity(dossier.legs.len());
+        for leg in &dossier.legs {
+            commitments.push(key.commit(leg.leg.as_str(), &values(leg))?);
+        }
+        let opening = Opening::new(subject, &commitments);
+        let completeness = dossier.completeness();
+        let draft = Draft {
+            legs: legs(&dossier.legs, &commitments),
+            completeness: Completeness {
+                have: completeness.have,
+                miss: completeness.miss,
+                ppm: completeness.ppm,
+            },
+            dec: decision(decided, subject),
+            repro: self.repro(day.model),
+        };
+        Ok((draft, opening))
+    }
+}
+
+fn hash(digest: Digest) -> Hash {
+    Hash::new(*digest.as_bytes())
+}
+
+fn legs(evidence: &[LegEvidence; 6], commitments: &[LegCommitment]) -> Legs {
+    let of = |leg: Leg| CommittedLeg {
+        state: evidence
+            .iter()
+            .find(|found| found.leg == leg)
+            .map_or(RecordedState::Absent, |found| state(found.state)),
+        root: commitments
+            .iter()
+            .find(|found| found.leg == leg.as_str())
+            .map_or(Hash::new([0; 32]), |found| found.root),
+    };
+    Legs {
+        request: of(Leg::Request),
+        network: of(Leg::Network),
+        creative: of(Leg::Creative),
+        vast: of(Leg::Vast),
+        execution: of(Leg::Execution),
+        billing: of(Leg::Billing),
+    }
+}
+
+const fn state(state: LegState) -> RecordedState {
+    match state {
+        LegState::Present => RecordedState::Present,
+        LegState::Absent => RecordedState::Absent,
+        LegState::Late => RecordedState::Late,
+        LegState::Refused => RecordedState::Refused,
+        LegState::Redacted => RecordedState::Redacted,
+        LegState::Erased => RecordedState::Erased,
+        LegState::NotApplicable => RecordedState::NotApplicable,
+    }
+}
+
+/// Everything that a leg's events say, as named values that can be shown one by one. Values of
+/// one event share its id, so that a reader sees which belong together.
+fn values(leg: &LegEvidence) -> Vec<(&'static str, Value)> {
+    let mut values = Vec::new();
+    for event in &leg.events {
+        event_values(event, &mut values);
+    }
+    values
+}
+
+fn event_values(event: &Event, values: &mut Vec<(&'static str, Value)>) {
+    let id = &event.id;
+    let mut text = |name, value: &str| values.push((name, Value::Text(format!("{id}\t{value}"))));
+    text("observer", &event.observer);
+    text("time", &event.time.to_string());
+    text("received", &event.received.to_string());
+    let mut optional = |name, value: Option<String>| {
+        if let Some(value) = value {
+            text(name, &value);
+        }
+    };
+    let owned = |value: &Option<Box<str>>| value.as_deref().map(str::to_owned);
+    optional("ip", event.ip.map(|ip| ip.to_string()));
+    optional("ua", owned(&event.user_agent));
+    optional("ifa", owned(&event.device));
+    optional("bundle", owned(&event.bundle));
+    optional("transaction", owned(&event.transaction));
+    optional("impression", owned(&event.impression));
+    match &event.detail {
+        LegDetail::Request { ssai } => text("ssai", &ssai.to_string()),
+        LegDetail::Network { asn, shared_egress } => {
+            text("shared_egress", &shared_egress.to_string());
+            if let Some(asn) = asn {
+                text("asn", &asn.to_string());
+            }
+        }
+        LegDetail::Creative { creative, price_micros, currency } => {
+            text("creative", creative);
+            text("price_micros", &price_micros.to_string());
+            text("currency", currency);
+        }
+        LegDetail::Vast { tag } => text("tag", tag),
+        LegDetail::Execution { outcome, played_ms } => {
+            let outcome = match outcome {
+                Execution::Started => "started".to_owned(),
+                Execution::Completed => "completed".to_owned(),
+                Execution::Failed(code) => format!("failed {code}"),
+            };
+            text("outcome", &outcome);
+            text("played_ms", &played_ms.to_string());
+        }
+        LegDetail::Billing { amount_micros, currency } => {
+            text("amount_micros", &amount_micros.to_string());
+            text("currency", currency);
+        }
+        LegDetail::Withheld { redacted, .. } => {
+            text("withheld", if *redacted { "redacted" } else { "refused" });
+        }
+    }
+}
+
+fn decision(decided: &Decided, subject: Hash) -> Decision {
+    let made = &decided.decision;
+    let weighed = |signal: &&Signal| signal.level() != Some(Level::P128);
+    Decision {
+        action: action(made.action),
+        collateral: decided
+            .collateral
+            .iter()
+            .filter(|figure| figure.block.level() != Some(Level::P128))
+            .map(|figure| Collateral {
+                basis: figure.basis.as_str().to_owned(),
+                block: figure.block.to_string(),
+                coverage_ppm: figure.coverage_ppm,
+                devices: figure.devices,
+                devices_high_ppm: figure.devices_high_ppm,
+                devices_in_log: figure.devices_in_log,
+                households: figure.households,
+                impressions: figure.impressions,
+                revenue_micros: figure.revenue_micros,
+            })
+            .collect(),
+        expires_us: made.expires.map(adproof_model::Timestamp::micros),
+        held_out: made.held_out,
+        reasons: made.reasons.iter().map(reason).collect(),
+        scores: decided.signals.iter().filter(weighed).map(score).collect(),
+        subject,
+        tag: decided.tag.as_ref().map(|(_, verdict)| Tag {
+            document: hash(verdict.document),
+            errors: verdict.errors,
+            outcome: verdict.outcome.as_str().to_owned(),
+            risks: verdict.risks,
+        }),
+        target: made.target.as_ref().map(ToString::to_string),
+    }
+}
+
+const fn action(rung: Rung) -> Action {
+    match rung {
+        Rung::None => Action::None,
+        Rung::Observe => Action::Observe,
+        Rung::Measure => Action::Measure,
+        Rung::Review => Action::Review,
+        Rung::Throttle => Action::Throttle,
+        Rung::Block => Action::Block,
+    }
+}
+
+fn reason(reason: &adproof_policy::Reason) -> Reason {
+    let unit = if reason.gate.ends_with("_ppm") { "_ppm" } else { "" };
+    let bound = if reason.at_most { "at_most" } else { "at_least" };
+    let number = |name: &str, value| Number { name: format!("{name}{unit}"), value };
+    let have = reason.have.map(|have| number("have", have));
+    Reason {
+        gate: reason.id(),
+        numbers: have.into_iter().chain([number(bound, reason.need)]).collect(),
+        outcome: reason.outcome.as_str().to_owned(),
+    }
+}
+
+fn score(signal: &Signal) -> Score {
+    Score {
+        attainable_ppm: signal.attainable_ppm,
+        block: signal.block.to_string(),
+        class: signal.class.as_str().to_owned(),
+        explained_by: signal.explained_by.as_ref().map(|block| match block {
+            // A record names no single address.
+            adproof_model::Block::Prefix(prefix) => prefix.widen(64).to_string(),
+            other => other.to_string(),
+        }),
+        family: signal.family.as_str().to_owned(),
+        high_ppm: signal.high_ppm,
+        indicators: signal.indicators,
+        issues: signal.issues,
+        issues_seen: signal.issues_seen,
+        mean_ppm: signal.mean_ppm,
+        recurrence_ppm: signal.recurrence_ppm,
+    }
+}
