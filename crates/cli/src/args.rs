@@ -41,12 +41,20 @@ pub(crate) enum Verb {
     // Verbs are listed in the order in which a newcomer meets them.
     /// Scores how the blocks that feeds list recur.
     Score(verb::score::ScoreArgs),
+    /// Shows what changed between two issues of a feed.
+    Diff(verb::diff::DiffArgs),
     /// Judges VAST tags: what is wrong, where, and what to change.
     Lint(verb::lint::LintArgs),
     /// Follows a tag's wrapper chain, hop by hop.
     Inspect(verb::inspect::InspectArgs),
     /// Lists the rules of the linter, or explains one.
     Rules(verb::rules::RulesArgs),
+    /// Verifies, shows and proves the records of a ledger.
+    Ledger(verb::ledger::LedgerArgs),
+    /// Packs records for the other side of a dispute, and checks such packs.
+    Bundle(verb::bundle::BundleArgs),
+    /// Makes and exports the keys of a log.
+    Keys(verb::keys::KeysArgs),
     /// Answers a query over CSV, JSONL and Parquet files.
     Sql(verb::sql::SqlArgs),
     /// Serves the endpoint and the page.

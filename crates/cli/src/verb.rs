@@ -1,7 +1,11 @@
 //! One module a verb: its arguments and `run`.
 
 pub(crate) mod completions;
+pub(crate) mod ledger;
+pub(crate) mod keys;
+pub(crate) mod bundle;
 pub(crate) mod inspect;
+pub(crate) mod diff;
 pub(crate) mod score;
 pub(crate) mod lint;
 pub(crate) mod rules;
@@ -14,9 +18,13 @@ use crate::out::{Exit, Out};
 pub(crate) fn run(verb: &Verb, out: &mut Out) -> anyhow::Result<Exit> {
     match verb {
         Verb::Score(args) => score::run(args, out),
+        Verb::Diff(args) => diff::run(args, out),
         Verb::Lint(args) => lint::run(args, out),
         Verb::Rules(args) => rules::run(args, out),
         Verb::Inspect(args) => inspect::run(args, out),
+        Verb::Ledger(args) => ledger::run(args, out),
+        Verb::Bundle(args) => bundle::run(args, out),
+        Verb::Keys(args) => keys::run(args, out),
         Verb::Sql(args) => sql::run(args, out),
         Verb::Serve(args) => serve::run(args, out),
         Verb::Completions(args) => completions::run(args, out),
