@@ -47,6 +47,24 @@ pub(crate) fn expand_within(
     accepts: fn(&Path) -> bool,
     limits: Limits,
 ) -> anyhow::Result<Vec<Input>> {
+    let found = files_within(paths, accepts, limits)?;
+    found.iter().map(|path| read(path, limits)).collect()
+}
+
+/// As [`expand`], for a reader that opens the files itself: the paths, nothing read.
+#[cfg(feature = "engine")]
+pub(crate) fn files(
+    paths: &[PathBuf],
+    accepts: fn(&Path) -> bool,
+) -> anyhow::Result<Vec<PathBuf>> {
+    files_within(paths, accepts, Limits::default())
+}
+
+fn files_within(
+    paths: &[PathBuf],
+    accepts: fn(&Path) -> bool,
+    limits: Limits,
+) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
         find(path, accepts, &mut found)?;
@@ -62,7 +80,7 @@ pub(crate) fn expand_within(
         .todo("name fewer files, or run several times")
         .into());
     }
-    found.iter().map(|path| read(path, limits)).collect()
+    Ok(found)
 }
 
 /// Reads one file or `-`, with the default bounds.

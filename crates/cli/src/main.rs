@@ -2,7 +2,9 @@
 
 mod args;
 mod config;
+mod engine;
 mod input;
+mod keyring;
 mod out;
 mod verb;
 
