@@ -84,11 +84,11 @@ impl Map {
         if !file.starts_with(&dir) {
             return Err(outside());
         }
-        let open = tokio::fs::File::open(&file).await.map_err(missing)?;
-        // A pipe or a device would be read without end, or not at all.
-        if !open.metadata().await.map_err(missing)?.is_file() {
+        // To open a pipe is to wait for its writer, and a device has no end.
+        if !tokio::fs::metadata(&file).await.map_err(missing)?.is_file() {
             return Err(FetchFault::Refused(format!("{rest} is no file").into()));
         }
+        let open = tokio::fs::File::open(&file).await.map_err(missing)?;
         let mut body = Vec::new();
         let mut bounded = open.take(max_bytes.saturating_add(1));
         let read = bounded.read_to_end(&mut body).await.map_err(missing)?;

@@ -264,6 +264,8 @@ async fn a_mapped_folder_is_not_left() {
     std::fs::write(tags.join("sub/in.xml"), INLINE).unwrap();
     std::os::unix::fs::symlink("../secret.xml", tags.join("link.xml")).unwrap();
     std::os::unix::fs::symlink("in.xml", tags.join("inside.xml")).unwrap();
+    let fifo = std::process::Command::new("mkfifo").arg(tags.join("fifo")).status().unwrap();
+    assert!(fifo.success());
     let outside = "it leads out of the mapped folder";
     for (path, expect) in [
         ("in.xml", ""),
@@ -280,6 +282,7 @@ async fn a_mapped_folder_is_not_left() {
         ("", outside),
         ("none.xml", "not reachable: none.xml is missing in the mapped folder"),
         ("sub", "sub is no file"),
+        ("fifo", "fifo is no file"),
     ] {
         let start = Start::Document(wrapper(&format!("https://ads.example/{path}")).into_bytes());
         let mut source = Mapped::new(vec![map(&tags)], NoNetwork);

@@ -11,6 +11,8 @@
 //! depth first, in the order in which a player would need the ads.
 
 mod address;
+#[cfg(test)]
+mod laws;
 mod macros;
 mod model;
 mod reply;
