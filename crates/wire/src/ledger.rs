@@ -208,10 +208,10 @@ impl BundleVerifyV1 {
     /// The document of a report. `given` says whether the keys came from the caller.
     #[must_use]
     pub fn new(log: &str, report: &BundleReport, given: bool) -> Self {
-        let problems = report.problems.iter().map(|(record, fault)| BundleProblemV1 {
-            record: *record,
-            message: fault.to_string(),
-        });
+        let problems = report
+            .problems
+            .iter()
+            .map(|(record, fault)| BundleProblemV1 { record: *record, message: fault.to_string() });
         Self {
             schema: "adproof.bundle-verify/1",
             log: log.to_owned(),

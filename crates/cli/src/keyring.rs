@@ -1,0 +1,178 @@
+//! Opens keys and ledgers for the verbs, with errors that say what to do.
+
+use std::path::{Path, PathBuf};
+
+use adproof_edge::keys::{KeysError, Limits, LogKeys, Passphrase, read_public};
+use adproof_edge::store::{LedgerReader, StoreError};
+use adproof_ledger::TrustedKeys;
+use clap::Args;
+use zeroize::Zeroizing;
+
+use crate::out::{Failure, Out};
+
+const PASSPHRASE: &str = "ADPROOF_PASSPHRASE";
+
+/// Where the passphrase of private keys comes from. It is never asked for: a run that waits for a
+/// person is a run that hangs.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PassphraseArgs {
+    /// Reads the passphrase of the private keys from the first line of this file, which only its
+    /// owner may read [default: the environment variable ADPROOF_PASSPHRASE].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+impl PassphraseArgs {
+    /// The passphrase, if there is one.
+    pub(crate) fn read(&self) -> anyhow::Result<Option<Passphrase>> {
+        let limits = Limits::default();
+        let read = match &self.passphrase_file {
+            Some(path) => Some(Passphrase::from_file(path, &limits)),
+            None => std::env::var(PASSPHRASE)
+                .ok()
+                .map(Zeroizing::new)
+                .map(|text| Passphrase::new(&text)),
+        };
+        read.transpose().map_err(keys_failure)
+    }
+}
+
+/// Opens the private keys in a folder.
+pub(crate) fn open_keys(folder: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<LogKeys> {
+    let passphrase = passphrase.read()?;
+    LogKeys::open(folder, passphrase.as_ref(), &Limits::default()).map_err(keys_failure)
+}
+
+/// Reads the public keys that the caller trusts.
+pub(crate) fn read_trusted(files: &[PathBuf]) -> anyhow::Result<Option<TrustedKeys>> {
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let limits = Limits::default();
+    let mut text = String::new();
+    for path in files {
+        // Each file is read on its own first, so that an error names the right one.
+        match read_public(path, &limits) {
+            Ok(keys) => text.push_str(&keys.to_text()),
+            Err(KeysError::Public { .. }) => {
+                text.push_str(&std::fs::read_to_string(path)?);
+                text.push('\n');
+            }
+            Err(error) => return Err(keys_failure(error)),
+        }
+    }
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let trusted = TrustedKeys::parse(&text).map_err(|error| {
+        Failure::new(format!("the trusted keys cannot be used: {error}"))
+            .at(names.join(", "))
+            .todo("give the file that `adproof keys export` writes, of one log")
+    })?;
+    Ok(Some(trusted))
+}
+
+/// The keys to verify with: those that were given, or the ledger's own with a note.
+pub(crate) fn trusted_or_own(
+    files: &[PathBuf],
+    reader: &LedgerReader,
+    out: &Out,
+) -> anyhow::Result<(TrustedKeys, bool)> {
+    if let Some(trusted) = read_trusted(files)? {
+        return Ok((trusted, true));
+    }
+    out.note(
+        "note: verifying with the public keys that lie in the ledger itself. Whoever can replace \
+         its records can replace these too; give the keys that you hold with --key.",
+    );
+    Ok((reader.own_keys().map_err(store_failure)?, false))
+}
+
+/// Says what to do about keys.
+pub(crate) fn keys_failure(error: KeysError) -> anyhow::Error {
+    let what = error.to_string();
+    let (place, todo) = match &error {
+        KeysError::NoFile(path) => {
+            (Some(path), "give the folder that `adproof keys new` made".to_owned())
+        }
+        KeysError::Exists(path) => {
+            (Some(path), "choose another folder; keys are never overwritten".to_owned())
+        }
+        KeysError::TooOpen { path, .. } => (Some(path), format!("chmod 600 {}", path.display())),
+        KeysError::NeedsPassphrase(path) => {
+            (Some(path), format!("set {PASSPHRASE} or give --passphrase-file FILE"))
+        }
+        KeysError::WrongPassphrase(path) => {
+            (Some(path), "check the passphrase; a changed file fails in the same way".to_owned())
+        }
+        KeysError::TooMuchWork { path, .. } => {
+            (Some(path), "do not trust this file, or encrypt the key again".to_owned())
+        }
+        KeysError::NotAKey { path, .. } | KeysError::Public { path, .. } => {
+            (Some(path), "restore the file from a backup".to_owned())
+        }
+        KeysError::LogName(_) => {
+            (None, "use a name such as example.com/adproof, without spaces and plus".to_owned())
+        }
+        KeysError::EmptyPassphrase => {
+            (None, "give a passphrase, or say --no-passphrase".to_owned())
+        }
+        KeysError::Io { path, .. } => (Some(path), "check the path and its rights".to_owned()),
+        _ => (None, "try again".to_owned()),
+    };
+    let mut failure = Failure::new(what).todo(todo);
+    if let Some(place) = place {
+        failure = failure.at(place.display());
+    }
+    failure.into()
+}
+
+/// Says what to do about a ledger.
+pub(crate) fn store_failure(error: StoreError) -> anyhow::Error {
+    let what = error.to_string();
+    let todo = match &error {
+        StoreError::NoLedger(_) => "give the folder that `adproof decide --ledger` wrote to",
+        StoreError::Exists(_) => "choose another folder",
+        StoreError::Held(_) => {
+            "wait until the other adproof process has ended, or stop it; a copy can be read at \
+             any time"
+        }
+        StoreError::Poisoned => "run the command again",
+        StoreError::Io { error, .. } if error.kind() == std::io::ErrorKind::StorageFull => {
+            "make room on the disk and run the command again; acknowledged records are safe"
+        }
+        StoreError::Io { .. } => "check the path and its rights",
+        StoreError::Damaged { .. } | StoreError::OtherRoot | StoreError::Checkpoint(_) => {
+            "run `adproof ledger verify` to see what is wrong, and restore the ledger from a \
+             backup; nothing in front of the checkpoint is ever repaired"
+        }
+        StoreError::OlderThanHead { .. } => {
+            "find the newer ledger: to write on here would sign a second history"
+        }
+        StoreError::SecondPlaceChanged => {
+            "find out who else writes with these keys; only one ledger may"
+        }
+        StoreError::Keys { .. } => "restore log.pub, or give the keys with --key",
+        StoreError::OtherKey(_) => "give the keys that this ledger was made with",
+        StoreError::NoRecord { .. } => "`adproof ledger show` lists the records",
+        _ => "check the input of this run",
+    };
+    Failure::new(what).todo(todo).into()
+}
+
+/// Writes a whole file, or nothing.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let written = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            Ok(file)
+        })
+        .and_then(|file| file.persist(path).map_err(|error| error.error));
+    written.map(drop).map_err(|error| {
+        Failure::new(format!("the file cannot be written: {error}"))
+            .at(path.display())
+            .todo("check that the folder exists, may be written to and has room")
+            .into()
+    })
+}

@@ -1,0 +1,298 @@
+//! `adproof ledger`: verifies, shows and proves.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use adproof_edge::store::{LedgerReader, OwnedFrame};
+use adproof_ledger::verify::Limits;
+use adproof_ledger::{
+    Body, Record, Report, TlogProof, TrustedKeys, VerifiedCheckpoint, record_hash,
+};
+use adproof_wire::ledger::{LedgerShowV1, LedgerVerifyV1};
+use clap::{Args, Subcommand};
+
+use crate::keyring::{store_failure, trusted_or_own, write_file};
+use crate::out::{Exit, Failure, Format, Out};
+
+/// Arguments of `adproof ledger`.
+#[derive(Debug, Args)]
+pub(crate) struct LedgerArgs {
+    #[command(subcommand)]
+    verb: LedgerVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerVerb {
+    /// Checks every record, link, signature, tile and checkpoint, and names what is wrong.
+    Verify(VerifyArgs),
+    /// Lists the records, or shows one. Verifies nothing.
+    Show(ShowArgs),
+    /// Writes the proof of a record's place as a C2SP tlog-proof.
+    Prove(ProveArgs),
+}
+
+/// Arguments of `adproof ledger verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What passes was signed by the holders of the keys, in this order, and nobody else changed, left
+out or added a record. That the holders themselves did not write another history, or cut the
+tail, shows only against a checkpoint that somebody else has held: keep a copy of the ledger's
+file `checkpoint` and give it with --checkpoint.
+
+Exit codes: 0 verified, 1 something is wrong, 2 it could not be checked.
+
+Examples:
+  adproof ledger verify ledger --key log.pub
+  adproof ledger verify ledger --key log.pub --checkpoint held-in-march")]
+struct VerifyArgs {
+    /// The ledger.
+    #[arg(value_name = "DIR")]
+    ledger: PathBuf,
+
+    /// A checkpoint of this log that was held elsewhere. May be given more than once.
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    held: Vec<PathBuf>,
+
+    /// Public keys to trust, as `keys export` writes them. May be given more than once [default:
+    /// those that lie in the ledger, which trusts the folder].
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+}
+
+/// Arguments of `adproof ledger show`.
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The ledger.
+    #[arg(value_name = "DIR")]
+    ledger: PathBuf,
+
+    /// The record's place, from 0 [default: a list of all].
+    seq: Option<u64>,
+}
+
+/// Arguments of `adproof ledger prove`.
+#[derive(Debug, Args)]
+struct ProveArgs {
+    /// The ledger.
+    #[arg(value_name = "DIR")]
+    ledger: PathBuf,
+
+    /// The record's place, from 0.
+    seq: u64,
+
+    /// Writes to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &LedgerArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    match &args.verb {
+        LedgerVerb::Verify(args) => verify(args, out),
+        LedgerVerb::Show(args) => show(args, out),
+        LedgerVerb::Prove(args) => prove(args, out),
+    }
+}
+
+/// Opens a ledger for reading.
+pub(crate) fn open(path: &Path) -> anyhow::Result<LedgerReader> {
+    LedgerReader::open(path).map_err(store_failure)
+}
+
+/// Checks a ledger; `held` are checkpoints that somebody has kept.
+pub(crate) fn check(
+    reader: &LedgerReader,
+    trusted: &TrustedKeys,
+    held: &[PathBuf],
+) -> anyhow::Result<Report> {
+    let held = held
+        .iter()
+        .map(|path| read_checkpoint(path, trusted))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    reader.verify(trusted, &held, Limits::default()).map_err(store_failure)
+}
+
+fn read_checkpoint(path: &Path, trusted: &TrustedKeys) -> anyhow::Result<VerifiedCheckpoint> {
+    let cannot = |what: String| {
+        Failure::new(what)
+            .at(path.display())
+            .todo("give a copy of the file `checkpoint` of this log, and its keys with --key")
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|error| cannot(format!("the held checkpoint cannot be read: {error}")))?;
+    VerifiedCheckpoint::verify(&bytes, trusted.log(), trusted.checkpoint_keys())
+        .map_err(|error| cannot(format!("the held checkpoint cannot be trusted: {error}")).into())
+}
+
+fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let format = out.format(&[Format::Table, Format::Json])?;
+    let reader = open(&args.ledger)?;
+    let (trusted, given) = trusted_or_own(&args.keys, &reader, out)?;
+    let report = check(&reader, &trusted, &args.held)?;
+    if format == Format::Json {
+        out.json(&LedgerVerifyV1::new(&report, given, args.held.len()))?;
+    } else {
+        print_report(&report, args.held.len(), out)?;
+    }
+    Ok(if report.is_good() { Exit::Clean } else { Exit::Findings })
+}
+
+/// Prints what checking a ledger found.
+pub(crate) fn print_report(report: &Report, held: usize, out: &mut Out) -> anyhow::Result<()> {
+    writeln!(out, "log         {}", report.log)?;
+    writeln!(out, "records     {}", report.records)?;
+    writeln!(out, "root        {}", report.root)?;
+    match &report.checkpoint {
+        Some(checkpoint) => writeln!(out, "checkpoint  {} records, signed", checkpoint.size())?,
+        None => writeln!(out, "checkpoint  not to be trusted")?,
+    }
+    if held > 0 {
+        writeln!(out, "held        {held} compared")?;
+    }
+    writeln!(out)?;
+    if report.is_good() {
+        writeln!(out, "verified: nothing is wrong")?;
+        return Ok(());
+    }
+    let plural = if report.problems_total == 1 { "problem" } else { "problems" };
+    writeln!(out, "FAILED: {} {plural}", report.problems_total)?;
+    let width = out.width;
+    for problem in &report.problems {
+        for (index, line) in wrap(&problem.to_string(), width.saturating_sub(4)).iter().enumerate()
+        {
+            writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
+        }
+    }
+    Ok(())
+}
+
+/// Lines of at most `room` characters, broken at spaces, without what could steer a terminal.
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
+    let text = safe(text);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// A stranger's text without what could steer a terminal.
+pub(crate) fn safe(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+fn show(args: &ShowArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let reader = open(&args.ledger)?;
+    match args.seq {
+        Some(seq) => show_one(&reader, seq, out)?,
+        None => show_all(&reader, out)?,
+    }
+    Ok(Exit::Clean)
+}
+
+fn document(frame: &OwnedFrame) -> anyhow::Result<LedgerShowV1> {
+    let record = Record::parse(&frame.entry).map_err(|error| {
+        Failure::new(error.to_string()).todo("run `adproof ledger verify` to see what is wrong")
+    })?;
+    let signed_by = frame.signatures.iter().map(|one| one.kid.to_string()).collect();
+    Ok(LedgerShowV1::new(&record, record_hash(&frame.entry), signed_by, &frame.entry)?)
+}
+
+fn show_one(reader: &LedgerReader, seq: u64, out: &mut Out) -> anyhow::Result<()> {
+    let format = out.format(&[Format::Table, Format::Json])?;
+    let frame = reader.record(seq).map_err(store_failure)?;
+    let document = document(&frame)?;
+    if format == Format::Json {
+        return out.json(&document);
+    }
+    writeln!(out, "record  {seq}")?;
+    writeln!(out, "leaf    {}", document.leaf)?;
+    for kid in &document.signed_by {
+        writeln!(out, "signed  {kid}")?;
+    }
+    writeln!(out)?;
+    writeln!(out, "{}", safe_lines(&serde_json::to_string_pretty(&document.record)?))?;
+    Ok(())
+}
+
+fn safe_lines(text: &str) -> String {
+    text.lines().map(safe).collect::<Vec<_>>().join("\n")
+}
+
+fn show_all(reader: &LedgerReader, out: &mut Out) -> anyhow::Result<()> {
+    let format = out.format(&[Format::Table, Format::Ndjson])?;
+    let mut result = if format == Format::Table {
+        writeln!(out, "{:>8}  {:<8}  {:<8}  {:<28}  SUBJECT", "RECORD", "TYPE", "ACTION", "TARGET")
+            .map_err(Into::into)
+    } else {
+        Ok(())
+    };
+    let read = reader.each(|seq, frame| {
+        if result.is_err() {
+            return;
+        }
+        result = if format == Format::Table {
+            show_line(seq, &frame, out)
+        } else {
+            document(&frame).and_then(|document| out.json_line(&document))
+        };
+    });
+    result.and_then(|()| read.map_err(store_failure))
+}
+
+fn show_line(seq: u64, frame: &OwnedFrame, out: &mut Out) -> anyhow::Result<()> {
+    let Ok(record) = Record::parse(&frame.entry) else {
+        writeln!(out, "{seq:>8}  not a record")?;
+        return Ok(());
+    };
+    let typ = record.body.typ();
+    if let Body::Decision(draft) = &record.body {
+        let dec = &draft.dec;
+        let target = safe(dec.target.as_deref().unwrap_or("-"));
+        let subject = dec.subject.to_string();
+        let subject = subject.get(..16).unwrap_or_default();
+        let action = dec.action.as_str();
+        writeln!(out, "{seq:>8}  {typ:<8}  {action:<8}  {target:<28}  {subject}")?;
+    } else {
+        writeln!(out, "{seq:>8}  {typ}")?;
+    }
+    Ok(())
+}
+
+/// The proofs of records' places under the ledger's own verified checkpoint.
+pub(crate) fn proofs(
+    reader: &LedgerReader,
+    trusted: &TrustedKeys,
+    seqs: &[u64],
+) -> anyhow::Result<Vec<TlogProof>> {
+    let checkpoint =
+        VerifiedCheckpoint::verify(reader.checkpoint(), trusted.log(), trusted.checkpoint_keys());
+    let checkpoint = checkpoint.map_err(|error| {
+        Failure::new(format!("the checkpoint of the ledger: {error}"))
+            .at(reader.root().join("checkpoint").display())
+            .todo("run `adproof ledger verify` to see what is wrong")
+    })?;
+    reader.proofs(&checkpoint, seqs).map_err(store_failure)
+}
+
+fn prove(args: &ProveArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    out.format(&[Format::Table])?;
+    let reader = open(&args.ledger)?;
+    let trusted = reader.own_keys().map_err(store_failure)?;
+    let proofs = proofs(&reader, &trusted, &[args.seq])?;
+    let text: String = proofs.iter().map(TlogProof::to_text).collect();
+    match &args.output {
+        Some(path) => write_file(path, text.as_bytes())?,
+        None => out.write_all(text.as_bytes())?,
+    }
+    Ok(Exit::Clean)
+}
