@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::args::GlobalArgs;
@@ -107,6 +108,11 @@ impl Out {
         if !self.quiet {
             let _ = writeln!(anstream::stderr(), "{text}");
         }
+    }
+
+    /// A bar on standard error for work of `len` steps; hidden off a terminal and by `--quiet`.
+    pub(crate) fn progress(&self, len: u64) -> ProgressBar {
+        if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(len) }
     }
 
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {

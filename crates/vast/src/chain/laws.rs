@@ -32,23 +32,24 @@ fn ad() -> impl Strategy<Value = MadeAd> {
 }
 
 fn document(ads: &[MadeAd], salt: &str) -> Vec<u8> {
-    let mut text = format!("<VAST version=\"4.2\"><!--{salt}-->");
-    for ad in ads {
-        let sequence = ad.sequence.map(|at| format!(" sequence=\"{at}\"")).unwrap_or_default();
-        text.push_str(&format!("<Ad{sequence}>"));
-        match ad.leads_to {
-            None => text.push_str("<InLine><Impression>i</Impression></InLine>"),
-            Some(to) => text.push_str(&format!(
+    let ads: String = ads.iter().map(MadeAd::text).collect();
+    format!("<VAST version=\"4.2\"><!--{salt}-->{ads}</VAST>").into_bytes()
+}
+
+impl MadeAd {
+    fn text(&self) -> String {
+        let sequence = self.sequence.map(|at| format!(" sequence=\"{at}\"")).unwrap_or_default();
+        let inner = match self.leads_to {
+            None => "<InLine><Impression>i</Impression></InLine>".to_owned(),
+            Some(to) => format!(
                 "<Wrapper followAdditionalWrappers=\"{}\" allowMultipleAds=\"{}\" \
                  fallbackOnNoAd=\"{}\"><Impression>w</Impression>\
                  <VASTAdTagURI>https://a.example/{to}?[CACHEBUSTING]</VASTAdTagURI></Wrapper>",
-                ad.follow, ad.multiple, ad.fallback
-            )),
-        }
-        text.push_str("</Ad>");
+                self.follow, self.multiple, self.fallback
+            ),
+        };
+        format!("<Ad{sequence}>{inner}</Ad>")
     }
-    text.push_str("</VAST>");
-    text.into_bytes()
 }
 
 /// Resolves over a web in which some documents fail and some differ each time they are asked for.

@@ -16,6 +16,7 @@ use adproof_vast::chain::{Limits, Macros, Options, Resolver, Start};
 use adproof_wire::chain::{ChainRunsV1, ChainV1};
 use anyhow::Context;
 use clap::Args;
+use indicatif::ProgressBar;
 
 use crate::input;
 use crate::out::{Exit, Failure, Format, Out};
@@ -105,7 +106,7 @@ fn macro_value(text: &str) -> Result<(String, String), String> {
 pub(crate) fn run(args: &InspectArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let format = out.format(&[Format::Table, Format::Json])?;
     if let Some(times) = args.times {
-        let runs = runs(args, times)?;
+        let runs = runs(args, times, &out.progress(times.into()))?;
         let clean = runs.stable && runs.ways.iter().all(|way| way.chain.is_clean());
         match format {
             Format::Json => out.json(&runs)?,
@@ -134,7 +135,10 @@ fn walk<S: Source>(resolver: Resolver, source: &mut S) -> anyhow::Result<Inspect
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    Ok(runtime.block_on(inspect::run(resolver, source))?)
+    let walked = runtime.block_on(inspect::run(resolver, source));
+    // A name look-up that was given up may still hang in the operating system.
+    runtime.shutdown_background();
+    Ok(walked?)
 }
 
 fn replay(path: &Path) -> anyhow::Result<(String, Inspection)> {
@@ -168,7 +172,7 @@ fn live(args: &InspectArgs) -> anyhow::Result<(String, Inspection)> {
     Ok((name, inspection))
 }
 
-fn runs(args: &InspectArgs, times: u32) -> anyhow::Result<ChainRunsV1> {
+fn runs(args: &InspectArgs, times: u32, progress: &ProgressBar) -> anyhow::Result<ChainRunsV1> {
     let (name, start) = start(args)?;
     let mut source = source(args)?;
     let mut chains = Vec::new();
@@ -177,7 +181,9 @@ fn runs(args: &InspectArgs, times: u32) -> anyhow::Result<ChainRunsV1> {
         let inspection = walk(resolver, &mut source)?;
         let lint = adproof_vast::Options::default();
         chains.push(ChainV1::new(&name, &inspection.chain, &lint));
+        progress.inc(1);
     }
+    progress.finish_and_clear();
     Ok(ChainRunsV1::new(chains))
 }
 
