@@ -9,8 +9,8 @@ use crate::{FeedFault, Limits, parts};
 const RATIO_FROM: u64 = 1 << 20;
 
 /// Inflates every part once within the bounds and throws it away. What the headers declare is
-/// checked first because that is cheap, and then not believed.
-pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<(), FeedFault> {
+/// checked first because that is cheap, and then not believed. Says whether any part merges cells.
+pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<bool, FeedFault> {
     let damaged = |error: &dyn std::fmt::Display| FeedFault::Workbook {
         detail: format!("its zip container is damaged: {error}").into(),
     };
@@ -62,6 +62,7 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<(), FeedFault> {
         });
     }
     let budget = Budget { left: Cell::new(limit), spent: Cell::new(false) };
+    let mut merges = false;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|error| damaged(&error))?;
         let mut part = Counted { part, budget: &budget };
@@ -71,10 +72,10 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Result<(), FeedFault> {
         if budget.spent.get() {
             return Err(bomb);
         }
-        checked?;
+        merges |= checked?;
         drained.map_err(|error| damaged(&error))?;
     }
-    Ok(())
+    Ok(merges)
 }
 
 /// Bytes that may still be inflated.

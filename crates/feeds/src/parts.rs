@@ -18,8 +18,9 @@ const COLUMNS: u32 = 16_384;
 /// A spreadsheet's own bound on a number format.
 const FORMAT_CHARS: usize = 255;
 
-/// Checks one part. What is no XML is left to whoever wants to read it.
-pub(crate) fn check(part: impl Read, limits: &Limits) -> Result<(), FeedFault> {
+/// Checks one part, and says whether it merges cells. What is no XML is left to whoever wants to
+/// read it.
+pub(crate) fn check(part: impl Read, limits: &Limits) -> Result<bool, FeedFault> {
     let mut reader = Reader::from_reader(BufReader::new(part));
     let config = reader.config_mut();
     config.check_end_names = false;
@@ -27,11 +28,15 @@ pub(crate) fn check(part: impl Read, limits: &Limits) -> Result<(), FeedFault> {
     config.check_comments = false;
     config.expand_empty_elements = true;
     let mut buffer = Vec::new();
+    let mut merges = false;
     loop {
         buffer.clear();
         match reader.read_event_into(&mut buffer) {
-            Ok(Event::Start(element)) => check_element(&element, limits)?,
-            Ok(Event::Eof) | Err(_) => return Ok(()),
+            Ok(Event::Start(element)) => {
+                check_element(&element, limits)?;
+                merges |= element.local_name().as_ref() == "mergeCell";
+            }
+            Ok(Event::Eof) | Err(_) => return Ok(merges),
             Ok(_) => {}
         }
     }

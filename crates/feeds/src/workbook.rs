@@ -19,7 +19,7 @@ pub(crate) struct Read<'l> {
 }
 
 pub(crate) fn read<'l>(bytes: &[u8], limits: &'l Limits) -> Result<Read<'l>, FeedFault> {
-    archive::check(bytes, limits)?;
+    let has_regions = archive::check(bytes, limits)?;
     let mut workbook: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let names = workbook.sheet_names();
     if names.len() > limits.sheets {
@@ -52,7 +52,9 @@ pub(crate) fn read<'l>(bytes: &[u8], limits: &'l Limits) -> Result<Read<'l>, Fee
             None => FeedFault::NoAddressColumn { searched },
         });
     };
-    let merged = merged_regions(&mut workbook, sheet, limits)?;
+    // Regions stand after all rows, so that looking for them costs a pass over the sheet.
+    let merged =
+        if has_regions { merged_regions(&mut workbook, sheet, limits)? } else { Vec::new() };
     let mut table = TableReader::new(Some(sheet), limits);
     match walk(&mut workbook, sheet, &merged, &mut table, false) {
         Ok(()) => {}
