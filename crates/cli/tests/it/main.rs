@@ -7,5 +7,8 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
+mod diff;
 mod inspect;
+mod lint;
 mod run;
+mod score;
