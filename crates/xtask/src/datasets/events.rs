@@ -272,13 +272,13 @@ impl Log {
         body
     }
 
-    fn push(&mut self, body: Body) {
+    fn push(&mut self, body: &Body) {
         // At-least-once delivery: the same line again, received later.
         if self.random.chance(14) {
             let again = body.received + self.random.between(SECOND, 10 * MINUTE);
-            self.place(&body, again);
+            self.place(body, again);
         }
-        self.place(&body, body.received);
+        self.place(body, body.received);
     }
 
     fn place(&mut self, body: &Body, received: u64) {
@@ -311,7 +311,7 @@ impl Log {
         let word = if self.random.chance(600) { "redacted" } else { "refused" };
         let mut body = self.start(impression, leg, observer, at);
         body.string("withheld", word);
-        self.push(body);
+        self.push(&body);
         true
     }
 
@@ -324,7 +324,7 @@ impl Log {
             body.string("ifa", &device.ifa);
             body.string("bundle", device.bundle);
             body.number("ssai", impression.ssai);
-            self.push(body);
+            self.push(&body);
         }
         // A second observer of the same request, which reports the stitching otherwise.
         if self.random.chance(10) {
@@ -335,7 +335,7 @@ impl Log {
             body.string("ifa", &device.ifa);
             body.string("bundle", device.bundle);
             body.number("ssai", (impression.ssai + 1) % 4);
-            self.push(body);
+            self.push(&body);
         }
     }
 
@@ -351,7 +351,7 @@ impl Log {
             if relay {
                 body.number("shared_egress", true);
             }
-            self.push(body);
+            self.push(&body);
         }
         // Dual stack: another observer of the network sees the same device over IPv4.
         if self.random.chance(22) {
@@ -362,7 +362,7 @@ impl Log {
             if relay {
                 body.number("shared_egress", true);
             }
-            self.push(body);
+            self.push(&body);
         }
     }
 
@@ -375,7 +375,7 @@ impl Log {
         body.string("creative", TAGS[impression.tag].3);
         body.number("price_micros", impression.price);
         body.string("currency", "USD");
-        self.push(body);
+        self.push(&body);
     }
 
     fn vast(&mut self, impression: &Impression<'_>) {
@@ -394,7 +394,7 @@ impl Log {
         };
         body.string("ip", seen);
         body.string("tag", TAGS[impression.tag].0);
-        self.push(body);
+        self.push(&body);
     }
 
     /// Whether something played.
@@ -440,7 +440,7 @@ impl Log {
             body.string("outcome", "completed");
             body.number("played_ms", length);
         }
-        self.push(body);
+        self.push(&body);
         !failed
     }
 
@@ -461,7 +461,7 @@ impl Log {
         let mut body = self.start(impression, "billing", "billing.example", at);
         body.number("amount_micros", amount);
         body.string("currency", "USD");
-        self.push(body);
+        self.push(&body);
     }
 
     fn finish(mut self) -> String {
