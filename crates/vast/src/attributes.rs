@@ -47,9 +47,9 @@ impl Scan<'_> {
         self.base.saturating_add(u32::try_from(at).unwrap_or(u32::MAX))
     }
 
-    fn fault(&self, start: usize, message: &'static str) -> Option<Result<Raw, Fault>> {
+    fn fault(&self, start: usize, message: &'static str) -> Result<Raw, Fault> {
         let end = self.at.max(start + 1).min(self.bytes.len().max(start));
-        Some(Err(Fault { start: self.offset(start), end: self.offset(end), message }))
+        Err(Fault { start: self.offset(start), end: self.offset(end), message })
     }
 }
 
@@ -62,11 +62,11 @@ impl Iterator for Scan<'_> {
         let first = self.peek()?;
         if !self.spaced {
             self.spaced = true;
-            return self.fault(start, "there must be a space between two attributes");
+            return Some(self.fault(start, "there must be a space between two attributes"));
         }
         if matches!(first, b'=' | b'"' | b'\'' | b'/') {
             self.at += 1;
-            return self.fault(start, "expected the name of an attribute");
+            return Some(self.fault(start, "expected the name of an attribute"));
         }
         while self
             .peek()
@@ -77,7 +77,9 @@ impl Iterator for Scan<'_> {
         let name_end = self.at;
         self.skip_space();
         if self.peek() != Some(b'=') {
-            return self.fault(start, "expected `=` and a value after the name of this attribute");
+            return Some(
+                self.fault(start, "expected `=` and a value after the name of this attribute"),
+            );
         }
         self.at += 1;
         self.skip_space();
@@ -85,14 +87,14 @@ impl Iterator for Scan<'_> {
             while self.peek().is_some_and(|byte| !byte.is_ascii_whitespace()) {
                 self.at += 1;
             }
-            return self.fault(start, "the value of this attribute must stand in quotes");
+            return Some(self.fault(start, "the value of this attribute must stand in quotes"));
         };
         self.at += 1;
         let value_start = self.at;
         let rest = self.bytes.get(value_start..).unwrap_or_default();
         let Some(len) = memchr::memchr(quote, rest) else {
             self.at = self.bytes.len();
-            return self.fault(start, "the value of this attribute has no closing quote");
+            return Some(self.fault(start, "the value of this attribute has no closing quote"));
         };
         self.at = value_start + len + 1;
         self.spaced = false;

@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use adproof_model::{DocumentKind, Span};
 use encoding_rs::Encoding;
@@ -276,7 +277,7 @@ impl Document<'_> {
             path.push('/');
             path.push_str(name);
             if let Some(position) = position {
-                path.push_str(&format!("[{position}]"));
+                let _ = write!(path, "[{position}]");
             }
         }
         path

@@ -127,7 +127,7 @@ fn versions(doc: &Document<'_>) -> DocumentVersion {
     };
     let declared = doc.attr_raw(root, name::VERSION);
     let effective = (doc.kind == DocumentKind::Vast).then(|| effective(doc, declared));
-    DocumentVersion { declared: declared.map(|text| rules::quoted(text)), effective }
+    DocumentVersion { declared: declared.map(rules::quoted), effective }
 }
 
 /// The declared version, or where none is known the oldest that has every element of the document.

@@ -731,12 +731,12 @@ impl<'t> Parser<'t> {
     }
 
     fn close(&mut self, end: u32, unclosed: bool) {
-        if let Some(open) = self.stack.pop() {
-            if let Some(element) = self.elements.get_mut(open.id.index()) {
-                element.end = end;
-                if unclosed {
-                    element.flags |= UNCLOSED;
-                }
+        if let Some(open) = self.stack.pop()
+            && let Some(element) = self.elements.get_mut(open.id.index())
+        {
+            element.end = end;
+            if unclosed {
+                element.flags |= UNCLOSED;
             }
         }
         self.root_closed |= self.stack.is_empty();
@@ -837,16 +837,17 @@ impl<'t> Parser<'t> {
         let Some(open) = self.stack.last_mut() else {
             return;
         };
-        if self.text_end == start && kind != PartKind::Cdata {
-            if let Some(last) = self.parts.get_mut(open.last_part as usize) {
-                if last.end == start && last.kind != PartKind::Cdata {
-                    last.end = end;
-                    if kind == PartKind::Escaped {
-                        last.kind = kind;
-                    }
-                    return;
-                }
+        if self.text_end == start
+            && kind != PartKind::Cdata
+            && let Some(last) = self.parts.get_mut(open.last_part as usize)
+            && last.end == start
+            && last.kind != PartKind::Cdata
+        {
+            last.end = end;
+            if kind == PartKind::Escaped {
+                last.kind = kind;
             }
+            return;
         }
         let index = offset(self.parts.len());
         let previous = std::mem::replace(&mut open.last_part, index);

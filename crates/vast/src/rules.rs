@@ -88,10 +88,10 @@ fn repeated(
         let window = group.get(..group.len().min(64)).unwrap_or(group);
         for (place, (_, child)) in window.iter().enumerate() {
             let before = window.get(..place).unwrap_or_default();
-            if before.iter().any(|(_, earlier)| same(*earlier, *child)) {
-                if let Some(element) = doc.element(*child) {
-                    report(*child, element);
-                }
+            if before.iter().any(|(_, earlier)| same(*earlier, *child))
+                && let Some(element) = doc.element(*child)
+            {
+                report(*child, element);
             }
         }
     }

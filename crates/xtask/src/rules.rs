@@ -164,7 +164,7 @@ fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Resu
     let mut out = String::from(HEADER);
     out.push_str("use adproof_model::{Axis, Citation, Severity};\n\nuse crate::rule::Rule;\n\n");
     out.push_str("/// A rule, by its place in [`RULES`].\n");
-    out.push_str("#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]\n#[repr(u16)]\npub(crate) enum Id {\n");
+    out.push_str("#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]\n#[repr(u16)]\n#[allow(clippy::enum_variant_names, reason = \"an id says its fault, whatever its last word\")]\npub(crate) enum Id {\n");
     for rule in rules {
         writeln!(out, "/// {}\n{},", rule.meta.title, camel(&rule.meta.id))?;
     }
@@ -184,11 +184,11 @@ fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Resu
         let severity = variant(&meta.severity, &["Error", "Warning", "Info"])?;
         writeln!(
             out,
-            "Rule {{ id: {:?}, title: {:?}, axis: Axis::{axis}, severity: Severity::{severity}, versions: {:#010b}, \
+            "Rule {{ id: {:?}, title: {:?}, axis: Axis::{axis}, severity: Severity::{severity}, versions: {}, \
              citation: Citation {{ document: {:?}, section: {:?} }}, aliases: &{:?}, why: {:?}, fixable: {} }},",
             meta.id,
             meta.title,
-            version_mask(&meta.versions, structure)?,
+            structure::hex(version_mask(&meta.versions, structure)?),
             meta.citation.document,
             meta.citation.section,
             meta.aliases,

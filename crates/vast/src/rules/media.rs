@@ -166,15 +166,15 @@ fn bitrates(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &El
             let value = |attribute: &crate::document::Attribute| {
                 time::number(doc.slice(attribute.value_start, attribute.value_end))
             };
-            if let (Some(from), Some(to)) = (value(low), value(high)) {
-                if from > to {
-                    sink.report(
-                        Id::MediafileBitratePair,
-                        id,
-                        (low.value_start, low.value_end),
-                        format_args!("minBitrate {from} is more than maxBitrate {to}"),
-                    );
-                }
+            if let (Some(from), Some(to)) = (value(low), value(high))
+                && from > to
+            {
+                sink.report(
+                    Id::MediafileBitratePair,
+                    id,
+                    (low.value_start, low.value_end),
+                    format_args!("minBitrate {from} is more than maxBitrate {to}"),
+                );
             }
         }
         (None, None) => {}

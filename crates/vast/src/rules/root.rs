@@ -38,12 +38,18 @@ pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         }
     }
     let of = |ty| move |child: &ElementId| doc.element(*child).is_some_and(|child| child.ty == ty);
-    if doc.children(id).any(|child| of(ty::AD)(&child)) {
-        if let Some(error) = doc.children(id).find(of(ty::ERROR)) {
-            if let Some(element) = doc.element(error) {
-                sink.report(Id::RootErrorBesideAd, error, name_range(element), format_args!("<VAST> has both <Ad> and <Error>; <Error> stands for a response without an ad"));
-            }
-        }
+    if doc.children(id).any(|child| of(ty::AD)(&child))
+        && let Some(error) = doc.children(id).find(of(ty::ERROR))
+        && let Some(element) = doc.element(error)
+    {
+        sink.report(
+            Id::RootErrorBesideAd,
+            error,
+            name_range(element),
+            format_args!(
+                "<VAST> has both <Ad> and <Error>; <Error> stands for a response without an ad"
+            ),
+        );
     }
 }
 

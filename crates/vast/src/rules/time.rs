@@ -110,15 +110,14 @@ pub(crate) fn skip_offset(
             if let Some(duration) = duration
                 .and_then(|duration| millis(&doc.content(duration)))
                 .filter(|duration| *duration > 0)
+                && offset > duration
             {
-                if offset > duration {
-                    sink.report(
-                        Id::SkipoffsetBeyondDuration,
-                        id,
-                        range,
-                        format_args!("the ad can be skipped after `{}`, when it is over", quoted()),
-                    );
-                }
+                sink.report(
+                    Id::SkipoffsetBeyondDuration,
+                    id,
+                    range,
+                    format_args!("the ad can be skipped after `{}`, when it is over", quoted()),
+                );
             }
         }
         Some(Offset::Percent) => {}

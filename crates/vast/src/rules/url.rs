@@ -163,15 +163,15 @@ fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) {
             format_args!("the error URL has no [ERRORCODE]"),
         );
     }
-    if classes & SPACE != 0 {
-        if let Some(at) = text.bytes().position(|byte| CLASS[usize::from(byte)] & SPACE != 0) {
-            sink.report(
-                Id::UrlWithSpace,
-                url.id,
-                url.part(at, 1),
-                format_args!("the URL has a space or a control character inside"),
-            );
-        }
+    if classes & SPACE != 0
+        && let Some(at) = text.bytes().position(|byte| CLASS[usize::from(byte)] & SPACE != 0)
+    {
+        sink.report(
+            Id::UrlWithSpace,
+            url.id,
+            url.part(at, 1),
+            format_args!("the URL has a space or a control character inside"),
+        );
     }
     if let Some(rest) = text.strip_prefix("https://") {
         authority(sink, url, rest, 8, classes);
@@ -277,17 +277,17 @@ fn authority(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize, classes:
         .unwrap_or(rest.len());
     let mut authority = rest.get(..end).unwrap_or("");
     let mut at = at;
-    if classes & AT != 0 {
-        if let Some((user, host)) = authority.rsplit_once('@') {
-            sink.report(
-                Id::UrlWithCredentials,
-                url.id,
-                url.part(at, user.len()),
-                format_args!("the URL carries a user name or a password in plain text"),
-            );
-            at += user.len() + 1;
-            authority = host;
-        }
+    if classes & AT != 0
+        && let Some((user, host)) = authority.rsplit_once('@')
+    {
+        sink.report(
+            Id::UrlWithCredentials,
+            url.id,
+            url.part(at, user.len()),
+            format_args!("the URL carries a user name or a password in plain text"),
+        );
+        at += user.len() + 1;
+        authority = host;
     }
     let host = match authority.strip_prefix('[') {
         Some(inner) => inner

@@ -27,7 +27,7 @@ fn documents_from_the_wild_are_read() {
         let name = path.strip_prefix(&folder).unwrap().to_string_lossy().into_owned();
         match well_formed.get(&name) {
             Some(true) if report.verdict.outcome == DocumentOutcome::Malformed => {
-                malformed.push((name, report.findings))
+                malformed.push((name, report.findings));
             }
             Some(_) => {}
             None => unlisted += 1,

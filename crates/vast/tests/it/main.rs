@@ -1,5 +1,13 @@
 //! The linter as others see it: bytes in, findings out.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking and reads its fixtures from files"
+)]
+
 mod corpus;
 mod harness;
 mod laws;

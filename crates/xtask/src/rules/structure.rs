@@ -156,7 +156,7 @@ impl Structure {
         for (name, occurs) in &self.events {
             writeln!(
                 out,
-                "Event {{ name: {name:?}, versions: {:#010b} }},",
+                "Event {{ name: {name:?}, versions: {} }},",
                 bits(occurs, |o| o.allowed)
             )?;
         }
@@ -189,7 +189,8 @@ impl Structure {
         )?;
         writeln!(
             out,
-            "/// Spreads all names over [`NAME_SLOTS`] without a collision.\npub(crate) const NAME_MULTIPLIER: u64 = {multiplier:#018x};\n"
+            "/// Spreads all names over [`NAME_SLOTS`] without a collision.\npub(crate) const NAME_MULTIPLIER: u64 = {};\n",
+            hex(multiplier)
         )?;
         writeln!(
             out,
@@ -241,10 +242,10 @@ impl Structure {
                 let rule = row.rule.as_deref().unwrap_or("missing-element");
                 writeln!(
                     out,
-                    "ChildRow {{ name: NameId({}), ty: TypeId({}), versions: {:#010b}, missing: Id::{} }},",
+                    "ChildRow {{ name: NameId({}), ty: TypeId({}), versions: {}, missing: Id::{} }},",
                     ids.get(row.name.as_str()).context("a name without a number")?,
                     type_ids.get(row.kind.as_str()).context("a type without a number")?,
-                    bits(&row.occurs, |o| o.allowed),
+                    hex(bits(&row.occurs, |o| o.allowed)),
                     camel(rule),
                 )?;
             }
@@ -253,10 +254,10 @@ impl Structure {
                 let rule = row.rule.as_deref().unwrap_or("missing-attribute");
                 writeln!(
                     out,
-                    "AttrRow {{ name: NameId({}), kind: {}, versions: {:#010b}, missing: Id::{} }},",
+                    "AttrRow {{ name: NameId({}), kind: {}, versions: {}, missing: Id::{} }},",
                     ids.get(row.name.as_str()).context("a name without a number")?,
                     attribute_kind(&row.kind),
-                    bits(&row.occurs, |o| o.allowed),
+                    hex(bits(&row.occurs, |o| o.allowed)),
                     camel(rule),
                 )?;
             }
@@ -271,12 +272,12 @@ impl Structure {
                 };
                 writeln!(
                     out,
-                    "Masks {{ child_allowed: {:#x}, child_required: {:#x}, child_single: {:#x}, attr_allowed: {:#x}, attr_required: {:#x} }},",
-                    mask(&kind.children, |o| o.allowed),
-                    mask(&kind.children, |o| o.required),
-                    mask(&kind.children, |o| o.single),
-                    mask(&kind.attributes, |o| o.allowed),
-                    mask(&kind.attributes, |o| o.required),
+                    "Masks {{ child_allowed: {}, child_required: {}, child_single: {}, attr_allowed: {}, attr_required: {} }},",
+                    hex(mask(&kind.children, |o| o.allowed)),
+                    hex(mask(&kind.children, |o| o.required)),
+                    hex(mask(&kind.children, |o| o.single)),
+                    hex(mask(&kind.attributes, |o| o.allowed)),
+                    hex(mask(&kind.attributes, |o| o.required)),
                 )?;
             }
             out.push_str("] },\n");
@@ -284,6 +285,19 @@ impl Structure {
         out.push_str("];\n");
         Ok(())
     }
+}
+
+/// A number in groups of four digits.
+pub(super) fn hex(number: impl Into<u64>) -> String {
+    let digits = format!("{:x}", number.into());
+    let mut out = String::from("0x");
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(4) {
+            out.push('_');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 fn bits(occurs: &[Occurs], of: fn(Occurs) -> bool) -> u8 {
