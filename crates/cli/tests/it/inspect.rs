@@ -141,6 +141,25 @@ fn the_story_fits_a_terminal_of_80_columns() {
 }
 
 #[test]
+fn documents_are_what_their_schemas_say() {
+    for (schema, tag, more) in [
+        ("chain", "chain-5-1.xml", &[][..]),
+        ("chain", "chain-6-1.xml", &[]),
+        ("chain", "risky-url.xml", &[]),
+        ("chain", "vmap-breaks.xml", &[]),
+        ("chain-runs", "chain-5-1.xml", &["--times", "2"]),
+    ] {
+        let path = tags().join(format!("../../crates/wire/schemas/{schema}.json"));
+        let schema: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let found = shipped(tag, &[&["--output-format", "json"], more].concat()).json();
+        let faults: Vec<String> =
+            validator.iter_errors(&found).map(|fault| fault.to_string()).collect();
+        assert_eq!(faults, [""; 0], "{tag}");
+    }
+}
+
+#[test]
 fn a_tag_comes_from_standard_input_too() {
     let ran = adproof_with_stdin(&["inspect", "-", "--output-format", "json"], INLINE.as_bytes());
     let found = ran.exits(0).json();
