@@ -1,5 +1,28 @@
 //! What needs the feature `engine`, and what to say where it is missing.
 
+use std::path::PathBuf;
+
+use adproof_signal::Sightings;
+use adproof_wire::score::LogV1;
+
+/// Own logs that the engine scanned.
+#[derive(Default)]
+pub(crate) struct Scanned {
+    /// What their events come to.
+    pub(crate) sightings: Sightings,
+    /// The logs, for the document.
+    pub(crate) logs: Vec<LogV1>,
+}
+
+/// Scans event logs in Parquet.
+#[cfg(not(feature = "engine"))]
+pub(crate) fn scan(paths: &[PathBuf]) -> anyhow::Result<Scanned> {
+    match paths {
+        [] => Ok(Scanned::default()),
+        [path, ..] => Err(missing(&format!("reading Parquet ({})", path.display())).into()),
+    }
+}
+
 #[cfg(not(feature = "engine"))]
 use crate::out::Failure;
 
@@ -14,13 +37,43 @@ pub(crate) fn missing(what: &str) -> Failure {
 }
 
 #[cfg(feature = "engine")]
-pub(crate) use with_engine::explain;
+pub(crate) use with_engine::{explain, scan};
 
 #[cfg(feature = "engine")]
 mod with_engine {
-    use adproof_engine::EngineError;
+    use std::path::PathBuf;
 
+    use adproof_engine::{EngineError, EngineOptions, ScannedLog};
+    use adproof_wire::score::{LogV1, RejectV1};
+
+    use super::Scanned;
     use crate::out::Failure;
+
+    /// Scans event logs in Parquet.
+    pub(crate) fn scan(paths: &[PathBuf]) -> anyhow::Result<Scanned> {
+        if paths.is_empty() {
+            return Ok(Scanned::default());
+        }
+        let scan =
+            adproof_engine::scan_events(paths, &EngineOptions::default()).map_err(explain)?;
+        Ok(Scanned { sightings: scan.sightings, logs: scan.logs.iter().map(log).collect() })
+    }
+
+    fn log(log: &ScannedLog) -> LogV1 {
+        let rejected = log.rejected.iter().map(|row| RejectV1 {
+            row: 0,
+            column: row.column.to_string(),
+            value: row.value.to_string(),
+            reason: row.reason.to_string(),
+        });
+        LogV1 {
+            path: log.path.display().to_string(),
+            sha256: log.sha256.to_string(),
+            events: log.events,
+            rejected: rejected.collect(),
+            rejected_total: log.rejected_total,
+        }
+    }
 
     /// An engine's error for people: with what to do where that can be said.
     pub(crate) fn explain(error: EngineError) -> Failure {

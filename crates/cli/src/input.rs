@@ -52,7 +52,6 @@ pub(crate) fn expand_within(
 }
 
 /// As [`expand`], for a reader that opens the files itself: the paths, nothing read.
-#[cfg(feature = "engine")]
 pub(crate) fn files(
     paths: &[PathBuf],
     accepts: fn(&Path) -> bool,

@@ -110,12 +110,13 @@ pub enum EngineError {
 impl From<DataFusionError> for EngineError {
     fn from(error: DataFusionError) -> Self {
         let text = error.strip_backtrace();
-        // The message below the wrappers says it; the wrappers repeat it.
-        let text = text.lines().next().unwrap_or_default().to_owned();
+        let text = text.trim_end().to_owned();
         match error.find_root() {
-            DataFusionError::ResourcesExhausted(reason) => {
-                Self::Memory { limit: 0, reason: reason.clone() }
-            }
+            // What follows is an account of all operators.
+            DataFusionError::ResourcesExhausted(reason) => Self::Memory {
+                limit: 0,
+                reason: reason.split(" with top memory").next().unwrap_or(reason).to_owned(),
+            },
             DataFusionError::ExecutionJoin(join) if join.is_panic() => Self::Task(text),
             _ => Self::Query(text),
         }

@@ -2,12 +2,13 @@
 //! `adproof-feeds` does, reduced by `adproof-signal`.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adproof_feeds::{EventRows, FeedFault, Limits as ReadLimits};
-use adproof_model::Timestamp;
+use adproof_model::{Digest, Timestamp};
 use adproof_signal::Sightings;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
 use datafusion::arrow::compute::cast;
@@ -19,6 +20,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, ident};
 use datafusion::prelude::SessionContext;
 use futures_util::StreamExt;
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
 use crate::source::{File, SourceFormat};
@@ -29,6 +31,17 @@ use crate::{EngineError, EngineOptions, session};
 pub struct EventScan {
     /// The impressions. Added to a tally they give the bytes that reading the logs whole gives.
     pub sightings: Sightings,
+    /// The logs, in the order in which they were given.
+    pub logs: Vec<ScannedLog>,
+}
+
+/// One log that was scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScannedLog {
+    /// The file.
+    pub path: PathBuf,
+    /// Digest of the file's bytes.
+    pub sha256: Digest,
     /// Events that were taken.
     pub events: u64,
     /// Rows that were not taken.
@@ -101,7 +114,7 @@ pub fn scan_events(paths: &[PathBuf], options: &EngineOptions) -> Result<EventSc
 
 async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, EngineError> {
     let context = SessionContext::new_with_state(session::state(options)?);
-    let mut partitions = JoinSet::new();
+    let mut scan = EventScan::default();
     for path in paths {
         let file = File::locate(path)?;
         let schema = columns(&file, &context, options).await?;
@@ -110,21 +123,41 @@ async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, E
             fields.map(|field| ident(field.name())).collect()
         };
         let frame = context.read_table(file.open_as(schema, &options.limits)?)?;
+        let mut partitions = JoinSet::new();
         for stream in frame.select(read)?.execute_stream_partitioned().await? {
             partitions.spawn(partition(path.clone(), stream));
         }
+        let hashed = path.clone();
+        let hash = tokio::task::spawn_blocking(move || digest(&hashed));
+        let mut total = Partition::default();
+        while let Some(ended) = partitions.join_next().await {
+            let found = ended.map_err(|join| EngineError::Task(join.to_string()))??;
+            total = total.merge(found);
+        }
+        scan.sightings = scan.sightings.merge(total.sightings);
+        scan.logs.push(ScannedLog {
+            path: path.clone(),
+            sha256: hash.await.map_err(|join| EngineError::Task(join.to_string()))??,
+            events: total.events,
+            rejected_total: total.rejected_total,
+            rejected: total.rejected,
+        });
     }
-    let mut total = Partition::default();
-    while let Some(ended) = partitions.join_next().await {
-        let found = ended.map_err(|join| EngineError::Task(join.to_string()))??;
-        total = total.merge(found);
+    Ok(scan)
+}
+
+fn digest(path: &Path) -> Result<Digest, EngineError> {
+    let unreadable = |source| EngineError::Unreadable { path: path.to_path_buf(), source };
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer).map_err(unreadable)?;
+        match buffer.get(..read) {
+            None | Some([]) => return Ok(Digest::new(hash.finalize().into())),
+            Some(bytes) => hash.update(bytes),
+        }
     }
-    Ok(EventScan {
-        sightings: total.sightings,
-        events: total.events,
-        rejected_total: total.rejected_total,
-        rejected: total.rejected,
-    })
 }
 
 /// The columns that a file is read as.

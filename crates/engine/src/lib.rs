@@ -18,7 +18,7 @@ mod source;
 
 pub use answer::{Answer, Cell, Column};
 pub use error::EngineError;
-pub use events::{EventScan, RejectedRow, event_schema, scan_events};
+pub use events::{EventScan, RejectedRow, ScannedLog, event_schema, scan_events};
 pub use function::{Ipv6Prefix, Ipv6Text, TallyAggregate, register};
 pub use query::sql;
 pub use session::{EngineOptions, Limits};

@@ -47,7 +47,7 @@ async fn answer(
         .with_allow_dml(false)
         .with_allow_statements(false)
         .verify_plan(&plan)
-        .map_err(|_| refused(query))?;
+        .map_err(|_| EngineError::Refused { statement: "SELECT … INTO".to_owned() })?;
     let bounded = !matches!(
         plan,
         LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_)

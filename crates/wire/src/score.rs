@@ -198,7 +198,7 @@ pub struct InputV1 {
 /// A row, or a cell, that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RejectV1 {
-    /// The row as a person counts it, from 1.
+    /// The row as a person counts it, from 1; 0 where the log was scanned in partitions.
     pub row: u64,
     /// The column's header or letter.
     pub column: String,

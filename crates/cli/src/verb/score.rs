@@ -14,6 +14,7 @@ use clap::Args;
 
 pub(crate) use self::rows::plain;
 pub(crate) use self::table::{clip, wrap};
+use crate::engine;
 use crate::input::{self, Input};
 use crate::out::{Exit, Failure, Format, Out};
 
@@ -108,17 +109,18 @@ pub(crate) fn scored(args: &ScoreArgs) -> anyhow::Result<Scored> {
             .into());
     }
     let asn = args.asn.as_deref().map(input::one).transpose()?;
-    let events = if args.events.is_empty() {
-        Vec::new()
-    } else {
-        without_parquet(&args.events)?;
-        input::expand(&args.events, is_log)?
-    };
+    let logs = input::files(&args.events, is_log)?;
+    let (parquet, logs): (Vec<_>, Vec<_>) =
+        logs.into_iter().partition(|path| input::has_extension(path, &["parquet"]));
+    let scanned = engine::scan(&parquet)?;
+    let events = input::expand(&logs, is_log)?;
     let request = Request {
         feeds: feeds.iter().map(source).collect(),
         issue: args.issue.clone(),
         asn: asn.as_ref().map(source),
         events: events.iter().map(source).collect(),
+        scanned: scanned.sightings,
+        scanned_logs: scanned.logs,
         since_day: args.since.as_ref().map(IssueId::last_day),
         ..Request::default()
     };
@@ -138,14 +140,7 @@ pub(crate) fn is_feed(path: &Path) -> bool {
 }
 
 fn is_log(path: &Path) -> bool {
-    input::has_extension(path, &["jsonl", "ndjson", "csv"])
-}
-
-fn without_parquet(paths: &[PathBuf]) -> anyhow::Result<()> {
-    match paths.iter().find(|path| input::has_extension(path, &["parquet"])) {
-        Some(path) => Err(crate::engine::missing("reading Parquet").at(path.display()).into()),
-        None => Ok(()),
-    }
+    input::has_extension(path, &["jsonl", "ndjson", "csv", "parquet"])
 }
 
 /// A reader's error for people.

@@ -62,7 +62,7 @@ pub(crate) use with_engine::run;
 #[cfg(feature = "engine")]
 mod with_engine {
     use std::collections::BTreeSet;
-    use std::io::Write;
+    use std::io::Write as _;
     use std::path::{Path, PathBuf};
 
     use adproof_engine::{Answer, Cell, EngineOptions, Limits, SourceFormat, Table};
@@ -75,8 +75,7 @@ mod with_engine {
     use crate::{engine, input};
 
     pub(crate) fn run(args: &SqlArgs, out: &mut Out) -> anyhow::Result<Exit> {
-        let format =
-            out.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Csv])?;
+        let format = out.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Csv])?;
         let query = if args.query == "-" {
             String::from_utf8(input::one(Path::new("-"))?.bytes).map_err(|_| {
                 Failure::new("the query is not UTF-8").at("-").todo("write it in UTF-8")
@@ -202,23 +201,13 @@ mod with_engine {
     }
 
     fn csv(answer: &Answer, out: &mut Out) -> anyhow::Result<()> {
-        let header = answer.columns.iter().map(|column| column.name.clone()).collect();
-        let rows = answer.rows.iter().map(|row| row.iter().map(text).collect());
-        for row in std::iter::once(header).chain(rows) {
-            let row: Vec<String> = row;
-            let quoted: Vec<String> = row.iter().map(|field| quote(field)).collect();
-            writeln!(out, "{}", quoted.join(","))?;
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(answer.columns.iter().map(|column| column.name.as_str()))?;
+        for row in &answer.rows {
+            writer.write_record(row.iter().map(text))?;
         }
+        writer.flush()?;
         Ok(())
-    }
-
-    /// RFC 4180: quotes around what holds a comma, a quote or a line break.
-    fn quote(field: &str) -> String {
-        if field.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", field.replace('"', "\"\""))
-        } else {
-            field.to_owned()
-        }
     }
 
     fn table(answer: &Answer, out: &mut Out) -> anyhow::Result<()> {
@@ -244,8 +233,8 @@ mod with_engine {
         Ok(())
     }
 
-    /// Without control characters: a log's text must not steer the terminal.
+    /// Without control characters but line breaks: a log's text must not steer the terminal.
     fn printable(text: &str) -> String {
-        text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
     }
 }
