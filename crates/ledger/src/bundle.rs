@@ -17,7 +17,7 @@ use std::fmt;
 use crate::commit::{Disclosure, OpenError, Opening, open};
 use crate::draft::Legs;
 use crate::dsse::{Envelope, RecordSignature, pre_authentication_encoding};
-use crate::key::PublicKey;
+use crate::key::{NamedKey, PublicKey};
 use crate::proof::TlogProof;
 use crate::record::ParseError;
 use crate::trust::TrustedKeys;
@@ -49,7 +49,7 @@ pub struct Item {
 #[must_use]
 pub fn make(trusted: &TrustedKeys, items: &[Item]) -> Files {
     let mut files = Files::new();
-    let checkpoint_keys = trusted.checkpoint_keys().iter().map(|key| key.key());
+    let checkpoint_keys = trusted.checkpoint_keys().iter().map(NamedKey::key);
     let keys: Vec<&PublicKey> =
         checkpoint_keys.chain(trusted.record_keys()).chain(trusted.root_keys()).collect();
     for key in keys {

@@ -258,8 +258,8 @@ mod tests {
         assert_eq!((verified.size(), verified.note()), (12, note.as_str()));
         let other = VerifiedCheckpoint::verify(note.as_bytes(), "log.example/other", &keys);
         assert!(matches!(other, Err(NoteError::OtherLog { .. })));
-        let none = VerifiedCheckpoint::verify(note.as_bytes(), LOG, &[]);
-        assert_eq!(none, Err(NoteError::NoKnownKey));
+        let unknown = VerifiedCheckpoint::verify(note.as_bytes(), LOG, &[]);
+        assert_eq!(unknown, Err(NoteError::NoKnownKey));
     }
 
     #[test]

@@ -1,0 +1,16 @@
+//! The crate as a stranger uses it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
+#![allow(clippy::disallowed_methods, reason = "the tests read fixtures and run openssl")]
+
+mod canonical;
+mod corpus;
+mod openssl;
+mod sample;
+mod tamper;
+mod vector;
