@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adproof_model::Severity;
+use adproof_model::{IssueId, Severity};
 use adproof_vast::Options;
 use adproof_wire::lint::LintV1;
 use adproof_wire::rules::RulesV1;
@@ -34,6 +34,7 @@ pub(crate) struct LintQuery {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScoreQuery {
     name: Option<String>,
+    issue: Option<String>,
 }
 
 pub(crate) async fn lint(
@@ -62,11 +63,16 @@ pub(crate) async fn score(
 ) -> Result<Response, Problem> {
     let query = parameters(query)?;
     let name = name(query.name.as_deref(), "feed")?;
+    let issue = match query.issue.as_deref().map(IssueId::parse) {
+        Some(Ok(issue)) => Some(issue),
+        Some(Err(error)) => return Err(Problem::bad_query(format!("`issue`: {error}"))),
+        None => None,
+    };
     let admitted = shared.work.admit()?;
     let bytes = body::read(&headers, body, &body::FEED, &shared.limits).await?;
     let job = move || {
         let feeds = vec![Source { name: &name, bytes: &bytes }];
-        match adproof_wire::score::run(Request { feeds, ..Request::default() }) {
+        match adproof_wire::score::run(Request { feeds, issue, ..Request::default() }) {
             Ok(scored) => document(&scored.document),
             Err(error) => Err(Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -69,7 +69,6 @@ impl App {
     }
 
     /// The routes as a service.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }

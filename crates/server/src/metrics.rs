@@ -90,14 +90,8 @@ impl Metrics {
             let mut total = 0;
             for (index, count) in durations.buckets.iter().enumerate() {
                 total += count;
-                match BUCKETS_US.get(index) {
-                    Some(end) => {
-                        writeln!(out, "{name}_bucket{{route=\"{route}\",le=\"{end}\"}} {total}")?
-                    }
-                    None => {
-                        writeln!(out, "{name}_bucket{{route=\"{route}\",le=\"+Inf\"}} {total}")?
-                    }
-                }
+                let end = BUCKETS_US.get(index).map_or("+Inf".to_owned(), u64::to_string);
+                writeln!(out, "{name}_bucket{{route=\"{route}\",le=\"{end}\"}} {total}")?;
             }
             writeln!(out, "{name}_sum{{route=\"{route}\"}} {}", durations.sum_us)?;
             writeln!(out, "{name}_count{{route=\"{route}\"}} {total}")?;

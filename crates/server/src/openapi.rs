@@ -54,6 +54,8 @@ pub fn openapi() -> Value {
                 "parameters": [
                     query("name", "The name of the file. It dates the issue where the content \
                         does not.", "feed-2026-05.xlsx"),
+                    query("issue", "The issue that the feed is, where neither its name nor its \
+                        content dates it.", "2026-05"),
                 ],
                 "requestBody": request(&FEED),
                 "responses": computed(&score, &[("422", "The body is not a feed that can be read.")]),

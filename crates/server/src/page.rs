@@ -2,6 +2,7 @@
 //! up a name in that set, so no path can escape the folder.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use axum::body::{Body, Bytes};
@@ -157,7 +158,8 @@ impl Page {
         };
         let mut etag = String::from("\"");
         for byte in Sha256::digest(&bytes).iter().take(16) {
-            etag.push_str(&format!("{byte:02x}"));
+            // Writing to a string cannot fail.
+            let _ = write!(etag, "{byte:02x}");
         }
         etag.push('"');
         if let Ok(etag) = HeaderValue::try_from(etag) {

@@ -30,9 +30,12 @@ impl Work {
 
     /// Lets a request in, or says that the server is busy.
     pub(crate) fn admit(&self) -> Result<Admitted, Problem> {
-        Arc::clone(&self.admission).try_acquire_owned().map(|place| Admitted { _place: place }).map_err(|_| {
-            Problem::busy("The server has as many requests in hand as it takes. Try again.")
-        })
+        Arc::clone(&self.admission)
+            .try_acquire_owned()
+            .map(|place| Admitted { _place: place })
+            .map_err(|_| {
+                Problem::busy("The server has as many requests in hand as it takes. Try again.")
+            })
     }
 
     /// Runs `job` when it has its turn. A job that takes too long is answered with a 503; it
@@ -86,11 +89,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_past_its_time_keeps_its_place_until_it_ends() {
-        let limits = Limits {
-            in_flight: 1,
-            work_time: Duration::from_millis(20),
-            ..Limits::default()
-        };
+        let limits =
+            Limits { in_flight: 1, work_time: Duration::from_millis(20), ..Limits::default() };
         let work = Work::new(&limits);
         let (release, held) = mpsc::channel::<()>();
         let job = move || {

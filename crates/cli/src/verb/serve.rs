@@ -148,9 +148,8 @@ pub(crate) fn run(args: &ServeArgs, out: &mut Out) -> anyhow::Result<Exit> {
     runtime.shutdown_background();
     match stopped.cut {
         0 => out.note("adproof: stopped"),
-        cut => out.note(format!(
-            "adproof: stopped; {cut} connections did not end in time and were cut"
-        )),
+        cut => out
+            .note(format!("adproof: stopped; {cut} connections did not end in time and were cut")),
     }
     Ok(Exit::Clean)
 }

@@ -90,6 +90,17 @@ async fn score_is_the_document_of_the_library_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn a_feed_that_nothing_dates_is_dated_by_the_query() {
+    let list = "3fff:10:42:7::1\n3fff:10:42:7::2\n";
+    let undated = post(&app(), "/v1/score", "text/plain", list).await;
+    assert_eq!(undated.problem(), "feed-unreadable");
+    let dated = post(&app(), "/v1/score?issue=2026-W20", "text/plain", list).await;
+    assert_eq!(dated.json()["inputs"][0]["issue"], "2026-W20");
+    let wrong = post(&app(), "/v1/score?issue=soon", "text/plain", list).await;
+    assert_eq!(wrong.problem(), "bad-query");
+}
+
+#[tokio::test]
 async fn rules_are_listed_and_one_has_its_page() {
     let all = get(&app(), "/v1/rules").await.json();
     let rules = all["rules"].as_array().unwrap();

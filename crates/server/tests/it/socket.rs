@@ -95,17 +95,15 @@ async fn headers_without_end_are_refused() {
         "y".repeat(4 << 10)
     );
     assert!(rest(server.say(&fits).await).await.starts_with("HTTP/1.1 200"));
-    let long =
-        format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(9 << 10));
+    let long = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(9 << 10));
     assert!(rest(server.say(&long).await).await.starts_with("HTTP/1.1 431"));
 }
 
 #[tokio::test]
 async fn a_body_that_is_cut_off_is_a_400() {
     let server = start(Limits::default()).await;
-    let mut stream = server
-        .say("POST /v1/lint HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n<VAST")
-        .await;
+    let mut stream =
+        server.say("POST /v1/lint HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n<VAST").await;
     stream.shutdown().await.unwrap();
     let answer = rest(stream).await;
     assert!(answer.is_empty() || answer.contains("body-cut"), "{answer}");
@@ -142,9 +140,8 @@ async fn an_old_connection_ends_after_its_request() {
 async fn a_stop_lets_the_request_in_hand_end() {
     let server = start(Limits::default()).await;
     let idle = server.say("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    let mut busy = server
-        .say("POST /v1/lint HTTP/1.1\r\nhost: x\r\ncontent-length: 7\r\n\r\n<VAS")
-        .await;
+    let mut busy =
+        server.say("POST /v1/lint HTTP/1.1\r\nhost: x\r\ncontent-length: 7\r\n\r\n<VAS").await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let address = server.address;
     let stopping = tokio::spawn(server.stop());
@@ -161,9 +158,8 @@ async fn a_stop_lets_the_request_in_hand_end() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_ever() {
     let server = start(Limits { stop_time: Duration::from_millis(100), ..Limits::default() }).await;
-    let stuck = server
-        .say("POST /v1/lint HTTP/1.1\r\nhost: x\r\ncontent-length: 7\r\n\r\n<VAS")
-        .await;
+    let stuck =
+        server.say("POST /v1/lint HTTP/1.1\r\nhost: x\r\ncontent-length: 7\r\n\r\n<VAS").await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let begun = Instant::now();
     assert_eq!(server.stop().await, Stopped { cut: 1 });
