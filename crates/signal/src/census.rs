@@ -79,23 +79,23 @@ pub(crate) fn rows(
                 .collect()
         }
         None if level == Level::Asn => {
-            let mut by_asn: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
+            let mut by_asn: BTreeMap<u32, Vec<&Record>> = BTreeMap::new();
             for record in records.iter().filter(|record| record.asn != 0) {
                 if wanted(&Key::Asn(record.asn)) {
-                    by_asn.entry(record.asn).or_default().push(*record);
+                    by_asn.entry(record.asn).or_default().push(record);
                 }
             }
-            by_asn.into_iter().map(|(asn, records)| (Key::Asn(asn), totals(&records))).collect()
+            by_asn.into_iter().map(|(asn, records)| (Key::Asn(asn), totals(records))).collect()
         }
         None => Vec::new(),
     }
 }
 
 /// Totals of records that are sorted by address.
-pub(crate) fn totals(records: &[Record]) -> Totals {
+pub(crate) fn totals<'a>(records: impl IntoIterator<Item = &'a Record>) -> Totals {
     let mut totals = Totals::default();
     let mut days = Days::default();
-    let mut devices = Vec::with_capacity(records.len());
+    let mut devices = Vec::new();
     let (mut network, mut unflagged_network) = (None, None);
     for record in records {
         totals.impressions = totals.impressions.saturating_add(record.impressions);

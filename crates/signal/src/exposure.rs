@@ -45,6 +45,11 @@ impl Record {
         (self.address, self.asn, self.device, self.day_flag)
     }
 
+    /// The order of keys. Most records differ in their address, so the rest is looked at late.
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        self.address.cmp(&other.address).then_with(|| self.key().cmp(&other.key()))
+    }
+
     pub(crate) const fn flagged(&self) -> bool {
         self.day_flag & 1 == 1
     }
@@ -105,7 +110,7 @@ impl Run {
             return;
         }
         let mut fresh = std::mem::take(&mut self.pending);
-        fresh.sort_unstable_by_key(Record::key);
+        fresh.sort_unstable_by(Record::order);
         combine(&mut fresh);
         self.sorted = merge_sorted(std::mem::take(&mut self.sorted), fresh);
     }
@@ -149,7 +154,7 @@ fn merge_sorted(left: Vec<Record>, right: Vec<Record>) -> Vec<Record> {
     let mut right = right.into_iter().peekable();
     loop {
         let order = match (left.peek(), right.peek()) {
-            (Some(l), Some(r)) => l.key().cmp(&r.key()),
+            (Some(l), Some(r)) => l.order(r),
             (Some(_), None) => {
                 merged.extend(left);
                 break;

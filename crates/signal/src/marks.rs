@@ -19,11 +19,10 @@ impl<T> Default for Interner<T> {
 }
 
 impl<T: Ord> Interner<T> {
-    fn id<Q: Ord + ?Sized>(&mut self, value: &Q) -> u32
+    fn id<Q>(&mut self, value: &Q) -> u32
     where
-        T: std::borrow::Borrow<Q>,
-        Q: ToOwned,
-        T: From<Q::Owned>,
+        T: std::borrow::Borrow<Q> + From<Q::Owned>,
+        Q: Ord + ToOwned + ?Sized,
     {
         if let Some(id) = self.0.get(value) {
             return *id;
@@ -93,6 +92,7 @@ impl Mark {
 /// Marks in canonical form: issues and names sorted, marks sorted without repeats, ids by rank,
 /// no name that no mark uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a mark is what it is called everywhere")]
 pub(crate) struct Marks {
     pub(crate) issues: Vec<IssueId>,
     pub(crate) names: Vec<Box<str>>,
@@ -107,8 +107,8 @@ pub(crate) struct MarkSet {
     issues: BTreeSet<IssueId>,
     issue_ids: Interner<IssueId>,
     names: Interner<Box<str>>,
-    marks: Vec<Mark>,
-    /// How many of the marks are sorted and without repeats.
+    rows: Vec<Mark>,
+    /// How many of the rows are sorted and without repeats.
     sorted: usize,
 }
 
@@ -142,17 +142,17 @@ impl MarkSet {
     }
 
     fn push(&mut self, mark: Mark) {
-        self.marks.push(mark);
-        if self.marks.len() - self.sorted >= BUFFER.max(self.sorted) {
+        self.rows.push(mark);
+        if self.rows.len() - self.sorted >= BUFFER.max(self.sorted) {
             self.seal();
         }
     }
 
     fn seal(&mut self) {
-        if self.sorted < self.marks.len() {
-            self.marks.sort_unstable_by_key(Mark::key);
-            self.marks.dedup();
-            self.sorted = self.marks.len();
+        if self.sorted < self.rows.len() {
+            self.rows.sort_unstable_by_key(Mark::key);
+            self.rows.dedup();
+            self.sorted = self.rows.len();
         }
     }
 
@@ -161,10 +161,10 @@ impl MarkSet {
     pub(crate) fn addresses(&self) -> impl Iterator<Item = u128> {
         let crawler = family_code(Family::Crawler);
         let single = move |mark: &&Mark| mark.len == 128 && mark.family != crawler;
-        self.marks.iter().filter(single).map(|mark| mark.bits)
+        self.rows.iter().filter(single).map(|mark| mark.bits)
     }
 
-    pub(crate) fn merge(mut self, other: Self) -> Self {
+    pub(crate) fn merge(mut self, other: &Self) -> Self {
         let canonical = other.canonical();
         for issue in &canonical.issues {
             self.ingest(issue);
@@ -193,7 +193,7 @@ impl MarkSet {
                     .collect(),
             ),
             names: Interner(marks.names.into_iter().enumerate().map(number).collect()),
-            marks: marks.marks,
+            rows: marks.marks,
             sorted,
         }
     }
@@ -203,7 +203,7 @@ impl MarkSet {
         let issue_ranks = self.issue_ids.ranks();
         let name_ranks = self.names.ranks();
         let mut marks: Vec<Mark> =
-            self.marks.iter().map(|mark| relabel(*mark, &issue_ranks, &name_ranks)).collect();
+            self.rows.iter().map(|mark| relabel(*mark, &issue_ranks, &name_ranks)).collect();
         marks.sort_unstable_by_key(Mark::key);
         marks.dedup();
         Marks {

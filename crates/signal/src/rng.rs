@@ -1,6 +1,8 @@
 //! Seeded draws that are the same everywhere: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), the
 //! polar method for normals, Marsaglia and Tsang (2000) for gammas.
 
+#![allow(clippy::many_single_char_names, reason = "the letters are those of the sources")]
+
 /// A small generator. It is no source of secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);

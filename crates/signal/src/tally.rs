@@ -46,7 +46,10 @@ impl Tally {
     /// Both states in one.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        Self { marks: self.marks.merge(other.marks), exposure: self.exposure.merge(other.exposure) }
+        Self {
+            marks: self.marks.merge(&other.marks),
+            exposure: self.exposure.merge(other.exposure),
+        }
     }
 
     /// Sorts and combines what is buffered. Nothing else changes; scoring and collateral read a

@@ -106,7 +106,7 @@ fn what_rotates_inside_a_site_is_ranked_at_the_site() {
 fn a_neighbourhood_that_recurs_as_a_whole_ranks_none_of_its_blocks() {
     // Every /48 of a carrier comes back half of the time: nothing stands out.
     let scoring = scored(12, |week| {
-        let there = |n: &u32| (n + week) % 2 == 0;
+        let there = |n: &u32| (n + week).is_multiple_of(2);
         (0..16).filter(there).map(|n| (format!("3fff:2:{n:x}::{week:x}"), "Carrier")).collect()
     });
     assert_eq!(ranked(&scoring), Vec::<String>::new());
@@ -187,7 +187,7 @@ fn a_wide_block_needs_an_excess_in_the_own_log() {
             tally.expose(Exposure {
                 address: (0x3fff_u128 << 112) | net << 96 | device << 64,
                 asn: None,
-                device: net << 64 | device + 1,
+                device: (net << 64) + device + 1,
                 day: 1,
                 impressions: 1,
                 revenue_micros: 1,
@@ -263,10 +263,10 @@ proptest! {
         let scoring = score(&tally, &Params::default());
         for block in &scoring.blocks {
             let mean = f64::from(block.mean_ppm) / 1e6;
-            let logit = 1e3 * (mean / (1.0 - mean)).ln();
+            let logit = 1e3 * libm::log(mean / (1.0 - mean));
             let sum: i64 = block.contributions.iter().map(|one| one.millinats).sum();
             // The mean is rounded to parts per million, the sum to milli-nats.
-            prop_assert!((logit - sum as f64).abs() <= 0.51 + 1e-3 / (mean * (1.0 - mean)));
+            prop_assert!((logit - f64::from(i32::try_from(sum).unwrap())).abs() <= 0.51 + 1e-3 / (mean * (1.0 - mean)));
             prop_assert!(block.recurrence_ppm <= block.mean_ppm);
             prop_assert!(block.mean_ppm <= block.high_ppm);
             prop_assert!(block.recurrence_ppm <= block.attainable_ppm);

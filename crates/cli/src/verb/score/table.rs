@@ -17,8 +17,10 @@ const REJECTS: usize = 3;
 pub(super) fn write(document: &ScoreV1, all: bool, out: &mut impl Write) -> anyhow::Result<()> {
     inputs(document, out)?;
     summary(document, out)?;
-    let (ranked, others): (Vec<_>, Vec<_>) =
+    let (ranked, mut others): (Vec<_>, Vec<_>) =
         document.blocks.iter().partition(|block| block.class == "ranked");
+    // Crawlers that declare themselves recur best and matter least.
+    others.sort_by_key(|block| block.insufficient_because == Some("self_declared"));
     if !ranked.is_empty() {
         writeln!(out, "\n{BOLD}Ranked: what returns more often than chance{BOLD:#}")?;
         header(out)?;
@@ -151,11 +153,11 @@ fn list<'a>(
 }
 
 fn header(out: &mut impl Write) -> anyhow::Result<()> {
-    let text = format!(
-        "  {:<8} {:<24} {:>6}  {:>4} {:>4} {:>4}  ",
-        "level", "block", "seen", "low", "mean", "high"
-    );
-    writeln!(out, "{DIM}{text}rank, provider{DIM:#}")?;
+    let (level, block) = ("level", "block");
+    writeln!(
+        out,
+        "  {DIM}{level:<8} {block:<24}   seen  ind  low mean high rank, provider{DIM:#}"
+    )?;
     Ok(())
 }
 
@@ -170,8 +172,8 @@ fn row(block: &BlockV1, style: Style, out: &mut impl Write) -> anyhow::Result<()
     let level = if name.is_empty() { "" } else { block.level };
     let seen = format!("{}/{}", block.issues_seen, block.issues);
     let figures = format!(
-        "{:>6}  {:>4} {:>4} {:>4}",
-        seen,
+        "{seen:>6} {:>4}  {:>3}  {:>3}  {:>3}",
+        block.indicators.min(9_999),
         percent(block.recurrence_ppm),
         percent(block.mean_ppm),
         percent(block.high_ppm)
@@ -180,7 +182,7 @@ fn row(block: &BlockV1, style: Style, out: &mut impl Write) -> anyhow::Result<()
     writeln!(
         out,
         "  {level:<8} {style}{name:<24}{style:#} {figures}  {DIM}{}{DIM:#}",
-        clip(&what, 20)
+        clip(&what, 17)
     )?;
     if let Some(explained_by) = &block.explained_by {
         let part = block.issues_seen.saturating_sub(block.issues_unexplained);
@@ -204,8 +206,8 @@ fn remark(block: &BlockV1) -> String {
         Some("one_issue" | "chance" | "rank_unclear") => provider,
         Some("self_declared") => "declares itself".to_owned(),
         Some("explained") => "explained".to_owned(),
-        Some("no_exposure") => "needs an own log".to_owned(),
-        Some("no_excess") => "no excess in own log".to_owned(),
+        Some("no_exposure") => "needs your log".to_owned(),
+        Some("no_excess") => "no excess in log".to_owned(),
         Some(other) => other.to_owned(),
     }
 }
@@ -227,7 +229,7 @@ fn footer(document: &ScoreV1, hidden: usize, out: &mut impl Write) -> anyhow::Re
     }
     writeln!(
         out,
-        "low, mean, high: the chance that an issue marks the block, with 90 % certainty."
+        "ind: distinct indicators. low, mean, high: the chance that an issue marks the\nblock; it lies between low and high with 90 % certainty."
     )?;
     for line in wrap(document.notice, 78) {
         writeln!(out, "{DIM}{line}{DIM:#}")?;
@@ -250,11 +252,11 @@ pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+/// Whole per cent in three columns.
 fn percent(ppm: u32) -> String {
     match ppm {
-        0 => "0 %".to_owned(),
-        1..10_000 => "<1 %".to_owned(),
-        _ => format!("{} %", (ppm + 5_000) / 10_000),
+        1..10_000 => "<1%".to_owned(),
+        _ => format!("{}%", ((ppm + 5_000) / 10_000).min(99)),
     }
 }
 
