@@ -109,7 +109,9 @@ fn is_tag(path: &Path) -> bool {
 fn options(args: &LintArgs) -> anyhow::Result<Options> {
     let settings = config::discover(&std::env::current_dir()?)?.lint;
     let mut options = Options::default();
-    let or = |given: &[String], found: Vec<String>| if given.is_empty() { found } else { given.to_vec() };
+    let or = |given: &[String], found: Vec<String>| {
+        if given.is_empty() { found } else { given.to_vec() }
+    };
     let select = or(&args.select, settings.select);
     if !select.is_empty() {
         options.select(&select).map_err(|error| unknown(&error))?;
@@ -117,7 +119,8 @@ fn options(args: &LintArgs) -> anyhow::Result<Options> {
     options.ignore(&or(&args.ignore, settings.ignore)).map_err(|error| unknown(&error))?;
     let configured = settings.severity.map(|text| AtLeast::from_str(&text, true)).transpose();
     let configured = configured.map_err(|_| {
-        Failure::new("the severity is none of `error`, `warning` and `info`").at(format!("{} [lint] severity", config::FILE_NAME))
+        Failure::new("the severity is none of `error`, `warning` and `info`")
+            .at(format!("{} [lint] severity", config::FILE_NAME))
     })?;
     if let Some(severity) = args.severity.or(configured) {
         options.at_least = severity.into();
@@ -130,7 +133,12 @@ fn unknown(error: &adproof_vast::UnknownRule) -> Failure {
 }
 
 fn show(inputs: &[Input], reports: &[Report], format: Format, out: &mut Out) -> anyhow::Result<()> {
-    let documents = || inputs.iter().zip(reports).map(|(input, report)| (input.name.as_str(), input.bytes.as_slice(), report));
+    let documents = || {
+        inputs
+            .iter()
+            .zip(reports)
+            .map(|(input, report)| (input.name.as_str(), input.bytes.as_slice(), report))
+    };
     match format {
         Format::Json => out.json(&LintV1::new(documents())),
         Format::Ndjson => {
@@ -153,7 +161,11 @@ fn show(inputs: &[Input], reports: &[Report], format: Format, out: &mut Out) -> 
 }
 
 /// Mends the files in place; what is reported is what remains.
-fn fix(inputs: Vec<Input>, options: &Options, out: &Out) -> anyhow::Result<(Vec<Input>, Vec<Report>)> {
+fn fix(
+    inputs: Vec<Input>,
+    options: &Options,
+    out: &Out,
+) -> anyhow::Result<(Vec<Input>, Vec<Report>)> {
     if inputs.iter().any(|input| input.name == "-") {
         return Err(Failure::new("standard input cannot be mended in place")
             .todo("save it to a file, or see the change with --fix-dry-run")
@@ -184,7 +196,10 @@ fn dry_run(inputs: &[Input], options: &Options, out: &mut Out) -> anyhow::Result
     let limits = options.limits;
     for (input, fixed) in inputs.iter().zip(&fixed) {
         if fixed.bytes != input.bytes {
-            let (before, after) = (adproof_vast::parse(&input.bytes, &limits), adproof_vast::parse(&fixed.bytes, &limits));
+            let (before, after) = (
+                adproof_vast::parse(&input.bytes, &limits),
+                adproof_vast::parse(&fixed.bytes, &limits),
+            );
             table::diff(&input.name, before.text(), after.text(), out)?;
         }
     }
@@ -194,7 +209,8 @@ fn dry_run(inputs: &[Input], options: &Options, out: &mut Out) -> anyhow::Result
     } else {
         out.note(format_args!("--fix would mend {mended} finding{}", s(mended)));
     }
-    let errors = inputs.iter().any(|input| adproof_vast::lint(&input.bytes, options).verdict.errors > 0);
+    let errors =
+        inputs.iter().any(|input| adproof_vast::lint(&input.bytes, options).verdict.errors > 0);
     Ok(if errors { Exit::Findings } else { Exit::Clean })
 }
 
@@ -217,7 +233,9 @@ fn in_parallel<T: Send>(inputs: &[Input], work: impl Fn(&Input) -> T + Sync) -> 
             .collect();
         running
             .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .flat_map(|thread| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     })
 }

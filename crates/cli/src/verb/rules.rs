@@ -41,7 +41,10 @@ pub(crate) fn run(args: &RulesArgs, out: &mut Out) -> anyhow::Result<Exit> {
 fn unknown(id: &str) -> Failure {
     // The rule that shares the longest beginning is most likely the one that was meant.
     let shared = |other: &str| other.bytes().zip(id.bytes()).take_while(|(a, b)| a == b).count();
-    let near = adproof_vast::rules().iter().max_by_key(|rule| shared(rule.id)).filter(|rule| shared(rule.id) >= 3);
+    let near = adproof_vast::rules()
+        .iter()
+        .max_by_key(|rule| shared(rule.id))
+        .filter(|rule| shared(rule.id) >= 3);
     let todo = match near {
         Some(rule) => format!("did you mean `{}`? `adproof rules` lists all", rule.id),
         None => "list the rules with `adproof rules`".to_owned(),

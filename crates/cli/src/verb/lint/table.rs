@@ -30,7 +30,11 @@ pub(super) fn document(document: &DocumentV1, bytes: &[u8], out: &mut Out) -> an
     for finding in &document.findings {
         let span = finding.span;
         let (end_line, end_column) = places.place(span.end);
-        let line = lines.get(span.line.saturating_sub(1) as usize).copied().unwrap_or("").trim_end_matches('\r');
+        let line = lines
+            .get(span.line.saturating_sub(1) as usize)
+            .copied()
+            .unwrap_or("")
+            .trim_end_matches('\r');
         let start = byte_of(line, span.column);
         let end = if end_line == span.line { byte_of(line, end_column) } else { line.len() };
         let text = renderer.render(&[group(document, finding, line, start..end.max(start), width)]);
@@ -45,7 +49,13 @@ pub(super) fn document(document: &DocumentV1, bytes: &[u8], out: &mut Out) -> an
     Ok(())
 }
 
-fn group<'a>(document: &'a DocumentV1, finding: &'a FindingV1, line: &'a str, span: Range<usize>, width: usize) -> Group<'a> {
+fn group<'a>(
+    document: &'a DocumentV1,
+    finding: &'a FindingV1,
+    line: &'a str,
+    span: Range<usize>,
+    width: usize,
+) -> Group<'a> {
     let level = match finding.severity {
         "error" => Level::ERROR,
         "warning" => Level::WARNING,
@@ -54,7 +64,6 @@ fn group<'a>(document: &'a DocumentV1, finding: &'a FindingV1, line: &'a str, sp
     // The first line of a title begins with `warning[rule]: `.
     let head = finding.severity.len() + finding.rule.len() + 4;
     let title = wrap(&finding.message, width, head);
-    let (line, span) = window(line, span, width.saturating_sub(12));
     let snippet = Snippet::source(line)
         .line_start(finding.span.line as usize)
         .path(document.path.as_str())
@@ -63,9 +72,15 @@ fn group<'a>(document: &'a DocumentV1, finding: &'a FindingV1, line: &'a str, sp
     let group = level.primary_title(title).id(finding.rule).element(snippet);
     let gutter = finding.span.line.to_string().len() + 10;
     let note = |text: &str| wrap(text, width.saturating_sub(gutter), 0);
-    let group = if finding.path.is_empty() { group } else { group.element(Level::NOTE.message(note(&finding.path))) };
+    let group = if finding.path.is_empty() {
+        group
+    } else {
+        group.element(Level::NOTE.message(note(&finding.path)))
+    };
     match &finding.fix {
-        Some(fix) => group.element(Level::HELP.message(note(&format!("{}: --fix does it", fix.title)))),
+        Some(fix) => {
+            group.element(Level::HELP.message(note(&format!("{}: --fix does it", fix.title))))
+        }
         None => group,
     }
 }
@@ -80,27 +95,6 @@ fn byte_of(line: &str, column: u32) -> usize {
         units = units.saturating_add(if c.len_utf16() == 2 { 2 } else { 1 });
     }
     line.len()
-}
-
-/// A piece of a long line around a span, and the span within it.
-fn window(line: &str, span: Range<usize>, width: usize) -> (String, Range<usize>) {
-    let trimmed = line.trim_ascii_start();
-    let lead = line.len() - trimmed.len();
-    let (line, span) = if lead <= span.start { (trimmed, span.start - lead..span.end - lead) } else { (line, span) };
-    if line.chars().count() <= width {
-        return (line.replace('\t', " "), span);
-    }
-    let before = width / 3;
-    let start = line.get(..span.start).unwrap_or("").char_indices().rev().nth(before.saturating_sub(1)).map_or(0, |(at, _)| at);
-    let rest = line.get(start..).unwrap_or("");
-    let mark = if start > 0 { "…" } else { "" };
-    let room = width.saturating_sub(2);
-    let end = rest.char_indices().nth(room).map_or(rest.len(), |(at, _)| at);
-    let cut = rest.get(..end).unwrap_or(rest);
-    let tail = if end < rest.len() { "…" } else { "" };
-    let shift = |at: usize| (at.saturating_sub(start)).min(cut.len()) + mark.len();
-    let span = shift(span.start)..shift(span.end);
-    (format!("{mark}{cut}{tail}").replace('\t', " "), span)
 }
 
 /// Breaks a text at spaces, or at `/` in a long path, so that no line is wider than `width`;
@@ -132,12 +126,17 @@ fn wrap(text: &str, width: usize, head: usize) -> String {
 
 /// How many findings there are over all documents.
 pub(super) fn summary(summary: SummaryV1, documents: usize, out: &mut Out) -> anyhow::Result<()> {
-    let count = |count: u64, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
+    let count =
+        |count: u64, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
     let documents = count(u64::try_from(documents).unwrap_or(u64::MAX), "document");
     if summary == SummaryV1::default() {
         writeln!(out, "{documents}, no finding")?;
     } else {
-        let parts = [count(summary.error, "error"), count(summary.warning, "warning"), count(summary.info, "note")];
+        let parts = [
+            count(summary.error, "error"),
+            count(summary.warning, "warning"),
+            count(summary.info, "note"),
+        ];
         writeln!(out, "{documents}: {}", parts.join(", "))?;
     }
     Ok(())
@@ -170,7 +169,8 @@ mod tests {
 
     #[test]
     fn lines_are_never_wider_than_asked_for() {
-        let text = "the quick brown fox/jumps/over the lazydogthatisverylongindeedandgoesonandon and on";
+        let text =
+            "the quick brown fox/jumps/over the lazydogthatisverylongindeedandgoesonandon and on";
         for width in [10, 20, 40] {
             for (place, line) in wrap(text, width, 6).lines().enumerate() {
                 let head = if place == 0 { 6 } else { 0 };
@@ -185,13 +185,5 @@ mod tests {
         assert_eq!(byte_of("é😀x", 2), 2);
         assert_eq!(byte_of("é😀x", 4), 6);
         assert_eq!(byte_of("é😀x", 99), 7);
-    }
-
-    #[test]
-    fn a_window_keeps_what_it_is_about() {
-        let line = format!("    {}{}{}", "a".repeat(200), "MARK", "b".repeat(200));
-        let (text, span) = window(&line, 204..208, 60);
-        assert!(text.chars().count() <= 62, "{text}");
-        assert_eq!(text.get(span), Some("MARK"));
     }
 }
