@@ -66,6 +66,19 @@ impl Recorder {
         }
     }
 
+    /// A name for something personal that leaves the operator: the same for the same text, and
+    /// meaningless to whoever lacks the evidence key.
+    #[must_use]
+    pub fn keyed(&self, kind: &str, text: &str) -> Hash {
+        self.evidence.subject(&format!("output {kind}"), text)
+    }
+
+    /// The keyed name of an impression, as its record has it.
+    #[must_use]
+    pub fn subject(&self, transaction: &str, impression: &str) -> Hash {
+        self.evidence.subject(transaction, impression)
+    }
+
     /// What every record of this run pins, for a day's model.
     #[must_use]
     pub fn repro(&self, model: Digest) -> Repro {

@@ -1,8 +1,9 @@
 //! The JSON documents that other programs rely on, versioned, with their schemas
 
 pub mod chain;
-pub mod ledger;
+pub mod decide;
 pub mod diff;
+pub mod ledger;
 pub mod lint;
 pub mod place;
 pub mod rules;
@@ -19,8 +20,12 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("chain-runs", chain::runs_schema()),
         ("ledger-show", ledger::show_schema()),
         ("ledger-verify", ledger::verify_schema()),
+        ("decide", decide::schema()),
+        ("decision", decide::decision_schema()),
         ("diff", diff::schema()),
         ("lint", lint::schema()),
+        ("policy-test", decide::policy_test_schema()),
+        ("rerun", decide::rerun_schema()),
         ("rules", rules::schema()),
         ("score", score::schema()),
         ("sql", sql::schema()),
