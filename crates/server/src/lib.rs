@@ -6,6 +6,8 @@
 mod api;
 mod app;
 mod body;
+#[cfg(feature = "page")]
+mod built_in;
 mod limits;
 mod listen;
 mod metrics;

@@ -113,6 +113,11 @@ impl Page {
         self.files.is_empty()
     }
 
+    /// The names of its files, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
     #[cfg(feature = "page")]
     fn of(files: &[(&str, &'static [u8])]) -> Self {
         let mut page = Self::none();

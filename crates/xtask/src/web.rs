@@ -53,11 +53,11 @@ fn wasm(root: &Path, dist: &Path) -> anyhow::Result<()> {
         .args(["build", "--quiet", "--package", "adproof-wasm", "--profile", "web"])
         .args(["--target", "wasm32-unknown-unknown"]);
     succeed(build, root)?;
-    let built = target(root).join("wasm32-unknown-unknown/web/adproof_wasm.wasm");
+    let compiled = target(root).join("wasm32-unknown-unknown/web/adproof_wasm.wasm");
     let mut bind = Command::new(bindgen);
     bind.args(["--target", "web", "--no-typescript", "--out-name", "adproof", "--out-dir"])
         .arg(dist)
-        .arg(built);
+        .arg(compiled);
     succeed(bind, root)?;
     let module = dist.join("adproof_bg.wasm");
     let optimiser = root.join("web/node_modules/binaryen/bin/wasm-opt");

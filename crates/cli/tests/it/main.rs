@@ -9,6 +9,8 @@
 
 mod diff;
 mod inspect;
+mod ledger;
 mod lint;
 mod run;
 mod score;
+mod serve;

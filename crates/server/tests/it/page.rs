@@ -102,3 +102,13 @@ fn a_folder_that_is_no_page_is_refused() {
     }
     assert!(matches!(Page::from_dir(empty.path()), Err(PageError::TooLarge(_))));
 }
+
+#[cfg(feature = "page")]
+#[tokio::test]
+async fn the_built_in_page_is_what_was_built() {
+    let dist = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/dist");
+    let page = Page::from_dir(&dist).unwrap();
+    assert_eq!(Page::built_in().names().collect::<Vec<_>>(), page.names().collect::<Vec<_>>());
+    let app = App::new(Limits::default(), Page::built_in());
+    assert!(get(&app, "/").await.text().contains("<title>adproof</title>"));
+}
