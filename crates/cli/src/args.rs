@@ -47,6 +47,14 @@ pub(crate) enum Verb {
     Lint(verb::lint::LintArgs),
     /// Follows a tag's wrapper chain, hop by hop.
     Inspect(verb::inspect::InspectArgs),
+    /// Lets a policy decide about impressions, and records what it decided.
+    Decide(verb::decide::DecideArgs),
+    /// Decides as events arrive, from standard input or a file that grows.
+    Stream(verb::stream::StreamArgs),
+    /// Checks, tests and explains policies.
+    Policy(verb::policy::PolicyArgs),
+    /// Makes recorded decisions again and compares them byte for byte.
+    Rerun(verb::rerun::RerunArgs),
     /// Lists the rules of the linter, or explains one.
     Rules(verb::rules::RulesArgs),
     /// Verifies, shows and proves the records of a ledger.

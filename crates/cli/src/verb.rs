@@ -1,6 +1,10 @@
 //! One module a verb: its arguments and `run`.
 
 pub(crate) mod completions;
+pub(crate) mod decide;
+pub(crate) mod policy;
+pub(crate) mod rerun;
+pub(crate) mod stream;
 pub(crate) mod ledger;
 pub(crate) mod keys;
 pub(crate) mod bundle;
@@ -22,6 +26,10 @@ pub(crate) fn run(verb: &Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Lint(args) => lint::run(args, out),
         Verb::Rules(args) => rules::run(args, out),
         Verb::Inspect(args) => inspect::run(args, out),
+        Verb::Decide(args) => decide::run(args, out),
+        Verb::Stream(args) => stream::run(args, out),
+        Verb::Policy(args) => policy::run(args, out),
+        Verb::Rerun(args) => rerun::run(args, out),
         Verb::Ledger(args) => ledger::run(args, out),
         Verb::Bundle(args) => bundle::run(args, out),
         Verb::Keys(args) => keys::run(args, out),

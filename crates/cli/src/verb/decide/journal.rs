@@ -1,0 +1,248 @@
+//! From decided days to records that are durable.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use adproof_edge::clock::{Clock, FixedClock, SystemClock};
+use adproof_edge::keys::{MemoryLock, guard_memory};
+use adproof_edge::store::{LedgerReader, LedgerWriter, Limits, StoreError};
+use adproof_ledger::{Hash, Record};
+use adproof_model::Timestamp;
+use adproof_pipeline::{Day, Decided, Recorder};
+use adproof_wire::decide::LedgerV1;
+use anyhow::Context as _;
+use clap::Args;
+
+use super::load::Given;
+use crate::keyring::{PassphraseArgs, open_keys, store_failure};
+use crate::out::{Failure, Out};
+
+/// Records of one group commit.
+const BATCH: usize = 512;
+
+/// Where decisions are recorded.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct JournalArgs {
+    /// The ledger that decisions are recorded in [default: nothing is recorded].
+    #[arg(long, value_name = "DIR", requires = "keys")]
+    pub(crate) ledger: Option<PathBuf>,
+
+    /// The folder with the private keys of the log, as `adproof keys new` makes it.
+    #[arg(long, value_name = "DIR", requires = "ledger")]
+    pub(crate) keys: Option<PathBuf>,
+
+    /// Makes the ledger where there is none.
+    #[arg(long, requires = "ledger")]
+    pub(crate) init: bool,
+
+    /// Appends the private side of each record to this file, one line each: what `bundle make`
+    /// reveals from. It holds addresses and device ids; keep it as you keep your logs.
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    pub(crate) disclosures: Option<PathBuf>,
+
+    /// Whose time the records carry: `system`, or `fixed:2026-06-01T00:00:00Z` so that runs can
+    /// be compared byte for byte; the records then say `fixed`.
+    #[arg(long, value_name = "CLOCK", value_parser = clock, default_value = "system")]
+    pub(crate) clock: ClockChoice,
+
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+}
+
+/// Whose time records carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ClockChoice {
+    /// The system's.
+    #[default]
+    System,
+    /// One instant.
+    Fixed(Timestamp),
+}
+
+fn clock(text: &str) -> Result<ClockChoice, String> {
+    match text.strip_prefix("fixed:") {
+        Some(time) => time.parse().map(ClockChoice::Fixed).map_err(
+            |error: adproof_model::TimestampParseError| error.to_string(),
+        ),
+        None if text == "system" => Ok(ClockChoice::System),
+        None => Err("a clock is `system` or `fixed:TIME`".to_owned()),
+    }
+}
+
+/// The open ledger and everything that records are made with.
+pub(crate) struct Journal {
+    writer: LedgerWriter,
+    recorder: Recorder,
+    clock: Box<dyn Clock>,
+    /// The decisions that are in the ledger already, by subject, with the hash of their draft.
+    known: BTreeMap<Hash, Hash>,
+    disclosures: Option<BufWriter<File>>,
+    appended: u64,
+    already: u64,
+    differing: u64,
+}
+
+impl Journal {
+    /// Opens, or makes when told so, the ledger that the arguments name; none when they name none.
+    pub(crate) fn open(
+        args: &JournalArgs,
+        given: &Given,
+        out: &Out,
+    ) -> anyhow::Result<Option<Self>> {
+        let (Some(path), Some(folder)) = (&args.ledger, &args.keys) else {
+            return Ok(None);
+        };
+        if let MemoryLock::Unavailable(why) = guard_memory() {
+            out.note(format_args!(
+                "note: the system does not keep keys out of swap ({why}); encrypt the swap"
+            ));
+        }
+        let keys = open_keys(folder, &args.passphrase)?;
+        let (log, heads) = (keys.log().to_owned(), keys.heads());
+        let clock: Box<dyn Clock> = match args.clock {
+            ClockChoice::System => Box::new(SystemClock::default()),
+            ClockChoice::Fixed(time) => Box::new(FixedClock(time)),
+        };
+        let (signers, evidence) = keys.into_signers();
+        let (limits, now) = (Limits::default(), clock.now());
+        let known = known(path)?;
+        let writer = if args.init {
+            LedgerWriter::open_or_create(path, &log, signers, Some(&heads), &now, limits)
+        } else {
+            LedgerWriter::open(path, signers, Some(&heads), &now, limits)
+        };
+        let writer = writer.map_err(|error| match error {
+            StoreError::NoLedger(path) => Failure::new("there is no ledger")
+                .at(path.display())
+                .todo("say --init to make it, or check the path")
+                .into(),
+            error => store_failure(error),
+        })?;
+        let opened = writer.opened();
+        if opened.kept > 0 || opened.cut_bytes > 0 {
+            out.note(format_args!(
+                "note: an earlier run was cut off; {} whole records behind the checkpoint were \
+                 kept and {} bytes of a torn one were set aside",
+                opened.kept, opened.cut_bytes
+            ));
+        }
+        let disclosures = args.disclosures.as_deref().map(open_private).transpose()?;
+        Ok(Some(Self {
+            writer,
+            recorder: given.recorder(evidence),
+            clock,
+            known,
+            disclosures,
+            appended: 0,
+            already: 0,
+            differing: 0,
+        }))
+    }
+
+    /// What makes records, and keyed names.
+    pub(crate) const fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// Records what the policy wants recorded of a day. When this returns, it is durable.
+    pub(crate) fn write(&mut self, day: &Day) -> anyhow::Result<()> {
+        let wanted: Vec<&Decided> =
+            day.decided.iter().filter(|decided| decided.recorded).collect();
+        for some in wanted.chunks(BATCH) {
+            self.write_batch(day, some)?;
+        }
+        Ok(())
+    }
+
+    fn write_batch(&mut self, day: &Day, some: &[&Decided]) -> anyhow::Result<()> {
+        let (mut drafts, mut openings) = (Vec::new(), Vec::new());
+        for decided in some {
+            let (draft, opening) = self
+                .recorder
+                .record(day, decided)
+                .with_context(|| format!("impression {}", decided.dossier.impression))?;
+            let hash = Hash::of(&draft.to_bytes()?);
+            match self.known.insert(draft.dec.subject, hash) {
+                None => {
+                    drafts.push((draft, self.clock.now()));
+                    openings.push(opening);
+                }
+                Some(held) => {
+                    self.already += u64::from(held == hash);
+                    self.differing += u64::from(held != hash);
+                    // The record that is there stands.
+                    self.known.insert(draft.dec.subject, held);
+                }
+            }
+        }
+        let appended = self.writer.append(drafts).map_err(store_failure)?;
+        self.appended += u64::try_from(appended.len()).unwrap_or(u64::MAX);
+        if let Some(file) = &mut self.disclosures {
+            for opening in openings {
+                file.write_all(&opening.to_bytes())?;
+                file.write_all(b"\n")?;
+            }
+            file.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Where the ledger stands.
+    pub(crate) fn head(&self) -> LedgerV1 {
+        LedgerV1 {
+            log: self.writer.log().to_owned(),
+            records: self.writer.size(),
+            appended: self.appended,
+            already: self.already,
+            differing: self.differing,
+            checkpoint: self.writer.checkpoint().to_owned(),
+        }
+    }
+
+    /// Leaves the ledger in order.
+    pub(crate) fn close(mut self) -> anyhow::Result<()> {
+        if let Some(file) = &mut self.disclosures {
+            file.flush()?;
+            file.get_ref().sync_all()?;
+        }
+        self.writer.close().map_err(store_failure)
+    }
+}
+
+/// The decisions that a ledger holds. An impression is decided once: running again after a stop
+/// appends only what is missing.
+fn known(path: &Path) -> anyhow::Result<BTreeMap<Hash, Hash>> {
+    let mut known = BTreeMap::new();
+    let reader = match LedgerReader::open(path) {
+        Ok(reader) => reader,
+        Err(StoreError::NoLedger(_)) => return Ok(known),
+        Err(error) => return Err(store_failure(error)),
+    };
+    reader
+        .each(|_, frame| {
+            let record = Record::parse(&frame.entry).ok();
+            if let Some(draft) = record.as_ref().and_then(Record::decision)
+                && let Ok(bytes) = draft.to_bytes()
+            {
+                known.entry(draft.dec.subject).or_insert_with(|| Hash::of(&bytes));
+            }
+        })
+        .map_err(store_failure)?;
+    Ok(known)
+}
+
+/// Opens a file that only its owner may read, at its end.
+fn open_private(path: &Path) -> anyhow::Result<BufWriter<File>> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(|error| {
+        Failure::new(format!("the disclosures cannot be written: {error}"))
+            .at(path.display())
+            .todo("check that the folder exists and may be written to")
+    })?;
+    Ok(BufWriter::new(file))
+}
