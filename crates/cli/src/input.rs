@@ -252,8 +252,7 @@ mod tests {
         let limits = Limits { file_bytes: 5, files: 2 };
         let message = |paths: &[PathBuf]| {
             expand_within(paths, any, limits)
-                .map(|inputs| inputs.len().to_string())
-                .unwrap_or_else(|error| error.to_string())
+                .map_or_else(|error| error.to_string(), |inputs| inputs.len().to_string())
         };
         assert_eq!(message(&[at("a.csv"), at("b.csv")]), "2");
         for (paths, text) in [

@@ -152,10 +152,10 @@ fn remark(block: &BlockV1) -> String {
         format!("{part} of {} issues are explained by <code>{}</code>", block.issues_seen, text(by))
     });
     let why = match block.insufficient_because {
-        None => None,
+        // What explains it is said already.
+        None | Some("explained") => None,
         Some("one_issue") => Some("one issue cannot show recurrence"),
         Some("self_declared") => Some("declares itself as a crawler"),
-        Some("explained") => None,
         Some("no_exposure") => Some("wider than one party: needs the operator's own log"),
         Some("chance") => Some("no more often than chance or its neighbours"),
         Some("no_excess") => Some("no excess in the operator's own log"),
