@@ -15,6 +15,10 @@ use crate::out::Out;
 /// The narrowest place in which a line of a tag still says something.
 const NARROWEST: usize = 40;
 
+/// Bytes of a line that is shown with its true columns. Tags without line ends are longer, and
+/// laying out each of them whole for each finding would take minutes.
+const LONGEST: usize = 4096;
+
 /// All findings of one document.
 pub(super) fn document(document: &DocumentV1, bytes: &[u8], out: &mut Out) -> anyhow::Result<()> {
     if document.findings.is_empty() {
@@ -64,14 +68,23 @@ fn group<'a>(
     // The first line of a title begins with `warning[rule]: `.
     let head = finding.severity.len() + finding.rule.len() + 4;
     let title = wrap(&finding.message, width, head);
+    let gutter = finding.span.line.to_string().len() + 10;
+    let note = |text: &str| wrap(text, width.saturating_sub(gutter), 0);
+    let cut = line.len() > LONGEST;
+    let (line, span) = if cut { window(line, span) } else { (line, span) };
     let snippet = Snippet::source(line)
         .line_start(finding.span.line as usize)
-        .path(document.path.as_str())
+        .path((!cut).then_some(document.path.as_str()))
         .fold(false)
         .annotation(AnnotationKind::Primary.span(span));
     let group = level.primary_title(title).id(finding.rule).element(snippet);
-    let gutter = finding.span.line.to_string().len() + 10;
-    let note = |text: &str| wrap(text, width.saturating_sub(gutter), 0);
+    let group = if cut {
+        // Of a piece of a line the snippet does not know the column.
+        let (line, column) = (finding.span.line, finding.span.column);
+        group.element(Level::NOTE.message(note(&format!("{}:{line}:{column}", document.path))))
+    } else {
+        group
+    };
     let group = if finding.path.is_empty() {
         group
     } else {
@@ -95,6 +108,15 @@ fn byte_of(line: &str, column: u32) -> usize {
         units = units.saturating_add(if c.len_utf16() == 2 { 2 } else { 1 });
     }
     line.len()
+}
+
+/// A piece of a long line around the beginning of a span, and the span within it.
+fn window(line: &str, span: Range<usize>) -> (&str, Range<usize>) {
+    let start = line.floor_char_boundary(span.start.saturating_sub(LONGEST / 4));
+    let end = line.floor_char_boundary(span.start.saturating_add(LONGEST / 4));
+    let cut = line.get(start..end).unwrap_or("");
+    let shift = |at: usize| at.saturating_sub(start).min(cut.len());
+    (cut, shift(span.start)..shift(span.end))
 }
 
 /// Breaks a text at spaces, or at `/` in a long path, so that no line is wider than `width`;
@@ -185,5 +207,13 @@ mod tests {
         assert_eq!(byte_of("é😀x", 2), 2);
         assert_eq!(byte_of("é😀x", 4), 6);
         assert_eq!(byte_of("é😀x", 99), 7);
+    }
+
+    #[test]
+    fn a_window_keeps_what_it_is_about() {
+        let line = format!("{}MARK{}", "é".repeat(9000), "b".repeat(9000));
+        let (text, span) = window(&line, 18_000..18_004);
+        assert!(text.len() <= LONGEST, "{}", text.len());
+        assert_eq!(text.get(span), Some("MARK"));
     }
 }
