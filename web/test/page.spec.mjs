@@ -58,6 +58,14 @@ for (const [who, serve] of [['a static server', serveStatic], ['adproof serve', 
       assert.equal(TAG.slice(start, end), '&');
     }));
 
+    test('applies a safe fix to the bytes, and the finding is gone', on(async (page) => {
+      await page.locator('#tag-sample').click();
+      const finding = page.locator('.finding', { hasText: 'bare-ampersand' });
+      await finding.getByRole('button', { name: 'Apply' }).click();
+      await finding.waitFor({ state: 'detached' });
+      assert.notEqual(await page.locator('#tag-text').inputValue(), TAG);
+    }));
+
     test('the listing lies exactly under the text area', on(async (page) => {
       await page.locator('#tag-text').fill(`${TAG}\n<!-- ${'x'.repeat(4000)} -->\n`);
       await page.locator('.finding').first().waitFor();
