@@ -170,7 +170,7 @@ async fn columns(
         SourceFormat::Parquet => file.infer(&context.state(), &options.limits).await?,
         // Text stays text, so that it is judged as the log reader judges it.
         SourceFormat::Csv => {
-            let found = file.infer(&context.state(), &options.limits).await?;
+            let found = file.infer_csv(0)?;
             let fields = found.fields().iter();
             let fields = fields.map(|field| Field::new(field.name(), DataType::Utf8, true));
             Arc::new(Schema::new(fields.collect::<Vec<_>>()))

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use datafusion::arrow::csv::reader::Format;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::config::JsonOptions;
 use datafusion::datasource::file_format::FileFormat;
@@ -49,8 +50,7 @@ impl SourceFormat {
                     .with_has_header(true)
                     // A user agent may hold a quoted line break, and a scan that splits a file
                     // at line breaks would cut the row there.
-                    .with_newlines_in_values(true)
-                    .with_schema_infer_max_rec(limits.inferred_rows),
+                    .with_newlines_in_values(true),
             ),
             Self::Jsonl => Arc::new(JsonFormat::default().with_options(JsonOptions {
                 schema_infer_max_rec: Some(limits.inferred_rows),
@@ -148,6 +148,7 @@ impl Table {
 
 /// One file that is there and whose format is known.
 pub(crate) struct File {
+    path: PathBuf,
     pub(crate) format: SourceFormat,
     url: ListingTableUrl,
 }
@@ -167,10 +168,11 @@ impl File {
         if metadata.len() == 0 {
             return Err(EngineError::Empty { path: path.to_path_buf() });
         }
-        let absolute = std::path::absolute(path).map_err(unreadable)?;
+        let absolute = std::fs::canonicalize(path).map_err(unreadable)?;
         let url = url::Url::from_file_path(&absolute)
             .map_err(|()| unreadable(std::io::ErrorKind::InvalidFilename.into()))?;
         Ok(Self {
+            path: path.to_path_buf(),
             format,
             // Never through `ListingTableUrl::parse`, which takes brackets in a file's name for
             // a pattern and other schemes for stores.
@@ -184,8 +186,29 @@ impl File {
         state: &SessionState,
         limits: &Limits,
     ) -> Result<SchemaRef, EngineError> {
+        if self.format == SourceFormat::Csv {
+            return self.infer_csv(limits.inferred_rows);
+        }
         let options = self.format.options(limits);
         Ok(options.infer_schema(state, &self.url).await?)
+    }
+
+    /// The columns of a CSV file, with types that the first `rows` rows allow; all text for none.
+    ///
+    /// DataFusion's own inference cuts the file into pieces at line breaks, also at those within
+    /// quotes, and then finds rows of different lengths.
+    pub(crate) fn infer_csv(&self, rows: usize) -> Result<SchemaRef, EngineError> {
+        let unreadable = |source| EngineError::Unreadable { path: self.path.clone(), source };
+        let file = std::fs::File::open(&self.path).map_err(unreadable)?;
+        let (schema, _) = Format::default()
+            .with_header(true)
+            .infer_schema(std::io::BufReader::new(file), Some(rows))
+            .map_err(|error| EngineError::Query(format!("{}: {error}", self.path.display())))?;
+        let fields = schema.fields().iter().map(|field| match field.data_type() {
+            DataType::Null => Field::new(field.name(), DataType::Utf8, true),
+            kind => Field::new(field.name(), kind.clone(), true),
+        });
+        Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
     }
 
     /// The file as a table of exactly these columns.
