@@ -28,7 +28,7 @@ impl ElementId {
 
 /// A tolerant document: everything that could be read, in arenas, with the place of every part.
 ///
-/// Offsets inside are of the decoded text; [`Document::span`] gives bytes of the input.
+/// Offsets inside are of the decoded text; what is public gives bytes of the input.
 #[derive(Debug)]
 pub struct Document<'a> {
     pub(crate) text: Cow<'a, str>,
