@@ -15,9 +15,10 @@ const HOUR_US: i64 = 3_600_000_000;
 /// When windows close and are decided. Part of what a decision can be run again with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// How long after the end of its day a window still takes events as evidence: 6 hours.
+    /// How long after the end of its day a window still takes events as evidence: 24 hours, so
+    /// that the reports of the next day are in.
     pub lateness_us: i64,
-    /// How long after that the window is decided. What comes in between is late: 6 hours.
+    /// How long after that the window is decided. What comes in between is late: 48 hours.
     pub grace_us: i64,
     /// How far an event's own clock may run ahead of its receipt: 24 hours.
     pub skew_us: i64,
@@ -28,8 +29,8 @@ pub struct Windows {
 impl Default for Windows {
     fn default() -> Self {
         Self {
-            lateness_us: 6 * HOUR_US,
-            grace_us: 6 * HOUR_US,
+            lateness_us: 24 * HOUR_US,
+            grace_us: 48 * HOUR_US,
             skew_us: 24 * HOUR_US,
             match_us: HOUR_US / 12,
         }

@@ -163,20 +163,24 @@ pub fn decide(policy: &Policy, case: &Case<'_>) -> Decision {
             best = Some((action, signal, facts, reasons));
         }
     }
+    let nothing = Decision {
+        action: Rung::None,
+        target: None,
+        signal: None,
+        collateral: None,
+        reasons: Vec::new(),
+        held_out: false,
+        expires: None,
+    };
     let Some((action, signal, _, reasons)) = best else {
-        return Decision {
-            action: Rung::None,
-            target: None,
-            signal: None,
-            collateral: None,
-            reasons: Vec::new(),
-            held_out: false,
-            expires: None,
-        };
+        return nothing;
     };
     let ttl_days = policy.rungs.get(&action).and_then(crate::policy::RungGates::ttl_days);
     let collateral = case.collateral.iter().find(|collateral| collateral.block == signal.block);
     let dossier = case.dossier;
+    if action == Rung::None {
+        return Decision { reasons, ..nothing };
+    }
     Decision {
         action,
         target: Some(signal.block.clone()),

@@ -219,7 +219,7 @@ pub enum BuiltIn {
     SharedEgress,
     /// The policy counts the family.
     Family,
-    /// The block is a /64 or narrower, or its own marks and the own log speak for it.
+    /// The block is a /64 or narrower, or it has a rank by marks of its own, and an own log.
     Conditioned,
     /// Something other than a feed points the same way.
     OwnEvidence,
@@ -249,7 +249,9 @@ impl BuiltIn {
             Self::Scope => "the address is globally routed, or treated as such",
             Self::SharedEgress => "no relay, NAT64 or public proxy",
             Self::Family => "the policy counts this family of invalid traffic",
-            Self::Conditioned => "a /64 or narrower, or marks of its own and an own log",
+            Self::Conditioned => {
+                "a /64 or narrower, or ranked by marks of its own, with an own log"
+            }
             Self::OwnEvidence => "more than a feed speaks for it",
         }
     }
@@ -258,8 +260,9 @@ impl BuiltIn {
     #[must_use]
     pub const fn from_rung(self) -> Rung {
         match self {
+            Self::Conditioned => Rung::Observe,
             Self::Scope => Rung::Measure,
-            Self::SharedEgress | Self::Family | Self::Conditioned => Rung::Review,
+            Self::SharedEgress | Self::Family => Rung::Review,
             Self::OwnEvidence => Rung::Throttle,
         }
     }
@@ -271,7 +274,8 @@ impl BuiltIn {
             Self::Family => facts.family_counts,
             Self::Conditioned => {
                 facts.prefix_bits.is_some_and(|bits| bits >= 64)
-                    || !facts.explained
+                    || facts.ranked
+                        && !facts.explained
                         && facts.collateral.is_some_and(|collateral| collateral.from_log)
             }
             Self::OwnEvidence => facts.corroboration.count() > 0,

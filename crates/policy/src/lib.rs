@@ -10,13 +10,14 @@
 //!
 //! # What no policy can turn off
 //! Some gates are not in the file. They hold for every policy:
+//! - `conditioned`: a block wider than a /64 counts at all only where it is ranked, no narrower
+//!   block explains its marks, and the operator's own log knows who else is there. One bad /64
+//!   does not light up its /48, its /32 and its network.
 //! - `scope`: addresses that are not globally routed get no further than `observe`, unless
 //!   `treat_as_global` names their space.
 //! - `shared_egress`: a relay, NAT64 or public proxy gets no further than `measure`.
 //! - `family`: a family that the policy does not count, such as self-declared crawlers, gets no
 //!   further than `measure`.
-//! - `conditioned`: a block wider than a /64 gets past `measure` only where no narrower block
-//!   explains its marks and the operator's own log knows who else is there.
 //! - `own_evidence`: a feed alone gets no further than `review`.
 
 mod decide;

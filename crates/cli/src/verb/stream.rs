@@ -21,7 +21,7 @@ const REJECTS: usize = 100;
 /// Arguments of `adproof stream`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A day is decided when the log has received something half a day after its end. At the end of the
+A day is decided when the log has received something three days after its end. At the end of the
 input everything that is open is decided; after Ctrl-C or SIGTERM nothing is: what was decided is
 durable, the rest is said, and running again over the same log appends only what is missing.
 
@@ -196,7 +196,11 @@ impl Live {
                 out.json_line(&DecisionV1::new(decided, door))?;
             }
         } else if let Some(told) = self.document.days.last() {
-            writeln!(out, "{}  {} impressions, {} recorded", told.day, told.impressions, told.recorded)?;
+            writeln!(
+                out,
+                "{}  {} impressions, {} recorded",
+                told.day, told.impressions, told.recorded
+            )?;
         }
         out.flush()?;
         Ok(())

@@ -68,18 +68,18 @@ fn a_failed_playback_is_not_expected_to_be_billed_and_a_billed_one_is_seen() {
 #[test]
 fn what_comes_after_the_close_is_late_and_after_the_decision_handed_back() {
     let mut billing = event("b", Leg::Billing);
-    billing.received = at("2026-05-12T06:00:00Z");
+    billing.received = at("2026-05-13T00:00:00Z");
     let with = |billing: &Event| all_legs().into_iter().take(5).chain([billing.clone()]);
     assert_eq!(only(with(&billing)).leg(Leg::Billing).state, LegState::Present);
 
-    billing.received = at("2026-05-12T06:00:00.000001Z");
+    billing.received = at("2026-05-13T00:00:00.000001Z");
     let late = only(with(&billing));
     assert_eq!(late.leg(Leg::Billing).state, LegState::Late);
     assert_eq!(late.leg(Leg::Billing).events, []);
     assert_eq!(late.leg(Leg::Billing).late.len(), 1);
     assert_eq!(late.completeness().have, 5);
 
-    billing.received = at("2026-05-12T12:00:00.000001Z");
+    billing.received = at("2026-05-15T00:00:00.000001Z");
     let mut open = pushed([], Limits::default());
     let refused = open.push(billing).unwrap_err();
     assert_eq!(refused.reason, Reason::AfterDecision);
@@ -89,7 +89,7 @@ fn what_comes_after_the_close_is_late_and_after_the_decision_handed_back() {
 fn a_straggler_of_the_next_day_does_not_open_a_decided_impression_again() {
     let mut billing = event("b", Leg::Billing);
     billing.time = at("2026-05-12T00:00:05Z");
-    billing.received = at("2026-05-12T13:00:00Z");
+    billing.received = at("2026-05-15T00:00:01Z");
     let mut open = pushed(all_legs(), Limits::default());
     assert!(open.close(billing.received).is_some());
     assert_eq!(open.push(billing.clone()).unwrap_err().reason, Reason::AfterDecision);

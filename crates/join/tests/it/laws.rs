@@ -12,7 +12,7 @@ const HOUR_US: i64 = 3_600_000_000;
 /// Events of few impressions, ids and devices over three days, so that they collide.
 fn any_event() -> impl Strategy<Value = Event> {
     let ids = (0..40_u8, 0..4_u8, prop::option::weighted(0.85, 0..6_u8));
-    let times = (0..72_i64, 0..5_i64, -2..30_i64);
+    let times = (0..72_i64, 0..5_i64, -2..110_i64);
     let what = (0..6_usize, 0..8_u8, 0..3_u8, 0..3_u16);
     (ids, times, what).prop_map(|(ids, times, what)| {
         let (leg, kind, place, value) = what;
@@ -142,6 +142,6 @@ proptest! {
 fn closing_is_a_property_of_the_windows() {
     let windows = Windows::default();
     let day = Timestamp::day_of(2026, 5, 11).unwrap();
-    assert_eq!(windows.closes(day), at("2026-05-12T06:00:00Z"));
-    assert_eq!(windows.decided(day), at("2026-05-12T12:00:00Z"));
+    assert_eq!(windows.closes(day), at("2026-05-13T00:00:00Z"));
+    assert_eq!(windows.decided(day), at("2026-05-15T00:00:00Z"));
 }

@@ -299,8 +299,8 @@ proptest! {
         if facts.shared_egress || !facts.family_counts {
             prop_assert!(action <= Rung::Measure);
         }
-        if facts.prefix_bits.is_none_or(|bits| bits < 64) && facts.explained {
-            prop_assert!(action <= Rung::Measure);
+        if facts.prefix_bits.is_none_or(|bits| bits < 64) && (facts.explained || !facts.ranked) {
+            prop_assert!(action == Rung::None);
         }
         if facts.corroboration.count() == 0 {
             prop_assert!(action <= Rung::Review);
@@ -341,7 +341,7 @@ fn built_in_gates_guard_what_the_documentation_says() {
             ("scope", "measure"),
             ("shared_egress", "review"),
             ("family", "review"),
-            ("conditioned", "review"),
+            ("conditioned", "observe"),
             ("own_evidence", "throttle"),
         ]
     );

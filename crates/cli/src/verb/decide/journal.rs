@@ -63,9 +63,10 @@ pub(crate) enum ClockChoice {
 
 fn clock(text: &str) -> Result<ClockChoice, String> {
     match text.strip_prefix("fixed:") {
-        Some(time) => time.parse().map(ClockChoice::Fixed).map_err(
-            |error: adproof_model::TimestampParseError| error.to_string(),
-        ),
+        Some(time) => time
+            .parse()
+            .map(ClockChoice::Fixed)
+            .map_err(|error: adproof_model::TimestampParseError| error.to_string()),
         None if text == "system" => Ok(ClockChoice::System),
         None => Err("a clock is `system` or `fixed:TIME`".to_owned()),
     }
@@ -148,8 +149,7 @@ impl Journal {
 
     /// Records what the policy wants recorded of a day. When this returns, it is durable.
     pub(crate) fn write(&mut self, day: &Day) -> anyhow::Result<()> {
-        let wanted: Vec<&Decided> =
-            day.decided.iter().filter(|decided| decided.recorded).collect();
+        let wanted: Vec<&Decided> = day.decided.iter().filter(|decided| decided.recorded).collect();
         for some in wanted.chunks(BATCH) {
             self.write_batch(day, some)?;
         }

@@ -41,7 +41,12 @@ fn head(document: &DecideV1, out: &mut impl Write) -> anyhow::Result<()> {
         write!(out, " of {span}")?;
     }
     writeln!(out, ", from {} events", document.events)?;
-    writeln!(out, "Policy     {}, sha256 {:.16}…", clip(&document.policy.name, 40), document.policy.sha256)?;
+    writeln!(
+        out,
+        "Policy     {}, sha256 {:.16}…",
+        clip(&document.policy.name, 40),
+        document.policy.sha256
+    )?;
     let actions = ["block", "throttle", "review", "measure", "observe", "none"];
     let told: Vec<String> = actions
         .iter()
@@ -56,12 +61,8 @@ fn head(document: &DecideV1, out: &mut impl Write) -> anyhow::Result<()> {
 
 fn evidence(document: &DecideV1, out: &mut impl Write) -> anyhow::Result<()> {
     let summary = &document.summary;
-    let whole: u64 = document
-        .completeness
-        .iter()
-        .filter(|row| row.miss == 0)
-        .map(|row| row.impressions)
-        .sum();
+    let whole: u64 =
+        document.completeness.iter().filter(|row| row.miss == 0).map(|row| row.impressions).sum();
     writeln!(
         out,
         "Evidence   {whole} complete, {} with observers that contradict each other,",
@@ -122,7 +123,14 @@ fn row(block: &BlockDecisionV1, out: &mut impl Write) -> anyhow::Result<()> {
         block.impressions
     )?;
     for reason in block.why_not_more.iter().take(GATES) {
-        let text = format!("not {}: {}", reason.rung, reason.text);
+        let bound = if reason.at_most { "at most" } else { "at least" };
+        let have = reason.have.map_or_else(|| "unknown".to_owned(), |have| have.to_string());
+        let text = match reason.have {
+            Some(0) if reason.need == 1 => format!("no {}: {}", reason.rung, reason.gate),
+            _ => {
+                format!("no {}: {} {have}, needs {bound} {}", reason.rung, reason.gate, reason.need)
+            }
+        };
         writeln!(out, "{DIM}         {}{DIM:#}", clip(&text, 70))?;
     }
     Ok(())
