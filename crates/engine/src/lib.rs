@@ -6,11 +6,13 @@
 //! - [`scan_events`] reads event logs (Parquet, CSV, JSONL) into impressions that give a tally the
 //!   same bytes as the default build's reader gives it.
 //! - [`sql`] answers a query over files, read-only and bounded.
+//! - [`frames`] holds the summary frames of reports, through Polars.
 //! - [`session::state`] builds the session with our functions for everybody who runs a plan.
 
 mod answer;
 mod error;
 mod events;
+pub mod frames;
 mod function;
 mod query;
 pub mod session;
