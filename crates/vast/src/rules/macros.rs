@@ -6,10 +6,9 @@ use crate::generated::structure::ty;
 use crate::rules::url::Url;
 use crate::sink::Sink;
 
-/// Judges what looks like a macro in a URL.
-pub(crate) fn check(sink: &mut Sink<'_>, url: &Url<'_>) {
+/// Macros of ad servers, and macros of VAST that a server encoded.
+pub(crate) fn foreign(sink: &mut Sink<'_>, url: &Url<'_>) {
     let text = url.text.as_ref();
-    brackets(sink, url, text);
     if let Some((at, len)) = server_macro(text) {
         let quoted = sink.quote(text.get(at..at.saturating_add(len)).unwrap_or(""));
         sink.report(
@@ -31,7 +30,8 @@ pub(crate) fn check(sink: &mut Sink<'_>, url: &Url<'_>) {
 }
 
 /// Macros in brackets: `[NAME]`.
-fn brackets(sink: &mut Sink<'_>, url: &Url<'_>, text: &str) {
+pub(crate) fn brackets(sink: &mut Sink<'_>, url: &Url<'_>) {
+    let text = url.text.as_ref();
     let (mut unknown, mut case) = (false, false);
     for at in memchr::memchr_iter(b'[', text.as_bytes()) {
         let rest = text.get(at + 1..).unwrap_or("");
