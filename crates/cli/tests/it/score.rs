@@ -326,7 +326,8 @@ fn two_hundred_thousand_rows_are_scored() {
 #[cfg(not(feature = "engine"))]
 #[test]
 fn parquet_says_what_it_needs() {
-    adproof(&["score", &all(), "--events", "log.parquet"]).exits(2).says(&[
+    let (_folder, path) = file("log.parquet", b"PAR1");
+    adproof(&["score", &all(), "--events", &path]).exits(2).says(&[
         "Parquet",
         "engine",
         "--features",

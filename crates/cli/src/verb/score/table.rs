@@ -156,7 +156,7 @@ fn header(out: &mut impl Write) -> anyhow::Result<()> {
     let (level, block) = ("level", "block");
     writeln!(
         out,
-        "  {DIM}{level:<8} {block:<24}   seen  ind  low mean high rank, provider{DIM:#}"
+        "  {DIM}{level:<8} {block:<24}   seen  ind  low mean high  rank, provider{DIM:#}"
     )?;
     Ok(())
 }
@@ -182,7 +182,7 @@ fn row(block: &BlockV1, style: Style, out: &mut impl Write) -> anyhow::Result<()
     writeln!(
         out,
         "  {level:<8} {style}{name:<24}{style:#} {figures}  {DIM}{}{DIM:#}",
-        clip(&what, 17)
+        clip(&what, 16)
     )?;
     if let Some(explained_by) = &block.explained_by {
         let part = block.issues_seen.saturating_sub(block.issues_unexplained);
