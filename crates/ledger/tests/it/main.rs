@@ -6,7 +6,11 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking, also in its helpers"
 )]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the tests read fixtures and run openssl")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the tests read fixtures and run openssl"
+)]
 
 mod canonical;
 mod corpus;
