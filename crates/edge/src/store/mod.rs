@@ -55,6 +55,8 @@ mod writer;
 
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod killed;
 
 pub use disk::{Disk, Folder};
 pub use error::StoreError;
