@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use adproof_edge::bundle::Limits as ZipLimits;
 use adproof_edge::keys::{Limits as KeyLimits, LogKeys};
 use adproof_edge::store::{LedgerWriter, Limits};
 use adproof_ledger::frame::{Frames, SEGMENT_HEADER_BYTES, push_frame};
 use adproof_ledger::tree::{MemoryTree, leaf_hash};
+use adproof_ledger::verify::Limits as VerifyLimits;
 use adproof_ledger::{
     Action, Body, Checkpoint, Completeness, Decision, Draft, Hash, Input, LegCommitment, LegState,
     Legs, MemoryKey, Opening, Reason, Record, RecordTime, Repro, Value,
@@ -270,7 +272,7 @@ fn every_byte_of_a_small_ledger_counts() {
     let keys = fixture.log_keys();
     let good = |root: &Path| {
         let reader = adproof_edge::store::LedgerReader::open(root).unwrap();
-        reader.verify(keys.trusted(), &[], Default::default()).unwrap().is_good()
+        reader.verify(keys.trusted(), &[], VerifyLimits::default()).unwrap().is_good()
     };
     assert!(good(&root));
     for name in [SEGMENT, "checkpoint", "tile/0/000.p/2", "tile/entries/000.p/2"] {
@@ -400,7 +402,7 @@ fn openssl_checks_a_record_of_a_bundle_as_its_readme_says() {
     let (ledger, bundle) = (fixture.text("ledger"), fixture.text("dispute.zip"));
     adproof(&["bundle", "make", &ledger, "4", "-o", &bundle]).exits(0);
     let bytes = fs::read(&bundle).unwrap();
-    let files = adproof_edge::bundle::unpack(&bytes, &Default::default()).unwrap();
+    let files = adproof_edge::bundle::unpack(&bytes, &ZipLimits::default()).unwrap();
     let folder = fixture.path("unpacked");
     for (name, content) in &files {
         let path = folder.join(name);
