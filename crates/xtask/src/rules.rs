@@ -170,8 +170,7 @@ fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Resu
     }
     writeln!(
         out,
-        "}}\n\n/// SHA-256 over the rule files and the structure table.\npub(crate) const DIGEST: [u8; 32] = {:?};",
-        digest
+        "}}\n\n/// SHA-256 over the rule files and the structure table.\npub(crate) const DIGEST: [u8; 32] = {digest:?};"
     )?;
     writeln!(
         out,

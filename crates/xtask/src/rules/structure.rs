@@ -146,7 +146,7 @@ impl Structure {
             self.versions.len(),
             self.versions
         )?;
-        self.write_names(&mut out, &names)?;
+        Self::write_names(&mut out, &names)?;
         self.write_types(&mut out, &ids)?;
         writeln!(
             out,
@@ -173,7 +173,7 @@ impl Structure {
         std::iter::once("").chain(all).collect()
     }
 
-    fn write_names(&self, out: &mut String, names: &[&str]) -> Result<()> {
+    fn write_names(out: &mut String, names: &[&str]) -> Result<()> {
         ensure!(names.len() <= 256, "more names than a byte can number");
         let multiplier = perfect_multiplier(names)?;
         let mut table = vec![0_usize; 1 << TABLE_BITS];
