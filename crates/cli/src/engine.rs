@@ -1,9 +1,12 @@
 //! What needs the feature `engine`, and what to say where it is missing.
 
+#[cfg(not(feature = "engine"))]
 use std::path::PathBuf;
 
 use adproof_signal::Sightings;
 use adproof_wire::score::LogV1;
+#[cfg(not(feature = "engine"))]
+use adproof_wire::score::Scored;
 
 /// Own logs that the engine scanned.
 #[derive(Default)]
@@ -12,6 +15,23 @@ pub(crate) struct Scanned {
     pub(crate) sightings: Sightings,
     /// The logs, for the document.
     pub(crate) logs: Vec<LogV1>,
+}
+
+/// A summary table of a report.
+pub(crate) struct Section {
+    /// What it shows, in a few words.
+    pub(crate) title: &'static str,
+    /// The names of its columns; the first names the rows.
+    pub(crate) columns: Vec<String>,
+    /// Its rows.
+    pub(crate) rows: Vec<(String, Vec<u64>)>,
+}
+
+/// The summary tables of a report; none without the engine.
+#[cfg(not(feature = "engine"))]
+#[allow(clippy::unnecessary_wraps, reason = "the build with the engine can fail")]
+pub(crate) fn sections(_scored: &Scored) -> anyhow::Result<Vec<Section>> {
+    Ok(Vec::new())
 }
 
 /// Scans event logs in Parquet.
@@ -37,16 +57,18 @@ pub(crate) fn missing(what: &str) -> Failure {
 }
 
 #[cfg(feature = "engine")]
-pub(crate) use with_engine::{explain, scan};
+pub(crate) use with_engine::{explain, scan, sections};
 
 #[cfg(feature = "engine")]
 mod with_engine {
     use std::path::PathBuf;
 
+    use adproof_engine::frames::{self, Frame};
     use adproof_engine::{EngineError, EngineOptions, ScannedLog};
-    use adproof_wire::score::{LogV1, RejectV1};
+    use adproof_model::Level;
+    use adproof_wire::score::{LogV1, RejectV1, Scored};
 
-    use super::Scanned;
+    use super::{Scanned, Section};
     use crate::out::Failure;
 
     /// Scans event logs in Parquet.
@@ -57,6 +79,29 @@ mod with_engine {
         let scan =
             adproof_engine::scan_events(paths, &EngineOptions::default()).map_err(explain)?;
         Ok(Scanned { sightings: scan.sightings, logs: scan.logs.iter().map(log).collect() })
+    }
+
+    /// Providers of the summary.
+    const TOP: u32 = 12;
+
+    /// The summary tables of a report.
+    pub(crate) fn sections(scored: &Scored) -> anyhow::Result<Vec<Section>> {
+        let presence = frames::presence(&scored.issues).map_err(explain)?;
+        let recurrence =
+            frames::recurrence_by_provider(&scored.scoring, Level::P64, TOP).map_err(explain)?;
+        let recurrence = Frame {
+            columns: ["/64s", "median", "95 %", "highest"].map(str::to_owned).to_vec(),
+            ..recurrence
+        };
+        Ok(vec![
+            section("Distinct blocks that each issue lists", "Level", presence),
+            section("Recurrence of /64s by provider, in parts per million", "Provider", recurrence),
+        ])
+    }
+
+    fn section(title: &'static str, first: &str, frame: Frame) -> Section {
+        let columns = std::iter::once(first.to_owned()).chain(frame.columns).collect();
+        Section { title, columns, rows: frame.rows }
     }
 
     fn log(log: &ScannedLog) -> LogV1 {
@@ -76,6 +121,7 @@ mod with_engine {
     }
 
     /// An engine's error for people: with what to do where that can be said.
+    #[allow(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
     pub(crate) fn explain(error: EngineError) -> Failure {
         let text = error.to_string();
         let failure = Failure::new(text);

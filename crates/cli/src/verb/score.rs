@@ -13,10 +13,10 @@ use adproof_wire::score::{Request, ScoreV1, Scored, Source, Wanted};
 use clap::Args;
 
 pub(crate) use self::rows::plain;
-pub(crate) use self::table::{clip, wrap};
 use crate::engine;
 use crate::input::{self, Input};
 use crate::out::{Exit, Failure, Format, Out};
+use crate::text;
 
 /// Arguments of `adproof score`.
 #[derive(Debug, Args)]
@@ -80,7 +80,12 @@ pub(crate) fn level(text: &str) -> Result<Level, String> {
 
 pub(crate) fn run(args: &ScoreArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let format = out.format(&[Format::Table, Format::Json, Format::Csv, Format::Html])?;
-    let mut document = scored(args)?.document;
+    let scored = scored(args)?;
+    let sections = match format {
+        Format::Html => engine::sections(&scored)?,
+        _ => Vec::new(),
+    };
+    let mut document = scored.document;
     let nothing_taken = document
         .inputs
         .iter()
@@ -93,7 +98,7 @@ pub(crate) fn run(args: &ScoreArgs, out: &mut Out) -> anyhow::Result<Exit> {
             rows::write(&document, out)?;
             note_rejects(&document, out);
         }
-        Format::Html => out.write_all(html::page(&document).as_bytes())?,
+        Format::Html => out.write_all(html::page(&document, &sections).as_bytes())?,
         _ => table::write(&document, args.top.is_some(), out)?,
     }
     Ok(if nothing_taken > 0 { Exit::Findings } else { Exit::Clean })
@@ -157,7 +162,7 @@ fn note_rejects(document: &ScoreV1, out: &Out) {
         if input.rejected_total > 0 {
             out.note(format_args!(
                 "{}: {} of {} rows were not taken; --output-format json lists them",
-                table::safe(&input.path),
+                text::safe(&input.path),
                 input.rejected_total,
                 input.rows
             ));

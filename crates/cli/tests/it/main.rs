@@ -7,10 +7,16 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
+mod decide;
+mod demo;
 mod diff;
 mod inspect;
 mod ledger;
 mod lint;
+mod policy;
+mod rerun;
 mod run;
 mod score;
 mod serve;
+mod sql;
+mod stream;

@@ -119,8 +119,9 @@ fn time_type(given: &DataType) -> Result<DataType> {
             Ok(DataType::Utf8View)
         }
         // A zone names how an instant is shown; one without a zone is taken for UTC.
-        DataType::Timestamp(..) => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
-        DataType::Date32 | DataType::Date64 => Ok(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
+            Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
+        }
         given if given.is_integer() => Ok(DataType::Int64),
         other => plan_err!("tally takes a time as text, timestamp, date or day, not as {other}"),
     }

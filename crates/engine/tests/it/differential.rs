@@ -1,5 +1,6 @@
 //! One kernel, several drivers: equal bytes from all of them.
 
+use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
@@ -113,7 +114,7 @@ fn the_aggregate_gives_the_bytes_of_the_kernel_in_any_grouping() {
             revenue_micros: money,
             flagged: bad,
         });
-        text.push_str(&format!("{ip},d{device},{at},{asn},{count},{money},{bad}\n"));
+        writeln!(text, "{ip},d{device},{at},{asn},{count},{money},{bad}").unwrap();
     }
     // No exposures: no address, an IPv4 address, a prefix, no time.
     text.push_str(",d1,2026-04-01T00:00:00Z,,,,\n192.0.2.1,d1,2026-04-01T00:00:00Z,,,,\n");

@@ -49,13 +49,17 @@ const FIELDS: [&str; 18] = [
     "withheld",
 ];
 
+fn index(number: u64) -> usize {
+    usize::try_from(number).unwrap()
+}
+
 /// One event: the fields in the order of [`FIELDS`], as JSON literals.
 fn event(random: &mut Random, number: u64, impressions: u64) -> [Option<String>; 18] {
     let quote = |text: String| Some(format!("\"{text}\""));
     let mut fields: [Option<String>; 18] = Default::default();
     let impression = random.below(impressions);
     let leg = random.below(6);
-    let name = ["request", "network", "creative", "vast", "execution", "billing"][leg as usize];
+    let name = ["request", "network", "creative", "vast", "execution", "billing"][index(leg)];
     // A duplicate now and then.
     let id = if random.once_in(200) { random.below(number + 1) } else { number };
     fields[0] = quote(format!("e{id}"));
@@ -94,12 +98,12 @@ fn event(random: &mut Random, number: u64, impressions: u64) -> [Option<String>;
         3 => fields[14] = quote("inline.xml".to_owned()),
         // One in three is no outcome, so its row is no event.
         4 => {
-            let outcome = ["started", "completed", "paused"][random.below(3) as usize];
+            let outcome = ["started", "completed", "paused"][index(random.below(3))];
             fields[15] = quote(outcome.to_owned());
         }
         5 => {
             fields[13] = quote(if random.once_in(5) { "EUR" } else { "USD" }.to_owned());
-            fields[16] = Some(format!("{}", random.below(90_000) as i64 - 1_000));
+            fields[16] = Some(format!("{}", random.below(90_000).cast_signed() - 1_000));
         }
         _ => {}
     }

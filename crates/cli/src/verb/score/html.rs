@@ -4,19 +4,21 @@ use std::fmt::Write as _;
 
 use adproof_wire::score::{BlockV1, ScoreV1};
 
+use crate::engine::Section;
+
 const STYLE: &str = include_str!("report.css");
 
 /// Blocks that are not ranked and shown; the JSON document has them all.
 const UNRANKED: usize = 200;
 
-pub(super) fn page(document: &ScoreV1) -> String {
+pub(super) fn page(document: &ScoreV1, sections: &[Section]) -> String {
     let mut html = String::with_capacity(64 << 10);
     // Writing to a string cannot fail.
-    let _ = render(document, &mut html);
+    let _ = render(document, sections, &mut html);
     html
 }
 
-fn render(document: &ScoreV1, html: &mut String) -> std::fmt::Result {
+fn render(document: &ScoreV1, sections: &[Section], html: &mut String) -> std::fmt::Result {
     let newest = document.window.first().map_or("no issue", String::as_str);
     writeln!(html, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">")?;
     writeln!(html, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">")?;
@@ -55,6 +57,9 @@ fn render(document: &ScoreV1, html: &mut String) -> std::fmt::Result {
             )?;
         }
     }
+    for section in sections.iter().filter(|section| !section.rows.is_empty()) {
+        frame(section, html)?;
+    }
     inputs(document, html)?;
     writeln!(html, "</main>\n</body>\n</html>")
 }
@@ -88,6 +93,24 @@ fn list<'a>(
         )?;
     }
     writeln!(html, "</tbody></table>")
+}
+
+fn frame(section: &Section, html: &mut String) -> std::fmt::Result {
+    let title = section.title;
+    writeln!(html, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{title}\">")?;
+    write!(html, "<table><caption>{title}</caption>\n<thead><tr>")?;
+    for column in &section.columns {
+        write!(html, "<th scope=\"col\">{}</th>", text(column))?;
+    }
+    writeln!(html, "</tr></thead>\n<tbody>")?;
+    for (name, numbers) in &section.rows {
+        write!(html, "<tr><th scope=\"row\">{}</th>", text(name))?;
+        for number in numbers {
+            write!(html, "<td class=\"n\">{number}</td>")?;
+        }
+        writeln!(html, "</tr>")?;
+    }
+    writeln!(html, "</tbody></table></div>")
 }
 
 fn blocks(caption: &str, blocks: &[&BlockV1], html: &mut String) -> std::fmt::Result {
@@ -268,7 +291,7 @@ fn inputs(document: &ScoreV1, html: &mut String) -> std::fmt::Result {
 /// A stranger's text as text: nothing in it is markup, and nothing in it turns the line around.
 fn text(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in super::table::safe(text).chars() {
+    for c in crate::text::safe(text).chars() {
         match c {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
