@@ -12,7 +12,18 @@ use quick_xml::events::Event;
 
 /// A clean inline ad of VAST 4.2 with some number of trackers.
 fn ad(out: &mut String, place: usize, trackers: usize) {
-    let events = ["start", "firstQuartile", "midpoint", "thirdQuartile", "complete", "mute", "unmute", "pause", "resume", "skip"];
+    let events = [
+        "start",
+        "firstQuartile",
+        "midpoint",
+        "thirdQuartile",
+        "complete",
+        "mute",
+        "unmute",
+        "pause",
+        "resume",
+        "skip",
+    ];
     let _ = write!(
         out,
         "  <Ad id=\"ad-{place}\" sequence=\"{}\">
@@ -57,7 +68,9 @@ fn ad(out: &mut String, place: usize, trackers: usize) {
 }
 
 fn tag(ads: usize, trackers: usize) -> String {
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<VAST version=\"4.2\" xmlns=\"http://www.iab.com/VAST\">\n");
+    let mut out = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<VAST version=\"4.2\" xmlns=\"http://www.iab.com/VAST\">\n",
+    );
     for place in 0..ads {
         ad(&mut out, place, trackers);
     }
@@ -91,8 +104,12 @@ fn benches(criterion: &mut Criterion) {
         assert!(check(text.as_bytes(), &options).findings.is_empty(), "the input is clean");
         let mut group = criterion.benchmark_group("lint");
         group.throughput(Throughput::Bytes(u64::try_from(text.len()).unwrap_or(u64::MAX)));
-        group.sample_size(30).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
-        let size = format!("{:.1} KB", f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX)) / 1000.0);
+        group
+            .sample_size(30)
+            .warm_up_time(Duration::from_millis(500))
+            .measurement_time(Duration::from_secs(2));
+        let size =
+            format!("{:.1} KB", f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX)) / 1000.0);
         group.bench_with_input(BenchmarkId::new("adproof-check", &size), &text, |bencher, text| {
             bencher.iter(|| check(black_box(text.as_bytes()), &options));
         });

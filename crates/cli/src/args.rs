@@ -39,6 +39,8 @@ pub(crate) struct GlobalArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     // Verbs are listed in the order in which a newcomer meets them.
+    /// Runs the whole way on shipped data, and tells it.
+    Demo(verb::demo::DemoArgs),
     /// Scores how the blocks that feeds list recur.
     Score(verb::score::ScoreArgs),
     /// Shows what changed between two issues of a feed.

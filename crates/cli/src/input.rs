@@ -52,10 +52,7 @@ pub(crate) fn expand_within(
 }
 
 /// As [`expand`], for a reader that opens the files itself: the paths, nothing read.
-pub(crate) fn files(
-    paths: &[PathBuf],
-    accepts: fn(&Path) -> bool,
-) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn files(paths: &[PathBuf], accepts: fn(&Path) -> bool) -> anyhow::Result<Vec<PathBuf>> {
     files_within(paths, accepts, Limits::default())
 }
 

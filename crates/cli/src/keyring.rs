@@ -87,6 +87,7 @@ pub(crate) fn trusted_or_own(
 }
 
 /// Says what to do about keys.
+#[allow(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 pub(crate) fn keys_failure(error: KeysError) -> anyhow::Error {
     let what = error.to_string();
     let (place, todo) = match &error {
@@ -126,6 +127,7 @@ pub(crate) fn keys_failure(error: KeysError) -> anyhow::Error {
 }
 
 /// Says what to do about a ledger.
+#[allow(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 pub(crate) fn store_failure(error: StoreError) -> anyhow::Error {
     let what = error.to_string();
     let todo = match &error {

@@ -6,6 +6,7 @@ mod engine;
 mod input;
 mod keyring;
 mod out;
+mod text;
 mod verb;
 
 use std::process::ExitCode;

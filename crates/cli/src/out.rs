@@ -1,7 +1,7 @@
 //! Where output goes: formats, colour, exit codes, and errors that say what, where and what to do.
 
 use std::fmt;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
@@ -58,20 +58,16 @@ pub(crate) struct Out {
     quiet: bool,
     /// Columns for text, 80 where no terminal says otherwise.
     pub(crate) width: usize,
-    /// Whether standard output is a terminal.
-    pub(crate) terminal: bool,
 }
 
 impl Out {
     pub(crate) fn from_args(args: &GlobalArgs) -> Self {
-        let terminal = io::stdout().is_terminal();
         let stdout = anstream::AutoStream::auto(io::stdout());
         Self {
             writer: BufWriter::new(stdout.lock()),
             format: args.output_format,
             quiet: args.quiet,
             width: terminal_width(),
-            terminal,
         }
     }
 

@@ -1,26 +1,28 @@
 //! One module a verb: its arguments and `run`.
 
+pub(crate) mod bundle;
 pub(crate) mod completions;
 pub(crate) mod decide;
+pub(crate) mod demo;
+pub(crate) mod diff;
+pub(crate) mod inspect;
+pub(crate) mod keys;
+pub(crate) mod ledger;
+pub(crate) mod lint;
 pub(crate) mod policy;
 pub(crate) mod rerun;
-pub(crate) mod stream;
-pub(crate) mod ledger;
-pub(crate) mod keys;
-pub(crate) mod bundle;
-pub(crate) mod inspect;
-pub(crate) mod diff;
-pub(crate) mod score;
-pub(crate) mod lint;
 pub(crate) mod rules;
+pub(crate) mod score;
 pub(crate) mod serve;
 pub(crate) mod sql;
+pub(crate) mod stream;
 
 use crate::args::Verb;
 use crate::out::{Exit, Out};
 
 pub(crate) fn run(verb: &Verb, out: &mut Out) -> anyhow::Result<Exit> {
     match verb {
+        Verb::Demo(args) => demo::run(args, out),
         Verb::Score(args) => score::run(args, out),
         Verb::Diff(args) => diff::run(args, out),
         Verb::Lint(args) => lint::run(args, out),

@@ -197,12 +197,10 @@ impl Source {
                 Ok(None) => return,
                 Err(error) => End::Failed(error),
             },
-            Self::Follow { file, path, stop } => {
-                match follow(file, &path, &stop, send, limits) {
-                    Ok(()) => return,
-                    Err(error) => End::Failed(error),
-                }
-            }
+            Self::Follow { file, path, stop } => match follow(file, &path, &stop, send, limits) {
+                Ok(()) => return,
+                Err(error) => End::Failed(error),
+            },
         };
         let _ = send.send(Arrival::End(end));
     }

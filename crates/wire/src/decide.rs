@@ -433,12 +433,10 @@ impl DecideV1 {
     /// A document of no day. `inputs` are the roles and digests that records pin.
     #[must_use]
     pub fn new(policy: &Policy, inputs: &[(&str, Digest)]) -> Self {
-        let pinned = inputs
-            .iter()
-            .map(|(role, digest)| PinnedV1 {
-                role: (*role).to_owned(),
-                sha256: digest.to_string(),
-            });
+        let pinned = inputs.iter().map(|(role, digest)| PinnedV1 {
+            role: (*role).to_owned(),
+            sha256: digest.to_string(),
+        });
         Self {
             schema: "adproof.decide/1",
             notice: NOTICE,
@@ -519,11 +517,10 @@ impl DecideV1 {
     }
 
     fn add_blocks(&mut self, day: &Day) {
-        let mut held: BTreeMap<(String, &str), BlockDecisionV1> =
-            std::mem::take(&mut self.blocks)
-                .into_iter()
-                .map(|block| ((block.block.clone(), block.family), block))
-                .collect();
+        let mut held: BTreeMap<(String, &str), BlockDecisionV1> = std::mem::take(&mut self.blocks)
+            .into_iter()
+            .map(|block| ((block.block.clone(), block.family), block))
+            .collect();
         for decided in &day.decided {
             let decision = &decided.decision;
             let Some(signal) = &decision.signal else {
@@ -531,9 +528,7 @@ impl DecideV1 {
             };
             let family = signal.family.as_str();
             let why_not_more = || {
-                let shut = |reason: &&Reason| {
-                    reason.outcome != adproof_policy::Outcome::Passed
-                };
+                let shut = |reason: &&Reason| reason.outcome != adproof_policy::Outcome::Passed;
                 decision.reasons.iter().filter(shut).map(Into::into).collect::<Vec<_>>()
             };
             let block =
@@ -563,7 +558,10 @@ impl DecideV1 {
         self.blocks = held.into_values().collect();
         self.blocks.sort_by_key(|block| {
             let rung = Rung::named(block.action).unwrap_or_default();
-            (std::cmp::Reverse((rung, block.recurrence_ppm, block.impressions)), block.block.clone())
+            (
+                std::cmp::Reverse((rung, block.recurrence_ppm, block.impressions)),
+                block.block.clone(),
+            )
         });
     }
 }
@@ -629,7 +627,11 @@ impl PolicyTestV1 {
                     sha256: policy.digest().to_string(),
                     record: policy.record().as_str(),
                 },
-                tests: policy.tests().iter().map(|test| TestV1::new(test, &test.run(policy))).collect(),
+                tests: policy
+                    .tests()
+                    .iter()
+                    .map(|test| TestV1::new(test, &test.run(policy)))
+                    .collect(),
             })
             .collect();
         let tests = || policies.iter().flat_map(|policy| &policy.tests);

@@ -9,9 +9,10 @@ use adproof_ledger::{Opening, Record};
 use adproof_wire::ledger::BundleVerifyV1;
 use clap::{Args, Subcommand};
 
-use super::ledger::{open, proofs, safe, wrap};
+use super::ledger::{open, proofs};
 use crate::keyring::{read_trusted, store_failure, write_file};
 use crate::out::{Exit, Failure, Format, Out};
+use crate::text::{safe, wrap};
 
 /// Arguments of `adproof bundle`.
 #[derive(Debug, Args)]
@@ -160,16 +161,15 @@ fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
         .map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?;
     let files = unpack(&bytes, &limits)
         .map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?;
-    let (trusted, given) = match read_trusted(&args.keys)? {
-        Some(trusted) => (trusted, true),
-        None => {
-            out.note(
-                "note: verifying with the public keys that lie in the bundle itself. That shows \
-                 only that it fits together; give the keys that you hold with --key.",
-            );
-            let own = bundle::own_keys(&files);
-            (own.ok_or_else(|| cannot("the bundle has no public keys".to_owned()))?, false)
-        }
+    let (trusted, given) = if let Some(trusted) = read_trusted(&args.keys)? {
+        (trusted, true)
+    } else {
+        out.note(
+            "note: verifying with the public keys that lie in the bundle itself. That shows only \
+             that it fits together; give the keys that you hold with --key.",
+        );
+        let own = bundle::own_keys(&files);
+        (own.ok_or_else(|| cannot("the bundle has no public keys".to_owned()))?, false)
     };
     let report = bundle::verify(&files, &trusted);
     if format == Format::Json {

@@ -1,5 +1,7 @@
 //! `adproof completions` and `adproof man`: generated from the one definition of the arguments.
 
+use std::io::Write as _;
+
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
@@ -15,7 +17,10 @@ pub(crate) struct CompletionsArgs {
 }
 
 pub(crate) fn run(args: &CompletionsArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "adproof", out);
+    // The generator panics when its writer fails, as a closed pipe does.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "adproof", &mut script);
+    out.write_all(&script)?;
     Ok(Exit::Clean)
 }
 

@@ -7,7 +7,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use adproof_feeds::{Limits, read_events};
-use adproof_pipeline::{Day, Pipeline};
+use adproof_pipeline::Pipeline;
 use adproof_wire::decide::{DecideV1, Door};
 use clap::Args;
 
@@ -46,18 +46,9 @@ pub(crate) struct DecideArgs {
     pub(crate) plain_addresses: bool,
 }
 
-/// What a run came to.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    /// The document.
-    pub(crate) document: DecideV1,
-    /// The decided days, with everything that the decisions rest on.
-    pub(crate) days: Vec<Day>,
-}
-
 pub(crate) fn run(args: &DecideArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let format = out.format(&[Format::Table, Format::Json, Format::Ndjson])?;
-    let Outcome { document, .. } = execute(args, out)?;
+    let document = execute(args, out)?;
     match format {
         Format::Json => out.json(&document)?,
         Format::Ndjson => {
@@ -71,7 +62,7 @@ pub(crate) fn run(args: &DecideArgs, out: &mut Out) -> anyhow::Result<Exit> {
 }
 
 /// Does the work and prints nothing but notes.
-pub(crate) fn execute(args: &DecideArgs, out: &Out) -> anyhow::Result<Outcome> {
+pub(crate) fn execute(args: &DecideArgs, out: &Out) -> anyhow::Result<DecideV1> {
     let given = Given::read(&args.given)?;
     // The keys and the ledger come before the work, so that a wrong path costs no minute.
     let mut journal = Journal::open(&args.journal, &given, out)?;
@@ -90,7 +81,7 @@ pub(crate) fn execute(args: &DecideArgs, out: &Out) -> anyhow::Result<Outcome> {
     if let Some(journal) = journal {
         journal.close()?;
     }
-    Ok(Outcome { document, days })
+    Ok(document)
 }
 
 /// Reads event logs; lines that are not taken go into the document.

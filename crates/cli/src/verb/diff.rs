@@ -9,9 +9,10 @@ use adproof_wire::diff::{ChangeV1, DiffV1};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use super::score::{clip, level, source, unread};
+use super::score::{level, source, unread};
 use crate::input;
 use crate::out::{Exit, Format, Out};
+use crate::text::{clip, wrap};
 
 /// Arguments of `adproof diff`.
 #[derive(Debug, Args)]
@@ -145,10 +146,10 @@ fn table_of(document: &DiffV1, level: Level, out: &mut impl Write) -> anyhow::Re
         }
     }
     writeln!(out)?;
-    for line in super::score::wrap(document.censoring, 78) {
+    for line in wrap(document.censoring, 78) {
         writeln!(out, "{line}")?;
     }
-    for line in super::score::wrap(document.notice, 78) {
+    for line in wrap(document.notice, 78) {
         writeln!(out, "{DIM}{line}{DIM:#}")?;
     }
     Ok(())

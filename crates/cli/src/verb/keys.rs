@@ -142,7 +142,7 @@ fn export(args: &ExportArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let text = match args.form {
         Form::Vkey => trusted.to_text(),
         Form::Pem => roles(&trusted)
-            .map(|(role, key)| format!("# {role} {}\n{}", key.id(), key.to_spki_pem()))
+            .flat_map(|(role, key)| [format!("# {role} {}\n", key.id()), key.to_spki_pem()])
             .collect(),
         Form::Openssh => roles(&trusted)
             .map(|(role, key)| key.to_openssh(&format!("{}/{role}", trusted.log())) + "\n")

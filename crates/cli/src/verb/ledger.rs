@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use adproof_edge::store::{LedgerReader, OwnedFrame};
-use adproof_ledger::verify::Limits;
+use adproof_ledger::verify::{Limits, Problem};
 use adproof_ledger::{
     Body, Record, Report, TlogProof, TrustedKeys, VerifiedCheckpoint, record_hash,
 };
@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 
 use crate::keyring::{store_failure, trusted_or_own, write_file};
 use crate::out::{Exit, Failure, Format, Out};
+use crate::text::{safe, wrap};
 
 /// Arguments of `adproof ledger`.
 #[derive(Debug, Args)]
@@ -156,38 +157,32 @@ pub(crate) fn print_report(report: &Report, held: usize, out: &mut Out) -> anyho
     let plural = if report.problems_total == 1 { "problem" } else { "problems" };
     writeln!(out, "FAILED: {} {plural}", report.problems_total)?;
     let width = out.width;
-    for problem in &report.problems {
-        for (index, line) in wrap(&problem.to_string(), width.saturating_sub(4)).iter().enumerate()
-        {
+    for told in told(&report.problems) {
+        for (index, line) in wrap(&told, width.saturating_sub(4)).iter().enumerate() {
             writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
         }
     }
     Ok(())
 }
 
-/// Lines of at most `room` characters, broken at spaces, without what could steer a terminal.
-pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
-    let text = safe(text);
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
+/// The problems in words. Records in a row with the same fault are told together: once a link is
+/// broken, so is every one behind it.
+fn told(problems: &[Problem]) -> Vec<String> {
+    let mut told = Vec::new();
+    for run in problems.chunk_by(|a, b| {
+        let next = a.record.and_then(|seq| seq.checked_add(1));
+        next.is_some() && next == b.record && a.fault == b.fault
+    }) {
+        match run {
+            [one] => told.push(one.to_string()),
+            [first, .., last] => {
+                let (from, to) = (first.record.unwrap_or(0), last.record.unwrap_or(0));
+                told.push(format!("{first} (and so for records {from} to {to})"));
             }
-            _ => lines.push(word.to_owned()),
+            [] => {}
         }
     }
-    lines
-}
-
-/// A stranger's text without what could steer a terminal.
-pub(crate) fn safe(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+    told
 }
 
 fn show(args: &ShowArgs, out: &mut Out) -> anyhow::Result<Exit> {

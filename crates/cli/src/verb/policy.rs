@@ -64,7 +64,12 @@ fn read(args: &FilesArgs) -> anyhow::Result<Vec<(String, Policy)>> {
 fn check(args: &FilesArgs, out: &mut Out) -> anyhow::Result<Exit> {
     out.format(&[Format::Table])?;
     for (path, policy) in read(args)? {
-        writeln!(out, "{path}: `{}` is a policy with {} tests", policy.name(), policy.tests().len())?;
+        writeln!(
+            out,
+            "{path}: `{}` is a policy with {} tests",
+            policy.name(),
+            policy.tests().len()
+        )?;
         writeln!(out, "  sha256 {}", policy.digest())?;
     }
     Ok(Exit::Clean)
@@ -97,7 +102,11 @@ fn show(document: &PolicyTestV1, out: &mut Out) -> anyhow::Result<()> {
             let because = test.because.as_deref();
             let because = because.map_or_else(String::new, |gate| format!(", stopped by {gate}"));
             writeln!(out, "        {}:{}", file.path, test.line)?;
-            writeln!(out, "        expected {}{because}; it reaches {}", test.expected, test.reached)?;
+            writeln!(
+                out,
+                "        expected {}{because}; it reaches {}",
+                test.expected, test.reached
+            )?;
             for reason in &test.stopped_by {
                 writeln!(out, "        {}.{}", reason.rung, reason.text)?;
             }

@@ -255,7 +255,11 @@ fn first_difference(path: String, a: &Value, b: &Value) -> Option<(String, Strin
 fn show(document: &RerunV1, out: &mut Out) -> anyhow::Result<()> {
     let RerunV1 { decisions, same, .. } = document;
     if same == decisions {
-        writeln!(out, "{}: {decisions} decisions made again, byte for byte the same", document.log)?;
+        writeln!(
+            out,
+            "{}: {decisions} decisions made again, byte for byte the same",
+            document.log
+        )?;
         return Ok(());
     }
     for found in &document.differences {

@@ -25,11 +25,7 @@ impl Ran {
     /// Asserts the exit code and shows what was written where it differs.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(
-            self.code, code,
-            "stdout:\n{}\nstderr:\n{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
@@ -37,11 +33,7 @@ impl Ran {
     #[track_caller]
     pub(crate) fn says(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(
-                self.stderr.contains(text),
-                "`{text}` is not in:\n{}",
-                self.stderr
-            );
+            assert!(self.stderr.contains(text), "`{text}` is not in:\n{}", self.stderr);
         }
         self
     }
@@ -100,7 +92,5 @@ pub(crate) fn adproof_with_stdin<S: AsRef<std::ffi::OsStr>>(args: &[S], input: &
 
 /// A file of the committed datasets.
 pub(crate) fn dataset(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../datasets")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets").join(name)
 }

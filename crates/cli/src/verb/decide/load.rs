@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use adproof_feeds::{AsnTable, FeedIssue, Limits, enrich, read_feed};
+use adproof_feeds::{AsnTable, Limits, enrich, read_feed};
 use adproof_model::{Digest, TagVerdict};
 use adproof_pipeline::{Inputs, JoinLimits, Recorder, Windows, manifest_digest};
 use adproof_policy::{Policy, PolicyError};
@@ -41,8 +41,6 @@ pub(crate) struct Given {
     pub(crate) inputs: Inputs,
     /// Roles and digests.
     pub(crate) pinned: Vec<(&'static str, Digest)>,
-    /// The issues, in the order in which they were named.
-    pub(crate) issues: Vec<FeedIssue>,
 }
 
 impl Given {
@@ -79,7 +77,7 @@ impl Given {
             windows: Windows::default(),
             limits: JoinLimits::default(),
         };
-        Ok(Self { inputs, pinned, issues })
+        Ok(Self { inputs, pinned })
     }
 
     /// What makes records of this run's decisions.

@@ -5,7 +5,7 @@ use std::io::Write;
 use adproof_wire::decide::{BlockDecisionV1, DecideV1, LedgerV1};
 use anstyle::{AnsiColor, Style};
 
-use crate::verb::score::clip;
+use crate::text::clip;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

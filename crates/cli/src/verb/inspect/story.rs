@@ -9,6 +9,7 @@ use adproof_wire::chain::{AdV1, ChainRunsV1, ChainV1, ExchangeV1, HopV1};
 use anstyle::{AnsiColor, Style};
 
 use crate::out::Out;
+use crate::text::safe;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -153,14 +154,14 @@ fn tell_hop(hop: &HopV1, chain: &ChainV1, width: usize, out: &mut Out) -> io::Re
         line(BAD, &format!("{} of this document not followed", plural(left_out, "ad")))?;
     }
     if let Some(fault) = &hop.fault {
-        line(BAD, &format!("{}: {}", fault.code, printable(&fault.text)))?;
+        line(BAD, &format!("{}: {}", fault.code, safe(&fault.text)))?;
     }
     Ok(())
 }
 
 /// The ad server behind a hop, and how much it wants to know.
 fn made_by(hop: &HopV1, chain: &ChainV1) -> Option<String> {
-    let system = hop.ad_system.as_deref().map(printable);
+    let system = hop.ad_system.as_deref().map(safe);
     // Trackers of a wrapper count again for each ad of a pod, as a player would call them.
     let trackers = chain.ads.iter().any(|ad| ad.path.contains(&hop.index)).then(|| {
         let all = chain.ads.iter().flat_map(|ad| &ad.trackers);
@@ -225,7 +226,7 @@ fn tell_ad(ad: &AdV1, width: usize, out: &mut Out) -> io::Result<()> {
     if let Some(ms) = creative.duration_ms {
         let _ = write!(plays, ", {}", seconds(ms));
     }
-    row("plays", &printable(&plays))?;
+    row("plays", &safe(&plays))?;
     if let Some(sequence) = ad.sequence {
         row("in the pod", &format!("place {sequence}"))?;
     }
@@ -233,13 +234,13 @@ fn tell_ad(ad: &AdV1, width: usize, out: &mut Out) -> io::Result<()> {
         row("media", &media(ad))?;
     }
     for id in &creative.universal_ad_ids {
-        row("ad id", &printable(&format!("{} ({})", id.value, id.registry)))?;
+        row("ad id", &safe(&format!("{} ({})", id.value, id.registry)))?;
     }
     if let Some(click) = &creative.click_through {
         row("click leads", &shorten(click, room))?;
     }
     if !creative.verification_vendors.is_empty() {
-        row("verified by", &printable(&creative.verification_vendors.join(", ")))?;
+        row("verified by", &safe(&creative.verification_vendors.join(", ")))?;
     }
     row("trackers", &trackers(ad))?;
     let hops: Vec<String> = ad.path.iter().map(ToString::to_string).collect();
@@ -257,7 +258,7 @@ fn media(ad: &AdV1) -> String {
         let _ = write!(text, ", up to {width}x{height}");
     }
     if !kinds.is_empty() {
-        let _ = write!(text, ", {}", printable(&kinds.join(", ")));
+        let _ = write!(text, ", {}", safe(&kinds.join(", ")));
     }
     text
 }
@@ -270,7 +271,7 @@ fn trackers(ad: &AdV1) -> String {
     }
     let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(event, count)| (std::cmp::Reverse(*count), *event));
-    let shown = counts.iter().take(6).map(|(event, count)| format!("{count} {}", printable(event)));
+    let shown = counts.iter().take(6).map(|(event, count)| format!("{count} {}", safe(event)));
     let mut text: Vec<String> = shown.collect();
     let rest: usize = counts.iter().skip(6).map(|(_, count)| count).sum();
     if rest > 0 {
@@ -319,18 +320,13 @@ fn plural(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Text of strangers without what would steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 fn clip(text: &str, room: usize) -> String {
-    printable(text).chars().take(room).collect()
+    safe(text).chars().take(room).collect()
 }
 
 /// Cuts the middle out of what is too long, so that host and file name stay.
 fn shorten(text: &str, room: usize) -> String {
-    let text = printable(text);
+    let text = safe(text);
     let len = text.chars().count();
     if len <= room {
         return text;
@@ -377,6 +373,6 @@ mod tests {
 
     #[test]
     fn what_steers_a_terminal_is_not_printed() {
-        assert_eq!(printable("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+        assert_eq!(safe("a\u{1b}[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
     }
 }

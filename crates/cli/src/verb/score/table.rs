@@ -5,6 +5,8 @@ use std::io::Write;
 use adproof_wire::score::{BlockV1, RejectV1, ScoreV1};
 use anstyle::{AnsiColor, Style};
 
+use crate::text::{clip, clip_start, safe, wrap};
+
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const STRONG: Style = AnsiColor::Yellow.on_default().bold();
@@ -237,56 +239,10 @@ fn footer(document: &ScoreV1, hidden: usize, out: &mut impl Write) -> anyhow::Re
     Ok(())
 }
 
-/// Breaks at spaces.
-pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
 /// Whole per cent in three columns.
 fn percent(ppm: u32) -> String {
     match ppm {
         1..10_000 => "<1%".to_owned(),
         _ => format!("{}%", ((ppm + 5_000) / 10_000).min(99)),
     }
-}
-
-/// A stranger's text without what could steer a terminal.
-pub(super) fn safe(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
-}
-
-/// Cut at the end to `room` characters.
-pub(crate) fn clip(text: &str, room: usize) -> String {
-    let text = safe(text);
-    if text.chars().count() <= room {
-        return text;
-    }
-    let mut cut: String = text.chars().take(room.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
-}
-
-/// Cut at the start, so that a file's name stays.
-fn clip_start(text: &str, room: usize) -> String {
-    let text = safe(text);
-    let len = text.chars().count();
-    if len <= room {
-        return text;
-    }
-    let tail: String = text.chars().skip(len - room.saturating_sub(1)).collect();
-    format!("…{tail}")
 }

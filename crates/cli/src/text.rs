@@ -1,0 +1,65 @@
+//! Text for a terminal: a stranger's characters made harmless, lines broken and cut.
+
+/// Without what could steer a terminal or turn the reading direction.
+pub(crate) fn safe(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Lines of at most `room` characters, broken at spaces; a longer word gets a line of its own.
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in safe(text).split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Cut at the end to `room` characters.
+pub(crate) fn clip(text: &str, room: usize) -> String {
+    let text = safe(text);
+    if text.chars().count() <= room {
+        return text;
+    }
+    let mut cut: String = text.chars().take(room.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Cut at the start to `room` characters, so that the end of a path stays.
+pub(crate) fn clip_start(text: &str, room: usize) -> String {
+    let text = safe(text);
+    let len = text.chars().count();
+    if len <= room {
+        return text;
+    }
+    let tail: String = text.chars().skip(len - room.saturating_sub(1)).collect();
+    format!("…{tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        assert_eq!(safe("a\u{1b}[31mb\u{202e}c"), "a\u{fffd}[31mb\u{fffd}c");
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_cuts_are_marked() {
+        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
+        assert_eq!(clip("abcd", 4), "abcd");
+        assert_eq!(clip("abcde", 4), "abc…");
+        assert_eq!(clip_start("abcde", 4), "…cde");
+    }
+}
