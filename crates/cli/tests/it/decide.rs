@@ -160,8 +160,8 @@ fn decisions_are_records_that_verify_and_are_made_once() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(desk.path("private.jsonl")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let bits = std::fs::metadata(desk.path("private.jsonl")).unwrap().permissions().mode();
+        assert_eq!(bits & 0o777, 0o600);
     }
     let before = content(&desk.path("ledger"));
     let second = desk.decide(&events, "ledger", &["--output-format", "json"]).exits(0).json();
