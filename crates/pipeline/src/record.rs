@@ -159,7 +159,7 @@ const fn state(state: LegState) -> RecordedState {
 }
 
 /// Everything that a leg's events say, as named values that can be shown one by one. Values of
-/// one event share its id, so that a reader sees which belong together.
+/// one event begin with its id, so that a reader sees which belong together.
 fn values(leg: &LegEvidence) -> Vec<(&'static str, Value)> {
     let mut values = Vec::new();
     for event in &leg.events {
@@ -170,7 +170,7 @@ fn values(leg: &LegEvidence) -> Vec<(&'static str, Value)> {
 
 fn event_values(event: &Event, values: &mut Vec<(&'static str, Value)>) {
     let id = &event.id;
-    let mut text = |name, value: &str| values.push((name, Value::Text(format!("{id}\t{value}"))));
+    let mut text = |name, value: &str| values.push((name, Value::Text(format!("{id} {value}"))));
     text("observer", &event.observer);
     text("time", &event.time.to_string());
     text("received", &event.received.to_string());
