@@ -89,7 +89,7 @@ pub(crate) fn run(args: &LintArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let (inputs, reports) = if args.fix {
         fix(inputs, &options, out)?
     } else {
-        let reports = in_parallel(&inputs, |input| adproof_vast::lint(&input.bytes, &options));
+        let reports = in_parallel(&inputs, out, |input| adproof_vast::lint(&input.bytes, &options));
         (inputs, reports)
     };
     show(&inputs, &reports, format, out)?;
@@ -171,7 +171,7 @@ fn fix(
             .todo("save it to a file, or see the change with --fix-dry-run")
             .into());
     }
-    let fixed = in_parallel(&inputs, |input| adproof_vast::fix(&input.bytes, options));
+    let fixed = in_parallel(&inputs, out, |input| adproof_vast::fix(&input.bytes, options));
     let (mut mended, mut files) = (0, 0);
     let mut pairs = (Vec::with_capacity(inputs.len()), Vec::with_capacity(inputs.len()));
     for (input, fixed) in inputs.into_iter().zip(fixed) {
@@ -192,7 +192,7 @@ fn fix(
 
 /// Shows the change that `--fix` would make.
 fn dry_run(inputs: &[Input], options: &Options, out: &mut Out) -> anyhow::Result<Exit> {
-    let fixed = in_parallel(inputs, |input| adproof_vast::fix(&input.bytes, options));
+    let fixed = in_parallel(inputs, out, |input| adproof_vast::fix(&input.bytes, options));
     let limits = options.limits;
     for (input, fixed) in inputs.iter().zip(&fixed) {
         if fixed.bytes != input.bytes {
@@ -219,13 +219,16 @@ fn s(count: u32) -> &'static str {
 }
 
 /// Runs over all inputs with one thread a core; results are in the order of the inputs.
-fn in_parallel<T: Send>(inputs: &[Input], work: impl Fn(&Input) -> T + Sync) -> Vec<T> {
+fn in_parallel<T: Send>(inputs: &[Input], out: &Out, work: impl Fn(&Input) -> T + Sync) -> Vec<T> {
+    let bar = out.progress(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
+    let work = |input: &Input| {
+        let done = work(input);
+        bar.inc(1);
+        done
+    };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let share = inputs.len().div_ceil(threads).max(1);
-    if inputs.len() <= share {
-        return inputs.iter().map(work).collect();
-    }
-    std::thread::scope(|scope| {
+    let results = std::thread::scope(|scope| {
         let work = &work;
         let running: Vec<_> = inputs
             .chunks(share)
@@ -237,5 +240,7 @@ fn in_parallel<T: Send>(inputs: &[Input], work: impl Fn(&Input) -> T + Sync) -> 
                 thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             })
             .collect()
-    })
+    });
+    bar.finish_and_clear();
+    results
 }
