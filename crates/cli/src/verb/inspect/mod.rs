@@ -84,11 +84,11 @@ pub(crate) struct InspectArgs {
     #[arg(long = "macro", value_name = "NAME=VALUE", value_parser = macro_value)]
     macros: Vec<(String, String)>,
 
-    /// Makes the values of [CACHEBUSTING] [default: from the clock].
+    /// Makes the values of the macro CACHEBUSTING [default: from the clock].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// The value of [TIMESTAMP], RFC 3339 [default: from the clock].
+    /// The value of the macro TIMESTAMP, RFC 3339 [default: from the clock].
     #[arg(long, value_name = "TIME")]
     timestamp: Option<Timestamp>,
 }
