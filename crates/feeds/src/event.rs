@@ -127,7 +127,7 @@ impl RawEvent<'_> {
             },
             Leg::Creative => LegDetail::Creative {
                 creative: required("creative", self.creative.as_ref(), limits)?,
-                price_micros: money("price_micros", self.price_micros)?,
+                price_micros: money("price_micros", self.price_micros, limits)?,
                 currency: self.currency(limits)?,
             },
             Leg::Vast => LegDetail::Vast { tag: required("tag", self.tag.as_ref(), limits)? },
@@ -148,7 +148,7 @@ impl RawEvent<'_> {
                 }
             }
             Leg::Billing => LegDetail::Billing {
-                amount_micros: money("amount_micros", self.amount_micros)?,
+                amount_micros: money("amount_micros", self.amount_micros, limits)?,
                 currency: self.currency(limits)?,
             },
         })
@@ -165,8 +165,13 @@ impl RawEvent<'_> {
     }
 }
 
-fn money(column: &'static str, micros: Option<i64>) -> Result<i64, Unfit> {
-    micros.ok_or_else(|| Unfit::new(column, "", "missing"))
+fn money(column: &'static str, micros: Option<i64>, limits: &Limits) -> Result<i64, Unfit> {
+    let micros = micros.ok_or_else(|| Unfit::new(column, "", "missing"))?;
+    if (-limits.money_micros..=limits.money_micros).contains(&micros) {
+        return Ok(micros);
+    }
+    let reason = format!("beyond {} micro-units for one event", limits.money_micros);
+    Err(Unfit::new(column, &micros.to_string(), reason))
 }
 
 fn optional(

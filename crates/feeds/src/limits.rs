@@ -29,6 +29,9 @@ pub struct Limits {
     pub line_bytes: usize,
     /// Events of one log that is read as a whole.
     pub events: usize,
+    /// The largest price or amount of one event, in micro-units, with either sign. One event is one
+    /// impression; a log in which it costs more is damaged, and sums over it would mean nothing.
+    pub money_micros: i64,
     /// Ranges of an ASN table.
     pub ranges: usize,
     /// The widest prefix that a row may name, in bits. A wider one would put a good part of the
@@ -56,6 +59,7 @@ impl Default for Limits {
             merged_regions: 10_000,
             line_bytes: 64 << 10,
             events: 4_000_000,
+            money_micros: 1_000_000_000_000,
             ranges: 2_000_000,
             widest_prefix: 16,
             rejects: 200,

@@ -1,16 +1,19 @@
 use adproof_ledger::{
     Action, Collateral, Completeness, Decision, Draft, EncodeError, EvidenceKey, Hash, Input,
-    LegCommitment, Legs, Number, Opening, Reason, Repro, Score, Tag, Value,
+    LegCommitment, Legs, MAX_INT, Number, Opening, Reason, Repro, Score, Tag, Value,
 };
 use adproof_ledger::{Leg as CommittedLeg, LegState as RecordedState};
 use adproof_model::{
-    Digest, Event, Execution, Leg, LegDetail, LegEvidence, LegState, Level, Signal,
+    Block, Digest, Event, Execution, Leg, LegDetail, LegEvidence, LegState, Level, Signal,
 };
 use adproof_policy::Rung;
 use adproof_signal::Params;
 use sha2::{Digest as _, Sha256};
 
 use crate::run::{Day, Decided};
+
+/// Characters of a provider's name in a record.
+const NAME_CHARS: usize = 200;
 
 /// Names the engine: the same for every build of one version.
 #[must_use]
@@ -230,17 +233,17 @@ fn decision(decided: &Decided, subject: Hash) -> Decision {
             .filter(|figure| figure.block.level() != Some(Level::P128))
             .map(|figure| Collateral {
                 basis: figure.basis.as_str().to_owned(),
-                block: figure.block.to_string(),
+                block: block_text(&figure.block),
                 coverage_ppm: figure.coverage_ppm,
                 devices: figure.devices,
                 devices_high_ppm: figure.devices_high_ppm,
                 devices_in_log: figure.devices_in_log,
                 households: figure.households,
                 impressions: figure.impressions,
-                revenue_micros: figure.revenue_micros,
+                revenue_micros: figure.revenue_micros.clamp(-MAX_INT, MAX_INT),
             })
             .collect(),
-        expires_us: made.expires.map(adproof_model::Timestamp::micros),
+        expires_us: made.expires.map(|expires| expires.micros().clamp(-MAX_INT, MAX_INT)),
         held_out: made.held_out,
         reasons: made.reasons.iter().map(reason).collect(),
         scores: decided.signals.iter().filter(weighed).map(score).collect(),
@@ -251,8 +254,14 @@ fn decision(decided: &Decided, subject: Hash) -> Decision {
             outcome: verdict.outcome.as_str().to_owned(),
             risks: verdict.risks,
         }),
-        target: made.target.as_ref().map(ToString::to_string),
+        target: made.target.as_ref().map(block_text),
     }
+}
+
+/// A block as a record writes it. A provider's name comes from a feed, so it is cut: a record has a
+/// bound, and no name of a stranger's may keep a decision from being recorded.
+fn block_text(block: &Block) -> String {
+    block.to_string().chars().take(NAME_CHARS).collect()
 }
 
 const fn action(rung: Rung) -> Action {
@@ -281,12 +290,12 @@ fn reason(reason: &adproof_policy::Reason) -> Reason {
 fn score(signal: &Signal) -> Score {
     Score {
         attainable_ppm: signal.attainable_ppm,
-        block: signal.block.to_string(),
+        block: block_text(&signal.block),
         class: signal.class.as_str().to_owned(),
         explained_by: signal.explained_by.as_ref().map(|block| match block {
             // A record names no single address.
-            adproof_model::Block::Prefix(prefix) => prefix.widen(64).to_string(),
-            other => other.to_string(),
+            Block::Prefix(prefix) => prefix.widen(64).to_string(),
+            other => block_text(other),
         }),
         family: signal.family.as_str().to_owned(),
         high_ppm: signal.high_ppm,

@@ -56,7 +56,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     // zip draws randomness only when it writes encrypted entries, which nobody here does.
     ("feeds", "getrandom"),
     ("wire", "getrandom"),
-    ("pipeline", "getrandom"),
 ];
 
 /// What the default build of the binary may not reach.

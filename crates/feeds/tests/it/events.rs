@@ -156,3 +156,20 @@ proptest! {
         let _ = read_events("x", bytes, &Limits::default());
     }
 }
+
+#[test]
+fn money_beyond_any_impression_is_a_reject_and_the_rest_is_read() {
+    let line =
+        |micros: i64| LOG.replace("\"amount_micros\":-5", &format!("\"amount_micros\":{micros}"));
+    let bound = Limits::default().money_micros;
+    for micros in [bound, -bound] {
+        assert_eq!(log(line(micros)).rejected, []);
+    }
+    for micros in [bound + 1, -bound - 1, i64::MAX, i64::MIN] {
+        let log = log(line(micros));
+        assert_eq!((log.events.len(), log.rejected_total), (6, 1));
+        let reject = &log.rejected[0];
+        assert_eq!((&*reject.column, &*reject.value), ("amount_micros", &*micros.to_string()));
+        assert!(reject.reason.contains("beyond 1000000000000 micro-units"), "{}", reject.reason);
+    }
+}

@@ -115,3 +115,23 @@ fn a_decision_knows_nothing_that_was_received_later() {
     assert_eq!((again.day, again.model), (first.day, first.model));
     assert!(again.decided == first.decided);
 }
+
+#[test]
+fn nothing_a_stranger_writes_keeps_a_decision_from_being_recorded() {
+    let mut inputs = inputs();
+    let issue = read_feed(FEEDS[2].0, FEEDS[2].1, &Limits::default()).unwrap();
+    for mut indicator in issue.accepted {
+        // Six bytes each in canonical JSON, and as many as a feed's cell may hold.
+        indicator.provider = Some("\u{1}".repeat(4_096).into());
+        inputs.feeds.mark(&indicator, "ioc");
+    }
+    let mut events = events();
+    for event in &mut events {
+        if let adproof_model::LegDetail::Billing { amount_micros, .. } = &mut event.detail {
+            *amount_micros = i64::MAX;
+        }
+    }
+    let mut pipeline = Pipeline::new(inputs);
+    let days = pipeline.batch(events);
+    assert!(records(pipeline.inputs(), &days).len() > 100);
+}
