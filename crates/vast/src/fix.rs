@@ -22,7 +22,7 @@ pub struct Fixed {
 /// mends at least one finding, so this is a bound against mistakes, not a limit that is met.
 const ROUNDS: u32 = 16;
 
-/// Applies every safe fix as edits of the original bytes and judges the result. What no edit names
+/// Applies every safe fix, and where the options ask for them the unsafe ones, as edits of the original bytes and judges the result. What no edit names
 /// stays as it was, byte for byte; fixing the result again changes nothing.
 #[must_use]
 pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
@@ -41,7 +41,9 @@ pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
         let encoding = doc.encoding;
         let checked = checked(&doc, &unbounded);
         drop(doc);
-        let Some(mended) = apply(&bytes, encoding, &checked.findings, &mut applied) else {
+        let Some(mended) =
+            apply(&bytes, encoding, &checked.findings, options.unsafe_fixes, &mut applied)
+        else {
             break;
         };
         bytes = mended;
@@ -50,18 +52,19 @@ pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
     Fixed { bytes, applied, report }
 }
 
-/// Applies the safe fixes that do not touch each other; none when there is none.
+/// Applies the fixes that do not touch each other; none when there is none.
 fn apply(
     bytes: &[u8],
     encoding: &'static Encoding,
     findings: &[Finding],
+    unsafe_fixes: bool,
     applied: &mut BTreeMap<&'static str, u32>,
 ) -> Option<Vec<u8>> {
     // A fix owns everything from its first edit to its last.
     let mut fixes: Vec<(Span, &Finding, &Fix)> = findings
         .iter()
         .filter_map(|finding| {
-            let fix = finding.fix.as_ref().filter(|fix| fix.safe)?;
+            let fix = finding.fix.as_ref().filter(|fix| fix.safe || unsafe_fixes)?;
             let start = fix.edits.first()?.span.start;
             let end = fix.edits.iter().map(|edit| edit.span.end).max()?;
             Some((Span::new(start, end), finding, fix))

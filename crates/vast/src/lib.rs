@@ -27,5 +27,5 @@ pub use limits::Limits;
 pub use lint::{Checked, DocumentVersion, Report, check, lint};
 pub use options::{Options, UnknownRule};
 pub use parse::parse;
-pub use rule::{Rule, rule, rules, ruleset_digest};
+pub use rule::{FixKind, Rule, rule, rules, ruleset_digest};
 pub use version::Version;

@@ -102,7 +102,7 @@ pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
         if element.ty == ty::VAST {
             let declared = doc.attr_raw(element, name::VERSION);
             let effective = effective(doc, declared);
-            sink.set_version(effective, declared == Some("4.4"));
+            sink.set_version(effective);
         }
         rules::element(doc, &mut sink, id, element);
     }

@@ -10,6 +10,8 @@ pub struct Options {
     pub limits: Limits,
     /// Findings less severe than this are not reported.
     pub at_least: Severity,
+    /// `fix` also applies fixes that may change what some player does.
+    pub unsafe_fixes: bool,
     enabled: Vec<bool>,
 }
 
@@ -18,7 +20,8 @@ impl Default for Options {
         Self {
             limits: Limits::default(),
             at_least: Severity::Info,
-            enabled: vec![true; RULES.len()],
+            unsafe_fixes: false,
+            enabled: RULES.iter().map(|rule| rule.default_on).collect(),
         }
     }
 }
@@ -38,6 +41,14 @@ impl Options {
             apply(&mut enabled, selector.as_ref(), true)?;
         }
         self.enabled = enabled;
+        Ok(())
+    }
+
+    /// These rules speak, too: some are off until they are asked for.
+    pub fn enable<S: AsRef<str>>(&mut self, selectors: &[S]) -> Result<(), UnknownRule> {
+        for selector in selectors {
+            apply(&mut self.enabled, selector.as_ref(), true)?;
+        }
         Ok(())
     }
 

@@ -24,7 +24,32 @@ pub struct Rule {
     /// What the fault costs, in money or in playback.
     pub why: &'static str,
     /// Whether `fix` can mend it.
-    pub fixable: bool,
+    pub fix: FixKind,
+    /// Whether it speaks unless it is asked not to. What only some buyers want is off.
+    pub default_on: bool,
+}
+
+/// Whether and how a rule's fault can be mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FixKind {
+    /// Only a person can.
+    None,
+    /// By edits that keep the meaning of the tag for every player.
+    Safe,
+    /// By edits that may change what some player does.
+    Unsafe,
+}
+
+impl FixKind {
+    /// The name used in outputs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Safe => "safe",
+            Self::Unsafe => "unsafe",
+        }
+    }
 }
 
 impl Rule {
@@ -73,7 +98,8 @@ impl Id {
             citation: Citation { document: "", section: "" },
             aliases: &[],
             why: "",
-            fixable: false,
+            fix: FixKind::None,
+            default_on: false,
         };
         RULES.get(self.index()).unwrap_or(&NONE)
     }

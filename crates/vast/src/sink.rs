@@ -14,14 +14,27 @@ use crate::{Options, Version};
 pub(crate) struct TextFix {
     pub(crate) title: &'static str,
     pub(crate) edits: Vec<(u32, u32, Box<str>)>,
+    /// It may change what some player does: `--unsafe-fixes` only.
+    pub(crate) danger: bool,
+}
+
+impl TextFix {
+    /// Edits that keep the meaning of the tag for every player.
+    pub(crate) fn safe(title: &'static str, edits: Vec<(u32, u32, Box<str>)>) -> Self {
+        Self { title, edits, danger: false }
+    }
+
+    /// Edits that may change what some player does.
+    #[allow(dead_code, reason = "rules with such fixes use it")]
+    pub(crate) fn dangerous(title: &'static str, edits: Vec<(u32, u32, Box<str>)>) -> Self {
+        Self { title, edits, danger: true }
+    }
 }
 
 pub(crate) struct Sink<'d> {
     pub(crate) doc: &'d Document<'d>,
     options: &'d Options,
     version: Version,
-    /// The document declares a draft: nothing is an error.
-    draft: bool,
     findings: Vec<Finding>,
     counts: Vec<u32>,
     dropped: BTreeMap<Id, u32>,
@@ -35,7 +48,6 @@ impl<'d> Sink<'d> {
             doc,
             options,
             version: Version::V4_3,
-            draft: false,
             findings: Vec::new(),
             counts: vec![0; RULES.len()],
             dropped: BTreeMap::new(),
@@ -44,9 +56,8 @@ impl<'d> Sink<'d> {
     }
 
     /// The version by which what follows is judged.
-    pub(crate) fn set_version(&mut self, version: Version, draft: bool) {
+    pub(crate) fn set_version(&mut self, version: Version) {
         self.version = version;
-        self.draft = draft;
     }
 
     pub(crate) fn version(&self) -> Version {
@@ -85,8 +96,11 @@ impl<'d> Sink<'d> {
             return;
         }
         let rule = id.rule();
-        let severity =
-            if self.draft { rule.severity.max(Severity::Warning) } else { rule.severity };
+        let severity = if self.version.is_draft() {
+            rule.severity.max(Severity::Warning)
+        } else {
+            rule.severity
+        };
         let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
         let doc = self.doc;
         let path = self.path(element).into();
@@ -99,12 +113,12 @@ impl<'d> Sink<'d> {
             path,
             fix: fix.map(|fix| Fix {
                 title: fix.title.into(),
+                safe: !fix.danger,
                 edits: fix
                     .edits
                     .into_iter()
                     .map(|(start, end, text)| Edit { span: doc.span(start, end), text })
                     .collect(),
-                safe: true,
             }),
         });
     }

@@ -69,6 +69,8 @@ pub(crate) struct ChildRow {
     pub(crate) ty: TypeId,
     pub(crate) versions: u8,
     pub(crate) missing: Id,
+    pub(crate) twice: Id,
+    pub(crate) outdated: Id,
 }
 
 /// An attribute of a type.
@@ -77,6 +79,8 @@ pub(crate) struct AttrRow {
     pub(crate) kind: Kind,
     pub(crate) versions: u8,
     pub(crate) missing: Id,
+    pub(crate) value: Id,
+    pub(crate) outdated: Id,
 }
 
 /// Rows of a type as bits, for one version.

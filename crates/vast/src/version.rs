@@ -18,12 +18,14 @@ pub enum Version {
     V4_2,
     /// VAST 4.3.
     V4_3,
+    /// VAST 4.4, a draft: its findings are at most warnings.
+    V4_4,
 }
 
 impl Version {
     /// All versions, oldest first: the columns of the structure table.
     pub const ALL: [Self; VERSIONS.len()] =
-        [Self::V2_0, Self::V3_0, Self::V4_0, Self::V4_1, Self::V4_2, Self::V4_3];
+        [Self::V2_0, Self::V3_0, Self::V4_0, Self::V4_1, Self::V4_2, Self::V4_3, Self::V4_4];
 
     /// The number as it stands in `VAST@version`.
     #[must_use]
@@ -35,10 +37,11 @@ impl Version {
             Self::V4_1 => "4.1",
             Self::V4_2 => "4.2",
             Self::V4_3 => "4.3",
+            Self::V4_4 => "4.4",
         }
     }
 
-    /// The version that a `version` attribute names. 4.4 is a draft with the structure of 4.3.
+    /// The version that a `version` attribute names.
     #[must_use]
     pub fn declared(text: &str) -> Option<Self> {
         match text {
@@ -47,9 +50,16 @@ impl Version {
             "4.0" => Some(Self::V4_0),
             "4.1" => Some(Self::V4_1),
             "4.2" => Some(Self::V4_2),
-            "4.3" | "4.4" => Some(Self::V4_3),
+            "4.3" => Some(Self::V4_3),
+            "4.4" => Some(Self::V4_4),
             _ => None,
         }
+    }
+
+    /// Whether it is not published yet: its text may change, so nothing is an error.
+    #[must_use]
+    pub const fn is_draft(self) -> bool {
+        matches!(self, Self::V4_4)
     }
 
     /// Its column in the structure table.

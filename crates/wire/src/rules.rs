@@ -43,8 +43,11 @@ pub struct RuleV1 {
     pub aliases: Vec<&'static str>,
     /// What the fault costs, in money or in playback.
     pub why: &'static str,
-    /// Whether `--fix` can mend it.
-    pub fixable: bool,
+    /// How it can be mended: `safe` with `--fix`, `unsafe` with `--fix --unsafe-fixes`.
+    #[schemars(extend("enum" = ["none", "safe", "unsafe"]))]
+    pub fix: &'static str,
+    /// Whether it speaks without being asked to.
+    pub default_on: bool,
     /// The whole page in Markdown: why it matters, a bad and a good example. Only where one rule
     /// was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,7 +88,8 @@ impl From<&Rule> for RuleV1 {
             citation: rule.citation.to_string(),
             aliases: rule.aliases.to_vec(),
             why: rule.why,
-            fixable: rule.fixable,
+            fix: rule.fix.as_str(),
+            default_on: rule.default_on,
             page: None,
         }
     }

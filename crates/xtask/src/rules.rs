@@ -63,9 +63,12 @@ struct Meta {
     citation: CitationMeta,
     #[serde(default)]
     aliases: Vec<String>,
-    /// Whether the rule offers a fix: `none` or `safe`.
+    /// Whether the rule offers a fix: `none`, `safe` or `unsafe`.
     #[serde(default)]
     fix: FixKind,
+    /// Whether the rule is silent until it is asked for.
+    #[serde(default)]
+    off: bool,
     /// What the examples stand in; see rules/vast/frames.
     #[serde(default, rename = "frame")]
     _frame: Option<String>,
@@ -87,12 +90,13 @@ struct CitationMeta {
     section: String,
 }
 
-#[derive(Default, Deserialize, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
 enum FixKind {
     #[default]
     None,
     Safe,
+    Unsafe,
 }
 
 fn read_rules(source: &Path) -> Result<Vec<RuleFile>> {
@@ -126,7 +130,7 @@ fn read_rule(text: String) -> Result<RuleFile> {
         "an id is kebab case"
     );
     let mut needed = vec!["## Bad", "## Good"];
-    if meta.fix == FixKind::Safe {
+    if meta.fix != FixKind::None {
         needed.push("## Fixed");
     }
     for heading in needed {
@@ -162,7 +166,9 @@ fn digest(table: &str, rules: &[RuleFile]) -> [u8; 32] {
 
 fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Result<String> {
     let mut out = String::from(HEADER);
-    out.push_str("use adproof_model::{Axis, Citation, Severity};\n\nuse crate::rule::Rule;\n\n");
+    out.push_str(
+        "use adproof_model::{Axis, Citation, Severity};\n\nuse crate::rule::{FixKind, Rule};\n\n",
+    );
     out.push_str("/// A rule, by its place in [`RULES`].\n");
     out.push_str("#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]\n#[repr(u16)]\n#[allow(clippy::enum_variant_names, reason = \"an id says its fault, whatever its last word\")]\npub(crate) enum Id {\n");
     for rule in rules {
@@ -184,7 +190,7 @@ fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Resu
         writeln!(
             out,
             "Rule {{ id: {:?}, title: {:?}, axis: Axis::{axis}, severity: Severity::{severity}, versions: {}, \
-             citation: Citation {{ document: {:?}, section: {:?} }}, aliases: &{:?}, why: {:?}, fixable: {} }},",
+             citation: Citation {{ document: {:?}, section: {:?} }}, aliases: &{:?}, why: {:?}, fix: FixKind::{:?}, default_on: {} }},",
             meta.id,
             meta.title,
             structure::hex(version_mask(&meta.versions, structure)?),
@@ -192,7 +198,8 @@ fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Resu
             meta.citation.section,
             meta.aliases,
             why(&format!("{}\n", rule.body)),
-            meta.fix == FixKind::Safe,
+            meta.fix,
+            !meta.off,
         )?;
     }
     out.push_str("];\n");

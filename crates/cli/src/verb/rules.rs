@@ -54,7 +54,7 @@ fn unknown(id: &str) -> Failure {
 
 fn list(rules: &RulesV1, out: &mut Out) -> anyhow::Result<()> {
     for rule in &rules.rules {
-        let mark = if rule.fixable { "*" } else { " " };
+        let mark = if rule.fix == "none" { " " } else { "*" };
         writeln!(out, "{:<44} {:<7} {:<8} {mark}", rule.id, rule.severity, rule.axis)?;
     }
     writeln!(out, "\n{} rules; * can be mended with `adproof lint --fix`", rules.rules.len())?;

@@ -46,7 +46,7 @@ pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix
         Some((_, _, text)) => *text = format!("{text}]]>").into(),
         None => edits.push((end, end, "]]>".into())),
     }
-    Some(TextFix { title: "Put the text into CDATA", edits })
+    Some(TextFix::safe("Put the text into CDATA", edits))
 }
 
 /// Replaces every `&amp;` of an element's CDATA by `&`.
@@ -59,7 +59,7 @@ pub(crate) fn decode_ampersands(doc: &Document<'_>, id: ElementId) -> Option<Tex
             edits.push((from, from.checked_add(5)?, "&".into()));
         }
     }
-    Some(TextFix { title: "Write `&` inside CDATA", edits })
+    Some(TextFix::safe("Write `&` inside CDATA", edits))
 }
 
 /// What the fix of a wrong case does.
@@ -85,7 +85,7 @@ pub(crate) fn rename_element(doc: &Document<'_>, id: ElementId, name: &str) -> O
             .checked_add(u32::from(element.name_len))?;
         edits.push((end.checked_sub(written)?, end, name.into()));
     }
-    Some(TextFix { title: CASE, edits })
+    Some(TextFix::safe(CASE, edits))
 }
 
 /// Replaces a range of the text.
@@ -95,7 +95,7 @@ pub(crate) fn replace(
     (start, end): (u32, u32),
     text: &str,
 ) -> Option<TextFix> {
-    Some(TextFix { title, edits: vec![(start, end, text.into())] })
+    Some(TextFix::safe(title, vec![(start, end, text.into())]))
 }
 
 /// Escapes every ampersand of a range that begins no reference.
@@ -107,5 +107,5 @@ pub(crate) fn escape_ampersands(doc: &Document<'_>, (start, end): (u32, u32)) ->
             edits.push((from, from.checked_add(1)?, "&amp;".into()));
         }
     }
-    Some(TextFix { title: "Escape the ampersands", edits })
+    Some(TextFix::safe("Escape the ampersands", edits))
 }

@@ -40,7 +40,7 @@ pub(crate) fn check(
         missing_children(sink, id, element, info, missing);
     }
     if twice != 0 {
-        repeated_children(doc, sink, id, twice);
+        repeated_children(doc, sink, id, info, twice);
     }
     if outdated != 0 {
         outdated_children(doc, sink, id, info, outdated);
@@ -81,7 +81,13 @@ fn missing_children(
     }
 }
 
-fn repeated_children(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, twice: u32) {
+fn repeated_children(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    info: &Type,
+    twice: u32,
+) {
     let mut seen = 0_u32;
     for child in doc.children(id) {
         let Some(element) = doc.element(child) else {
@@ -90,8 +96,12 @@ fn repeated_children(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, twi
         let bit = 1_u32.checked_shl(u32::from(element.row)).unwrap_or(0) & twice;
         if seen & bit != 0 {
             let name = sink.quote(doc.name(child));
+            let rule = info
+                .children
+                .get(usize::from(element.row))
+                .map_or(Id::DuplicateElement, |row| row.twice);
             sink.report(
-                Id::DuplicateElement,
+                rule,
                 child,
                 name_range(element),
                 format_args!("<{name}> may stand here only once"),
@@ -120,7 +130,7 @@ fn outdated_children(
             let version = sink.version();
             let when = When(row.versions, version);
             sink.report(
-                Id::ElementNotInVersion,
+                row.outdated,
                 child,
                 name_range(element),
                 format_args!("VAST {version} has no <{name}> in <{parent}>; {when}"),
@@ -187,7 +197,7 @@ fn outdated_attributes(
         let element_name = info.element_name();
         let when = When(row.versions, version);
         sink.report(
-            Id::AttributeNotInVersion,
+            row.outdated,
             id,
             range,
             format_args!("VAST {version} has no attribute `{name}` on <{element_name}>; {when}"),

@@ -48,7 +48,7 @@ pub(crate) fn check(
                 let (name, quoted) = (row.name.as_str(), sink.quote(raw));
                 let list = List(values);
                 sink.report(
-                    Id::AttributeValueInvalid,
+                    row.value,
                     id,
                     range,
                     format_args!("`{name}` is `{quoted}`; it must be {list}"),
@@ -69,7 +69,7 @@ pub(crate) fn check(
         };
         let (name, quoted) = (row.name.as_str(), sink.quote(raw));
         sink.report(
-            Id::AttributeValueInvalid,
+            row.value,
             id,
             range,
             format_args!("`{name}` is `{quoted}`; it must be {expected}"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use adproof_vast::{Limits, Options, Version, fix, lint, rules};
+use adproof_vast::{FixKind, Limits, Options, Version, fix, lint, rules};
 
 /// One rule file.
 struct Page {
@@ -58,6 +58,8 @@ impl Page {
 
     fn options(&self) -> Options {
         let mut options = Options::default();
+        options.enable(&[&self.id]).unwrap();
+        options.unsafe_fixes = self.text("fix") == Some("unsafe");
         let limits: BTreeMap<String, u32> = self
             .meta
             .get("limits")
@@ -160,7 +162,8 @@ fn a_good_example_is_clean() {
 fn a_fix_gives_what_its_page_says_and_leaves_nothing() {
     for page in pages() {
         let rule = adproof_vast::rule(&page.id).unwrap();
-        assert_eq!(rule.fixable, page.fixed.is_some(), "{}", page.id);
+        assert_eq!(rule.fix.as_str(), page.text("fix").unwrap_or("none"), "{}", page.id);
+        assert_eq!(rule.fix != FixKind::None, page.fixed.is_some(), "{}", page.id);
         let bad = page.document(&page.bad, None);
         let mended = fix(bad.as_bytes(), &page.options());
         let Some(fixed) = &page.fixed else {

@@ -30,7 +30,42 @@ struct Row {
     /// The type of a child, the kind of an attribute.
     kind: String,
     occurs: Vec<Occurs>,
-    rule: Option<String>,
+    rules: RowRules,
+}
+
+/// Rules that a row reports instead of the general ones.
+#[derive(Default)]
+struct RowRules {
+    missing: Option<String>,
+    value: Option<String>,
+    twice: Option<String>,
+    outdated: Option<String>,
+}
+
+impl RowRules {
+    /// `ID` or `missing:ID`, `value:ID`, `twice:ID`, `outdated:ID`, separated by commas.
+    fn parse(text: &str) -> Result<Self> {
+        let mut rules = Self::default();
+        for part in text.split(',') {
+            let (when, id) = part.split_once(':').unwrap_or(("missing", part));
+            let slot = match when {
+                "missing" => &mut rules.missing,
+                "value" => &mut rules.value,
+                "twice" => &mut rules.twice,
+                "outdated" => &mut rules.outdated,
+                _ => bail!("`{when}` is none of missing, value, twice, outdated"),
+            };
+            ensure!(slot.replace(id.to_owned()).is_none(), "`{when}` is there twice");
+        }
+        Ok(rules)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        [&self.missing, &self.value, &self.twice, &self.outdated]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -101,12 +136,12 @@ impl Structure {
         let (occurs, rule) =
             rest.split_at_checked(self.versions.len()).context("fewer columns than versions")?;
         let occurs = occurs.iter().map(|text| Occurs::parse(text)).collect::<Result<_>>()?;
-        let rule = match rule {
-            [] => None,
-            [rule] => Some((*rule).to_owned()),
+        let rules = match rule {
+            [] => RowRules::default(),
+            [rules] => RowRules::parse(rules)?,
             _ => bail!("more columns than versions and a rule"),
         };
-        Ok(Row { name: name.to_owned(), kind: kind.to_owned(), occurs, rule })
+        Ok(Row { name: name.to_owned(), kind: kind.to_owned(), occurs, rules })
     }
 
     fn validate(&self) -> Result<()> {
@@ -129,7 +164,7 @@ impl Structure {
     /// The rules that rows name.
     pub(super) fn rule_ids(&self) -> impl Iterator<Item = &str> {
         let rows = self.types.iter().flat_map(|kind| kind.children.iter().chain(&kind.attributes));
-        rows.filter_map(|row| row.rule.as_deref())
+        rows.flat_map(|row| row.rules.ids())
     }
 
     pub(super) fn to_rust(&self) -> Result<String> {
@@ -239,26 +274,34 @@ impl Structure {
                 camel(&kind.content)
             )?;
             for row in &kind.children {
-                let rule = row.rule.as_deref().unwrap_or("missing-element");
+                ensure!(row.rules.value.is_none(), "an element has no `value:`");
+                let rule =
+                    |given: &Option<String>, general| camel(given.as_deref().unwrap_or(general));
                 writeln!(
                     out,
-                    "ChildRow {{ name: NameId({}), ty: TypeId({}), versions: {}, missing: Id::{} }},",
+                    "ChildRow {{ name: NameId({}), ty: TypeId({}), versions: {}, missing: Id::{}, twice: Id::{}, outdated: Id::{} }},",
                     ids.get(row.name.as_str()).context("a name without a number")?,
                     type_ids.get(row.kind.as_str()).context("a type without a number")?,
                     hex(bits(&row.occurs, |o| o.allowed)),
-                    camel(rule),
+                    rule(&row.rules.missing, "missing-element"),
+                    rule(&row.rules.twice, "duplicate-element"),
+                    rule(&row.rules.outdated, "element-not-in-version"),
                 )?;
             }
             out.push_str("], attrs: &[");
             for row in &kind.attributes {
-                let rule = row.rule.as_deref().unwrap_or("missing-attribute");
+                ensure!(row.rules.twice.is_none(), "an attribute has no `twice:`");
+                let rule =
+                    |given: &Option<String>, general| camel(given.as_deref().unwrap_or(general));
                 writeln!(
                     out,
-                    "AttrRow {{ name: NameId({}), kind: {}, versions: {}, missing: Id::{} }},",
+                    "AttrRow {{ name: NameId({}), kind: {}, versions: {}, missing: Id::{}, value: Id::{}, outdated: Id::{} }},",
                     ids.get(row.name.as_str()).context("a name without a number")?,
                     attribute_kind(&row.kind),
                     hex(bits(&row.occurs, |o| o.allowed)),
-                    camel(rule),
+                    rule(&row.rules.missing, "missing-attribute"),
+                    rule(&row.rules.value, "attribute-value-invalid"),
+                    rule(&row.rules.outdated, "attribute-not-in-version"),
                 )?;
             }
             out.push_str("], masks: [");
