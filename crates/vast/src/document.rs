@@ -37,6 +37,7 @@ pub struct Document<'a> {
     pub(crate) elements: Vec<Element>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) parts: Vec<Part>,
+    pub(crate) directives: Vec<Directive>,
     pub(crate) problems: Vec<Problem>,
     /// Problems beyond the bound, counted by rule.
     pub(crate) dropped: BTreeMap<Id, u32>,
@@ -119,6 +120,18 @@ pub(crate) struct Attribute {
     pub(crate) name: NameId,
     /// The row of the element's type, or `NO_ROW`.
     pub(crate) row: u8,
+}
+
+/// A comment that asks the linter to be silent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Directive {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    /// Where the words after `adproof-ignore` begin.
+    pub(crate) text: u32,
+    pub(crate) parent: ElementId,
+    /// The element that would come next.
+    pub(crate) next: ElementId,
 }
 
 /// A run of text or one CDATA section. Offsets are of the content.
@@ -223,6 +236,11 @@ impl Document<'_> {
             joined.push_str(&self.part_text(part));
         }
         trim_cow(Cow::Owned(joined))
+    }
+
+    /// The names of an element's attributes as they are written, in order.
+    pub fn attribute_names(&self, id: ElementId) -> impl Iterator<Item = &str> {
+        self.attributes_of(id).iter().map(|attribute| self.attribute_name(attribute))
     }
 
     /// An attribute's value, references decoded, outer space kept.
@@ -389,6 +407,9 @@ fn trim_cow(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// No reference is longer; looking further would take the square of the text's length.
+const LONGEST: usize = 16;
+
 /// Decodes the five predefined references and character references; others stay as written.
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'&', text.as_bytes()).is_none() {
@@ -398,7 +419,11 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         out.push_str(before);
-        let known = after.split_once(';').and_then(|(name, tail)| Some((reference(name)?, tail)));
+        let end = after.bytes().take(LONGEST).position(|byte| byte == b';');
+        let known = end.and_then(|end| {
+            let (name, tail) = after.split_at_checked(end)?;
+            Some((reference(name)?, tail.get(1..)?))
+        });
         if let Some((c, tail)) = known {
             out.push(c);
             rest = tail;
@@ -409,6 +434,11 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// `parse` alone would take a sign.
+fn digits(text: &str, of: fn(&u8) -> bool) -> bool {
+    !text.is_empty() && text.len() <= 8 && text.bytes().all(|byte| of(&byte))
 }
 
 /// The character of a predefined or a character reference.
@@ -422,9 +452,11 @@ pub(crate) fn reference(name: &str) -> Option<char> {
         _ => {
             let number = name.strip_prefix('#')?;
             let code = match number.strip_prefix('x') {
-                Some(hex) if hex.len() <= 8 => u32::from_str_radix(hex, 16).ok()?,
-                Some(_) => return None,
-                None => number.parse().ok()?,
+                Some(hex) if digits(hex, u8::is_ascii_hexdigit) => {
+                    u32::from_str_radix(hex, 16).ok()?
+                }
+                None if digits(number, u8::is_ascii_digit) => number.parse().ok()?,
+                _ => return None,
             };
             char::from_u32(code).filter(|c| matches!(c, '\t' | '\n' | '\r' | ' '..))
         }

@@ -5,7 +5,6 @@
 //! VAST allows is data in `rules/vast/structure.tsv`; what each rule means stands in its file
 //! beside it.
 
-mod attributes;
 pub mod chain;
 mod decode;
 mod document;
@@ -15,10 +14,12 @@ mod limits;
 mod lint;
 mod options;
 mod parse;
+mod references;
 mod rule;
 mod rules;
 mod sink;
 mod structure;
+mod suppress;
 mod version;
 
 pub use document::{Document, ElementId};

@@ -19,6 +19,8 @@ pub struct Limits {
     pub findings: u32,
     /// Characters of the document that a message quotes.
     pub excerpt: u32,
+    /// Comments in one document that ask for silence; what follows is not heeded.
+    pub directives: u32,
     /// Edits of one fix; a finding that needs more is reported without its fix.
     pub edits: u32,
 }
@@ -34,6 +36,7 @@ impl Default for Limits {
             findings_per_rule: 100,
             findings: 800,
             excerpt: 60,
+            directives: 64,
             edits: 8,
         }
     }

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::document::{Document, State};
 use crate::generated::structure::{name, ty};
-use crate::sink::Sink;
+use crate::sink::{Findings, Sink};
 use crate::{Options, Version, parse, rules, ruleset_digest};
 
 /// The version of a document.
@@ -31,6 +31,8 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// Findings beyond the bounds, counted by rule.
     pub truncated: BTreeMap<&'static str, u32>,
+    /// Findings that comments of the document silence, counted by rule.
+    pub suppressed: BTreeMap<&'static str, u32>,
     /// The name of the encoding that the document was read in.
     pub encoding: &'static str,
 }
@@ -49,6 +51,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Findings beyond the bounds, counted by rule.
     pub truncated: BTreeMap<&'static str, u32>,
+    /// Findings that comments of the document silence, counted by rule.
+    pub suppressed: BTreeMap<&'static str, u32>,
     /// The name of the encoding that the document was read in.
     pub encoding: &'static str,
 }
@@ -64,7 +68,8 @@ impl Report {
 /// Judges a document and takes its digest.
 #[must_use]
 pub fn lint(bytes: &[u8], options: &Options) -> Report {
-    let Checked { kind, version, outcome, findings, truncated, encoding } = check(bytes, options);
+    let Checked { kind, version, outcome, findings, truncated, suppressed, encoding } =
+        check(bytes, options);
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
     let mut error_rules: Vec<&'static str> = errors().map(|finding| finding.rule).collect();
@@ -81,7 +86,7 @@ pub fn lint(bytes: &[u8], options: &Options) -> Report {
         error_rules,
     };
     let bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    Report { verdict, bytes, version, findings, truncated, encoding }
+    Report { verdict, bytes, version, findings, truncated, suppressed, encoding }
 }
 
 /// Judges a document: one pass over the text, one over the arena.
@@ -106,14 +111,15 @@ pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
         }
         rules::element(doc, &mut sink, id, element);
     }
-    let (findings, truncated) = sink.finish();
+    let Findings { listed: findings, truncated, suppressed } = sink.finish();
     let outcome = match doc.state {
         State::Refused => DocumentOutcome::Refused,
         State::Malformed => DocumentOutcome::Malformed,
         State::Whole if findings.is_empty() => DocumentOutcome::Clean,
         State::Whole => DocumentOutcome::Findings,
     };
-    Checked { kind: doc.kind, version, outcome, findings, truncated, encoding: doc.encoding() }
+    let (kind, encoding) = (doc.kind, doc.encoding());
+    Checked { kind, version, outcome, findings, truncated, suppressed, encoding }
 }
 
 /// The version of the first VAST element; of VMAP the embedded ones are judged by their own.

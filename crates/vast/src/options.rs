@@ -12,6 +12,9 @@ pub struct Options {
     pub at_least: Severity,
     /// `fix` also applies fixes that may change what some player does.
     pub unsafe_fixes: bool,
+    /// Comments in the document may silence rules. Only for documents of one's own: a stranger
+    /// would silence what accuses them.
+    pub suppressions: bool,
     enabled: Vec<bool>,
 }
 
@@ -21,6 +24,7 @@ impl Default for Options {
             limits: Limits::default(),
             at_least: Severity::Info,
             unsafe_fixes: false,
+            suppressions: false,
             enabled: RULES.iter().map(|rule| rule.default_on).collect(),
         }
     }
@@ -65,7 +69,8 @@ impl Options {
     }
 }
 
-fn apply(enabled: &mut [bool], selector: &str, value: bool) -> Result<(), UnknownRule> {
+/// Sets what a selector names.
+pub(crate) fn apply(enabled: &mut [bool], selector: &str, value: bool) -> Result<(), UnknownRule> {
     let mut found = false;
     for (rule, enabled) in RULES.iter().zip(enabled) {
         let begins = selector.strip_suffix('*').is_some_and(|start| rule.id.starts_with(start));

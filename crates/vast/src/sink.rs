@@ -8,6 +8,7 @@ use adproof_model::{Edit, Finding, Fix, Severity};
 use crate::document::{Document, ElementId};
 use crate::generated::rules::{Id, RULES};
 use crate::parse::excerpt;
+use crate::suppress::{self, Silence};
 use crate::{Options, Version};
 
 /// A fix in offsets of the text.
@@ -31,6 +32,16 @@ impl TextFix {
     }
 }
 
+/// What was found.
+pub(crate) struct Findings {
+    /// In the order of their places.
+    pub(crate) listed: Vec<Finding>,
+    /// Left out because of a bound, by rule.
+    pub(crate) truncated: BTreeMap<&'static str, u32>,
+    /// Silenced by the document, by rule.
+    pub(crate) suppressed: BTreeMap<&'static str, u32>,
+}
+
 pub(crate) struct Sink<'d> {
     pub(crate) doc: &'d Document<'d>,
     options: &'d Options,
@@ -38,21 +49,29 @@ pub(crate) struct Sink<'d> {
     findings: Vec<Finding>,
     counts: Vec<u32>,
     dropped: BTreeMap<Id, u32>,
+    silences: Vec<Silence>,
+    suppressed: BTreeMap<&'static str, u32>,
     /// By parent and name, the last sibling whose place was asked for.
     places: BTreeMap<(ElementId, &'d str), (ElementId, u32)>,
 }
 
 impl<'d> Sink<'d> {
     pub(crate) fn new(doc: &'d Document<'d>, options: &'d Options) -> Self {
-        Self {
+        let mut sink = Self {
             doc,
             options,
             version: Version::V4_3,
             findings: Vec::new(),
             counts: vec![0; RULES.len()],
             dropped: BTreeMap::new(),
+            silences: Vec::new(),
+            suppressed: BTreeMap::new(),
             places: BTreeMap::new(),
+        };
+        if options.suppressions && !doc.directives.is_empty() {
+            sink.silences = suppress::silences(doc, &mut sink);
         }
+        sink
     }
 
     /// The version by which what follows is judged.
@@ -92,7 +111,7 @@ impl<'d> Sink<'d> {
         message: fmt::Arguments<'_>,
         fix: impl FnOnce(&Document<'d>) -> Option<TextFix>,
     ) {
-        if !self.hears(id) || !self.room(id) {
+        if !self.hears(id) || self.silenced(id, start) || !self.room(id) {
             return;
         }
         let rule = id.rule();
@@ -121,6 +140,17 @@ impl<'d> Sink<'d> {
                     .collect(),
             }),
         });
+    }
+
+    /// Whether a comment of the document silences a rule at a place.
+    fn silenced(&mut self, id: Id, at: u32) -> bool {
+        let Some(silence) = self.silences.iter_mut().find(|silence| silence.covers(id, at)) else {
+            return false;
+        };
+        silence.used = true;
+        let count = self.suppressed.entry(id.rule().id).or_default();
+        *count = count.saturating_add(1);
+        true
     }
 
     /// The path of an element. Findings come in the order of the document, so that the place of
@@ -161,7 +191,17 @@ impl<'d> Sink<'d> {
     }
 
     /// The findings in the order of their places, and what was left out by rule.
-    pub(crate) fn finish(mut self) -> (Vec<Finding>, BTreeMap<&'static str, u32>) {
+    pub(crate) fn finish(mut self) -> Findings {
+        for silence in
+            std::mem::take(&mut self.silences).into_iter().filter(|silence| !silence.used)
+        {
+            self.report(
+                Id::SuppressionUnused,
+                silence.parent,
+                silence.comment,
+                format_args!("this comment silences nothing"),
+            );
+        }
         let left_out = self.dropped.values().fold(0_u32, |sum, count| sum.saturating_add(*count));
         if left_out > 0 && self.hears(Id::LimitFindings) {
             let rule = Id::LimitFindings.rule();
@@ -177,6 +217,6 @@ impl<'d> Sink<'d> {
         }
         self.findings.sort();
         let dropped = self.dropped.into_iter().map(|(id, count)| (id.rule().id, count)).collect();
-        (self.findings, dropped)
+        Findings { listed: self.findings, truncated: dropped, suppressed: self.suppressed }
     }
 }

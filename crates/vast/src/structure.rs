@@ -3,7 +3,7 @@
 
 use crate::generated::rules::Id;
 use crate::generated::structure::{
-    EVENTS, NAME_BITS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS,
+    EVENTS, NAME_BITS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS, event_place,
 };
 
 /// A known name of an element or an attribute. Zero is every other name.
@@ -105,6 +105,7 @@ impl Masks {
 
 /// A value of Tracking@event.
 pub(crate) struct Event {
+    #[allow(dead_code, reason = "tests hold the table against its index")]
     pub(crate) name: &'static str,
     pub(crate) versions: u8,
 }
@@ -131,7 +132,7 @@ impl NameId {
         let id = slot.ok().and_then(|slot| NAME_SLOTS.get(slot)).copied();
         let id = id.unwrap_or(0);
         match NAMES.get(usize::from(id)) {
-            Some(known) if *known == name => Self(id),
+            Some(known) if same(known.as_bytes(), bytes) => Self(id),
             _ => Self::UNKNOWN,
         }
     }
@@ -165,14 +166,56 @@ impl TypeId {
     }
 }
 
+/// Whether two names are equal. They are short, so that calling a routine costs more than comparing
+/// their first and last bytes.
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len()
+        && match a.len() {
+            8..=16 => {
+                a.first_chunk::<8>() == b.first_chunk::<8>()
+                    && a.last_chunk::<8>() == b.last_chunk::<8>()
+            }
+            4..=7 => {
+                a.first_chunk::<4>() == b.first_chunk::<4>()
+                    && a.last_chunk::<4>() == b.last_chunk::<4>()
+            }
+            0..=3 => a.iter().zip(b).all(|(a, b)| a == b),
+            _ => a == b,
+        }
+}
+
 /// The event of a name, if any version has it.
 pub(crate) fn event(name: &str) -> Option<&'static Event> {
-    EVENTS.iter().find(|event| event.name == name)
+    EVENTS.get(event_place(name.as_bytes())?)
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_equal_byte_by_byte() {
+        let text = "abcdefghijklmnopqrstuvwxyz";
+        for len in 0..text.len() {
+            let name = text.as_bytes().get(..len).unwrap();
+            assert!(same(name, name));
+            assert!(!same(name, text.as_bytes().get(..=len).unwrap()));
+            for place in 0..len {
+                let mut other = name.to_vec();
+                *other.get_mut(place).unwrap() ^= 1;
+                assert!(!same(name, &other), "{len} {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_event_has_its_place() {
+        for known in &EVENTS {
+            assert_eq!(event(known.name).map(|event| event.name), Some(known.name));
+        }
+        assert!(event("Start").is_none() && event("").is_none());
+    }
 
     #[test]
     fn every_name_is_interned_to_itself() {

@@ -81,6 +81,8 @@ pub(crate) enum Id {
     LimitElements,
     /// There are more findings than are listed
     LimitFindings,
+    /// There are more comments that ask for silence than are heeded
+    LimitSuppressions,
     /// A linear creative has no Duration
     LinearWithoutDuration,
     /// A linear creative has no MediaFiles
@@ -157,6 +159,10 @@ pub(crate) enum Id {
     SkipoffsetBeyondDuration,
     /// A skip offset cannot be read
     SkipoffsetFormat,
+    /// A comment asks for silence but names no rule
+    SuppressionInvalid,
+    /// A comment silences nothing
+    SuppressionUnused,
     /// An event of another version
     TrackingEventNotInVersion,
     /// An event does not exist
@@ -209,12 +215,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    211, 59, 34, 110, 182, 210, 22, 58, 199, 150, 132, 141, 168, 190, 249, 88, 123, 199, 188, 7,
-    217, 197, 127, 48, 21, 125, 192, 155, 73, 86, 156, 26,
+    128, 78, 3, 20, 72, 158, 46, 34, 23, 205, 191, 180, 245, 238, 121, 249, 230, 93, 241, 116, 165,
+    49, 100, 175, 234, 155, 141, 38, 88, 187, 192, 34,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 98] = [
+pub(crate) static RULES: [Rule; 101] = [
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -659,6 +665,18 @@ pub(crate) static RULES: [Rule; 98] = [
         citation: Citation { document: "adproof", section: "limits" },
         aliases: &[],
         why: "A document with many faults has few causes. The first findings of each rule are listed and the rest is counted, so that a report never grows beyond what a person or a program can take in.",
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "limit-suppressions",
+        title: "There are more comments that ask for silence than are heeded",
+        axis: Axis::Limit,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "adproof", section: "Limits, directives" },
+        aliases: &[],
+        why: "Every such comment is compared with every finding, so their number is bounded. What comes after the bound is not heeded and the findings it names are reported. A tag with that many is better served by a setting for the whole folder.",
         fix: FixKind::None,
         default_on: true,
     },
@@ -1137,6 +1155,30 @@ pub(crate) static RULES: [Rule; 98] = [
         citation: Citation { document: "VAST 4.2", section: "§3.8" },
         aliases: &["vastlint:VAST-3.0-skipoffset-format"],
         why: "The player shows no skip button, or shows it at once. Either the viewer leaves or the advertiser pays for views that were never optional.",
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "suppression-invalid",
+        title: "A comment asks for silence but names no rule",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "adproof", section: "Suppressing a finding" },
+        aliases: &[],
+        why: "A comment that silences rules was written because somebody decided that a finding does not matter here. Where it names no rule, or one that does not exist, nothing is silenced and the finding that it was meant for still stops the pipeline. Name the rules, separated by commas; what follows a colon is your reason.",
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "suppression-unused",
+        title: "A comment silences nothing",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "adproof", section: "Suppressing a finding" },
+        aliases: &[],
+        why: "The fault that this comment once silenced is gone, or the comment stands in another place than the element it was meant for. Left in the tag it would hide the next real fault of the same kind, which may be the one that costs an impression. Delete it.",
         fix: FixKind::None,
         default_on: true,
     },

@@ -7570,3 +7570,42 @@ pub(crate) static EVENTS: [Event; 31] = [
     Event { name: "loaded", versions: 124 },
     Event { name: "interactiveStart", versions: 112 },
 ];
+
+/// The place of a name in [`EVENTS`].
+pub(crate) fn event_place(name: &[u8]) -> Option<usize> {
+    let place = match name {
+        b"creativeView" => 0,
+        b"start" => 1,
+        b"midpoint" => 2,
+        b"firstQuartile" => 3,
+        b"thirdQuartile" => 4,
+        b"complete" => 5,
+        b"mute" => 6,
+        b"unmute" => 7,
+        b"pause" => 8,
+        b"rewind" => 9,
+        b"resume" => 10,
+        b"fullscreen" => 11,
+        b"expand" => 12,
+        b"collapse" => 13,
+        b"acceptInvitation" => 14,
+        b"close" => 15,
+        b"exitFullscreen" => 16,
+        b"skip" => 17,
+        b"progress" => 18,
+        b"acceptInvitationLinear" => 19,
+        b"closeLinear" => 20,
+        b"playerExpand" => 21,
+        b"playerCollapse" => 22,
+        b"timeSpentViewing" => 23,
+        b"adExpand" => 24,
+        b"adCollapse" => 25,
+        b"minimize" => 26,
+        b"overlayViewDuration" => 27,
+        b"otherAdInteraction" => 28,
+        b"loaded" => 29,
+        b"interactiveStart" => 30,
+        _ => return None,
+    };
+    Some(place)
+}

@@ -101,8 +101,8 @@ pub(crate) fn replace(
 /// Escapes every ampersand of a range that begins no reference.
 pub(crate) fn escape_ampersands(doc: &Document<'_>, (start, end): (u32, u32)) -> Option<TextFix> {
     let mut edits = Vec::new();
-    for (at, reference) in crate::attributes::references(doc.slice(start, end)) {
-        if matches!(reference, crate::attributes::Reference::Bare) {
+    for (at, reference) in crate::references::references(doc.slice(start, end)) {
+        if matches!(reference, crate::references::Reference::Bare) {
             let from = start.checked_add(u32::try_from(at).ok()?)?;
             edits.push((from, from.checked_add(1)?, "&amp;".into()));
         }

@@ -118,8 +118,8 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
 
 fn outside_cdata(doc: &Document<'_>, sink: &mut Sink<'_>, url: &Url<'_>) {
     // A bare ampersand is a finding of its own, with the same fix.
-    let bare = crate::attributes::references(doc.slice(url.range.0, url.range.1))
-        .any(|(_, reference)| !matches!(reference, crate::attributes::Reference::Known));
+    let bare = crate::references::references(doc.slice(url.range.0, url.range.1))
+        .any(|(_, reference)| !matches!(reference, crate::references::Reference::Known));
     if bare {
         return;
     }

@@ -59,6 +59,7 @@ impl Page {
     fn options(&self) -> Options {
         let mut options = Options::default();
         options.enable(&[&self.id]).unwrap();
+        options.suppressions = true;
         options.unsafe_fixes = self.text("fix") == Some("unsafe");
         let limits: BTreeMap<String, u32> = self
             .meta
@@ -74,13 +75,15 @@ impl Page {
             })
             .unwrap_or_default();
         for (key, value) in limits {
-            let Limits { bytes, depth, elements, attributes, findings, .. } = &mut options.limits;
+            let Limits { bytes, depth, elements, attributes, findings, directives, .. } =
+                &mut options.limits;
             *match key.as_str() {
                 "bytes" => bytes,
                 "depth" => depth,
                 "elements" => elements,
                 "attributes" => attributes,
                 "findings" => findings,
+                "directives" => directives,
                 other => panic!("{}: no limit `{other}`", self.id),
             } = value;
         }

@@ -48,20 +48,21 @@ const PIECES: [&str; 40] = [
     "<Duration>0:30</Duration>",
 ];
 
+/// Markup in any order.
+pub(crate) fn nearly_text() -> impl Strategy<Value = String> {
+    prop::collection::vec(0..PIECES.len(), 0..40)
+        .prop_map(|pieces| pieces.into_iter().map(|piece| PIECES[piece]).collect())
+}
+
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
-    let pieces = prop::collection::vec(0..PIECES.len(), 0..40);
     let encoding = prop_oneof![8 => Just(0), 1 => Just(1), 1 => Just(2), 1 => Just(3)];
-    (pieces, encoding).prop_map(|(pieces, encoding)| {
-        let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
-        match encoding {
-            1 => [0xff, 0xfe]
-                .into_iter()
-                .chain(text.encode_utf16().flat_map(u16::to_le_bytes))
-                .collect(),
-            2 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-            3 => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
-            _ => text.into_bytes(),
+    (nearly_text(), encoding).prop_map(|(text, encoding)| match encoding {
+        1 => {
+            [0xff, 0xfe].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect()
         }
+        2 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        3 => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
+        _ => text.into_bytes(),
     })
 }
 

@@ -12,3 +12,5 @@ mod corpus;
 mod harness;
 mod laws;
 mod outcomes;
+mod reader;
+mod suppress;

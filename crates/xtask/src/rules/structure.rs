@@ -195,7 +195,11 @@ impl Structure {
                 bits(occurs, |o| o.allowed)
             )?;
         }
-        out.push_str("];\n");
+        out.push_str("];\n\n/// The place of a name in [`EVENTS`].\npub(crate) fn event_place(name: &[u8]) -> Option<usize> {\n    let place = match name {\n");
+        for (place, (name, _)) in self.events.iter().enumerate() {
+            writeln!(out, "b{name:?} => {place},")?;
+        }
+        out.push_str("_ => return None,\n};\nSome(place)\n}\n");
         Ok(out)
     }
 

@@ -1,0 +1,135 @@
+//! Names and namespaces: which type an element has.
+
+use adproof_model::DocumentKind;
+
+use super::{Binding, Parser, excerpt, offset};
+use crate::document::{Element, ElementId, FOREIGN, UNKNOWN};
+use crate::generated::rules::Id;
+use crate::generated::structure::ty;
+use crate::structure::{Content, NameId, TypeId};
+
+/// The namespace of VAST 4.
+pub(crate) const VAST_NAMESPACE: &str = "http://www.iab.com/VAST";
+/// The namespace of VMAP.
+pub(crate) const VMAP_NAMESPACE: &str = "http://www.iab.net/videosuite/vmap";
+
+impl Parser<'_> {
+    /// Finds the element's type from its name, its parent and the namespaces in force.
+    pub(super) fn resolve(&mut self, element: &mut Element, tag: &str) {
+        let (prefix, local) =
+            tag.split_once(':').map_or(("", tag), |(prefix, local)| (prefix, local));
+        element.name = NameId::intern(local);
+        let Some(parent) = self.elements.get(element.parent.index()) else {
+            self.resolve_root(element, local);
+            return;
+        };
+        let parent_ty = parent.ty;
+        if parent_ty == TypeId::OPEN || parent_ty.info().content == Content::Open {
+            return;
+        }
+        let ours = self.foreign == 0 || self.is_ours(prefix);
+        if !ours {
+            element.flags |= FOREIGN;
+            return;
+        }
+        let found = parent_ty.child(element.name).or_else(|| {
+            element.flags |= UNKNOWN;
+            let mut rows = parent_ty.info().children.iter().zip(0_u8..);
+            let row = rows.find(|(row, _)| row.name.as_str().eq_ignore_ascii_case(local));
+            row.map(|(row, index)| (index, row.ty))
+        });
+        if let Some((row, ty)) = found {
+            element.row = row;
+            element.ty = ty;
+        }
+    }
+
+    fn resolve_root(&mut self, element: &mut Element, local: &str) {
+        if self.root_closed {
+            return;
+        }
+        (self.kind, element.ty) = match local {
+            "VAST" => (DocumentKind::Vast, ty::VAST),
+            "VMAP" => (DocumentKind::Vmap, ty::VMAP),
+            "DAAST" => (DocumentKind::Daast, TypeId::OPEN),
+            _ => (DocumentKind::Unknown, TypeId::OPEN),
+        };
+        if self.kind == DocumentKind::Daast {
+            let (start, end) = (element.start, element.open_end);
+            let id = ElementId(offset(self.elements.len()));
+            self.problem(
+                Id::DaastNotJudged,
+                id,
+                start,
+                end,
+                format_args!("this is DAAST, which VAST 4.1 took in; its elements are not judged"),
+            );
+        }
+        if self.kind != DocumentKind::Unknown {
+            return;
+        }
+        let (start, end) = (element.start, element.open_end);
+        if local.eq_ignore_ascii_case("html") {
+            self.fatal(
+                Id::HtmlInsteadOfVast,
+                start,
+                end,
+                format_args!("this is an HTML page, not a VAST document"),
+            );
+        } else {
+            let name = excerpt(local, self.limits.excerpt);
+            self.fatal(
+                Id::RootNotVast,
+                start,
+                end,
+                format_args!("the root element is <{name}>; it must be <VAST>"),
+            );
+        }
+    }
+
+    /// Whether a prefix stands for a namespace whose elements are judged.
+    fn is_ours(&self, prefix: &str) -> bool {
+        let mut bindings = self.bindings.iter().rev();
+        let found =
+            bindings.find(|binding| self.slice(binding.prefix.0, binding.prefix.1) == prefix);
+        found.is_none_or(|binding| binding.ours)
+    }
+
+    pub(super) fn unbind(&mut self) {
+        let depth = self.stack.len();
+        while self.bindings.last().is_some_and(|binding| binding.depth >= depth && depth > 0) {
+            if self.bindings.pop().is_some_and(|binding| !binding.ours) {
+                self.foreign -= 1;
+            }
+        }
+    }
+
+    /// Takes a namespace declaration into force.
+    pub(super) fn bind(&mut self, name: (u32, u32), value_start: u32, value_end: u32) {
+        let uri = self.slice(value_start, value_end);
+        let written = self.slice(name.0, name.1);
+        let prefix = match written.strip_prefix("xmlns:") {
+            Some(prefix) => (name.1.saturating_sub(offset(prefix.len())), name.1),
+            None => (name.1, name.1),
+        };
+        // The root's own namespace is judged by a rule; its elements are read in any case.
+        if self.bindings.len() >= self.limits.namespaces as usize {
+            let (limit, id) = (self.limits.namespaces, ElementId(offset(self.elements.len())));
+            self.limit(Id::LimitAttributes, id, name, "namespaces in force", limit);
+            return;
+        }
+        let depth = self.stack.len();
+        let ours = depth == 0 && prefix.0 == prefix.1 || is_our_namespace(uri);
+        self.foreign += u32::from(!ours);
+        self.bindings.push(Binding { depth, prefix, ours });
+    }
+}
+
+/// The namespaces whose elements are judged.
+fn is_our_namespace(uri: &str) -> bool {
+    let uri = uri.trim_ascii();
+    uri.is_empty()
+        || uri == VAST_NAMESPACE
+        || uri == VMAP_NAMESPACE
+        || uri.to_ascii_lowercase().contains("iab.com/vast")
+}
