@@ -1,1 +1,3 @@
 //! Inputs shared by the benches: generated, never copied from others.
+
+pub mod tags;

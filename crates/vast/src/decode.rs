@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 
 use adproof_model::Span;
-use encoding_rs::{CoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+#[cfg(feature = "encodings")]
+use encoding_rs::{CoderResult, Encoding};
+
+use crate::charset::{Charset, windows_1252};
 
 /// A document as text.
 #[derive(Debug)]
 pub(crate) struct Decoded<'a> {
     pub(crate) text: Cow<'a, str>,
     pub(crate) map: Map,
-    pub(crate) encoding: &'static Encoding,
+    pub(crate) encoding: Charset,
     /// What was wrong with the encoding, and the first place of the text that shows it.
     pub(crate) fault: Option<(String, u32)>,
 }
@@ -112,17 +115,22 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
     }
     let body = bytes.get(mark..).unwrap_or_default();
     let label = declared(body);
-    let encoding =
-        label.map_or(Some(UTF_8), |label| Encoding::for_label_no_replacement(label.as_bytes()));
-    match encoding {
-        Some(encoding) if encoding == UTF_8 || mark > 0 => decode_utf8(body, mark, None),
+    let charset = label.map_or(Some(Charset::Utf8), Charset::for_label);
+    match charset {
+        Some(_) if mark > 0 => decode_utf8(body, mark, None),
+        Some(Charset::Utf8) => decode_utf8(body, mark, None),
         // A declaration that can be read as ASCII contradicts UTF-16.
-        Some(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => decode_utf8(
+        Some(charset @ (Charset::Utf16Le | Charset::Utf16Be)) => decode_utf8(
             body,
             mark,
-            Some(format!("the declaration says {}, but the bytes are not", encoding.name())),
+            Some(format!("the declaration says {}, but the bytes are not", charset.name())),
         ),
-        Some(encoding) => decode_other(body, encoding),
+        Some(Charset::Windows1252) => {
+            let (text, map) = single_byte(body, windows_1252, 0);
+            Decoded { text, map, encoding: Charset::Windows1252, fault: None }
+        }
+        #[cfg(feature = "encodings")]
+        Some(Charset::Other(encoding)) => decode_other(body, encoding),
         None => {
             let label = label.unwrap_or_default();
             decode_utf8(
@@ -135,12 +143,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
 }
 
 /// UTF-16 by its mark or by a `<` in the first two bytes.
-fn utf16(bytes: &[u8]) -> Option<(&'static Encoding, usize)> {
+fn utf16(bytes: &[u8]) -> Option<(Charset, usize)> {
     match bytes {
-        [0xff, 0xfe, ..] => Some((UTF_16LE, 2)),
-        [0xfe, 0xff, ..] => Some((UTF_16BE, 2)),
-        [b'<', 0, ..] => Some((UTF_16LE, 0)),
-        [0, b'<', ..] => Some((UTF_16BE, 0)),
+        [0xff, 0xfe, ..] => Some((Charset::Utf16Le, 2)),
+        [0xfe, 0xff, ..] => Some((Charset::Utf16Be, 2)),
+        [b'<', 0, ..] => Some((Charset::Utf16Le, 0)),
+        [0, b'<', ..] => Some((Charset::Utf16Be, 0)),
         _ => None,
     }
 }
@@ -166,7 +174,7 @@ fn decode_utf8(body: &[u8], mark: usize, fault: Option<String>) -> Decoded<'_> {
         return Decoded {
             text: Cow::Borrowed(text),
             map: Map::Shifted(offset(mark)),
-            encoding: UTF_8,
+            encoding: Charset::Utf8,
             fault: fault.map(|text| (text, 0)),
         };
     }
@@ -184,10 +192,10 @@ fn decode_utf8(body: &[u8], mark: usize, fault: Option<String>) -> Decoded<'_> {
             }
         }
         let (text, map) = builder.finish(body.len().saturating_add(mark));
-        (text, map, UTF_8)
+        (text, map, Charset::Utf8)
     } else {
-        let (text, map) = single_byte(body, WINDOWS_1252, mark);
-        (text, map, WINDOWS_1252)
+        let (text, map) = single_byte(body, windows_1252, mark);
+        (text, map, Charset::Windows1252)
     };
     let at = offset(valid);
     let fault = fault.unwrap_or_else(|| {
@@ -197,19 +205,18 @@ fn decode_utf8(body: &[u8], mark: usize, fault: Option<String>) -> Decoded<'_> {
     Decoded { text, map, encoding, fault: Some((fault, at)) }
 }
 
-fn single_byte(body: &[u8], encoding: &'static Encoding, mark: usize) -> (Cow<'static, str>, Map) {
-    let (decoded, _) = encoding.decode_without_bom_handling(body);
-    let mut builder = Builder::new(decoded.len(), offset(mark));
-    for c in decoded.chars() {
-        builder.push(c, 1);
+fn single_byte(body: &[u8], of: fn(u8) -> char, mark: usize) -> (Cow<'static, str>, Map) {
+    let mut builder = Builder::new(body.len(), offset(mark));
+    for byte in body {
+        builder.push(of(*byte), 1);
     }
     builder.finish(body.len().saturating_add(mark))
 }
 
-fn decode_utf16<'a>(bytes: &[u8], encoding: &'static Encoding, mark: usize) -> Decoded<'a> {
+fn decode_utf16<'a>(bytes: &[u8], encoding: Charset, mark: usize) -> Decoded<'a> {
     let body = bytes.get(mark..).unwrap_or_default();
     let (pairs, rest) = body.as_chunks::<2>();
-    let little = encoding == UTF_16LE;
+    let little = encoding == Charset::Utf16Le;
     let units = pairs
         .iter()
         .map(|pair| if little { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) });
@@ -235,10 +242,17 @@ fn decode_utf16<'a>(bytes: &[u8], encoding: &'static Encoding, mark: usize) -> D
     Decoded { text, map, encoding, fault }
 }
 
+#[cfg(feature = "encodings")]
 fn decode_other<'a>(body: &[u8], encoding: &'static Encoding) -> Decoded<'a> {
+    let charset = Charset::Other(encoding);
     if encoding.is_single_byte() {
-        let (text, map) = single_byte(body, encoding, 0);
-        return Decoded { text, map, encoding, fault: None };
+        let (decoded, _) = encoding.decode_without_bom_handling(body);
+        let mut builder = Builder::new(decoded.len(), 0);
+        for c in decoded.chars() {
+            builder.push(c, 1);
+        }
+        let (text, map) = builder.finish(body.len());
+        return Decoded { text, map, encoding: charset, fault: None };
     }
     // Byte by byte, so that each character knows the bytes it came from.
     let mut builder = Builder::new(body.len(), 0);
@@ -277,7 +291,7 @@ fn decode_other<'a>(body: &[u8], encoding: &'static Encoding) -> Decoded<'a> {
         }
     }
     let (text, map) = builder.finish(body.len());
-    Decoded { text, map, encoding, fault }
+    Decoded { text, map, encoding: charset, fault }
 }
 
 #[cfg(test)]
@@ -325,6 +339,7 @@ mod tests {
         assert_eq!(undeclared.fault.unwrap().1, 3);
     }
 
+    #[cfg(feature = "encodings")]
     #[test]
     fn multi_byte_encodings_map_back() {
         let bytes = b"<?xml version='1.0' encoding='Shift_JIS'?>\x83\x41<";

@@ -2,12 +2,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use adproof_model::{DocumentKind, Span};
-use encoding_rs::Encoding;
-
+use crate::charset::Charset;
 use crate::decode::Map;
 use crate::generated::rules::Id;
 use crate::structure::{NameId, TypeId};
+use adproof_model::{DocumentKind, Span};
 
 /// The number of an element in its document, in document order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +32,7 @@ impl ElementId {
 pub struct Document<'a> {
     pub(crate) text: Cow<'a, str>,
     pub(crate) map: Map,
-    pub(crate) encoding: &'static Encoding,
+    pub(crate) encoding: Charset,
     pub(crate) elements: Vec<Element>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) parts: Vec<Part>,

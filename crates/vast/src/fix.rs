@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use adproof_model::{Finding, Fix, Span};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
+use crate::charset::Charset;
 use crate::lint::checked;
 use crate::{Limits, Options, Report, lint, parse};
 
@@ -55,7 +55,7 @@ pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
 /// Applies the fixes that do not touch each other; none when there is none.
 fn apply(
     bytes: &[u8],
-    encoding: &'static Encoding,
+    encoding: Charset,
     findings: &[Finding],
     unsafe_fixes: bool,
     applied: &mut BTreeMap<&'static str, u32>,
@@ -79,7 +79,7 @@ fn apply(
             continue;
         }
         let texts: Option<Vec<Vec<u8>>> =
-            fix.edits.iter().map(|edit| encode(&edit.text, encoding)).collect();
+            fix.edits.iter().map(|edit| encoding.encode(&edit.text)).collect();
         let Some(texts) = texts else {
             continue;
         };
@@ -101,19 +101,4 @@ fn apply(
     }
     out.extend_from_slice(bytes.get(at..)?);
     Some(out)
-}
-
-/// Text in the encoding of the document; none when the encoding lacks a character.
-fn encode(text: &str, encoding: &'static Encoding) -> Option<Vec<u8>> {
-    if encoding == UTF_8 || text.is_ascii() && encoding.is_ascii_compatible() {
-        return Some(text.as_bytes().to_vec());
-    }
-    if encoding == UTF_16LE {
-        return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
-    }
-    if encoding == UTF_16BE {
-        return Some(text.encode_utf16().flat_map(u16::to_be_bytes).collect());
-    }
-    let (bytes, _, replaced) = encoding.encode(text);
-    (!replaced).then(|| bytes.into_owned())
 }

@@ -6,6 +6,7 @@
 //! beside it.
 
 pub mod chain;
+mod charset;
 mod decode;
 mod document;
 mod fix;

@@ -21,8 +21,6 @@ pub struct Rule {
     pub citation: Citation,
     /// Ids of the same check elsewhere, such as `vastlint:VAST-2.0-url-empty`.
     pub aliases: &'static [&'static str],
-    /// What the fault costs, in money or in playback.
-    pub why: &'static str,
     /// Whether `fix` can mend it.
     pub fix: FixKind,
     /// Whether it speaks unless it is asked not to. What only some buyers want is off.
@@ -57,6 +55,13 @@ impl Rule {
     pub fn versions(&self) -> impl Iterator<Item = Version> + use<> {
         let set = self.versions;
         Version::ALL.into_iter().filter(move |version| set & version.bit() != 0)
+    }
+
+    /// What the fault costs, in money or in playback: the page up to its first heading.
+    #[must_use]
+    pub fn why(&self) -> &'static str {
+        let page = self.page();
+        page.split_once("\n## ").map_or(page, |(why, _)| why).trim_ascii()
     }
 
     /// The rule's page in Markdown: why it matters, a bad and a good example.
@@ -97,7 +102,6 @@ impl Id {
             versions: 0,
             citation: Citation { document: "", section: "" },
             aliases: &[],
-            why: "",
             fix: FixKind::None,
             default_on: false,
         };

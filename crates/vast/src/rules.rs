@@ -2,6 +2,7 @@
 //! its file in `rules/vast/`.
 
 mod ads;
+mod host;
 mod macros;
 mod media;
 mod mend;

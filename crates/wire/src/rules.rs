@@ -87,7 +87,7 @@ impl From<&Rule> for RuleV1 {
             versions: rule.versions().map(adproof_vast::Version::as_str).collect(),
             citation: rule.citation.to_string(),
             aliases: rule.aliases.to_vec(),
-            why: rule.why,
+            why: rule.why(),
             fix: rule.fix.as_str(),
             default_on: rule.default_on,
             page: None,

@@ -183,8 +183,8 @@ fn descriptor(rule: &'static adproof_vast::Rule) -> Descriptor {
     Descriptor {
         id: rule.id,
         short_description: Text { text: rule.title.to_owned() },
-        full_description: Text { text: rule.why.to_owned() },
-        help: Help { text: rule.why, markdown: rule.page() },
+        full_description: Text { text: rule.why().to_owned() },
+        help: Help { text: rule.why(), markdown: rule.page() },
         default_configuration: Configuration { level: level(rule.severity.as_str()) },
         properties: RuleProperties {
             tags: [rule.axis.as_str()],

@@ -25,6 +25,7 @@ const COMMANDS: &[Command] = &[
     ("check", "generated files fresh, dependency rules, licences and bans", check::run),
     ("deps", "only the dependency rules between crates", deps::run),
     ("web", "the page in web/dist", web::run),
+    ("wasm-bench", "size and speed of the linter alone as WebAssembly", web::wasm_bench),
 ];
 
 /// Commands that write committed files. Each takes `--check`, and `cargo xtask check` runs them all.

@@ -190,14 +190,13 @@ fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Resu
         writeln!(
             out,
             "Rule {{ id: {:?}, title: {:?}, axis: Axis::{axis}, severity: Severity::{severity}, versions: {}, \
-             citation: Citation {{ document: {:?}, section: {:?} }}, aliases: &{:?}, why: {:?}, fix: FixKind::{:?}, default_on: {} }},",
+             citation: Citation {{ document: {:?}, section: {:?} }}, aliases: &{:?}, fix: FixKind::{:?}, default_on: {} }},",
             meta.id,
             meta.title,
             structure::hex(version_mask(&meta.versions, structure)?),
             meta.citation.document,
             meta.citation.section,
             meta.aliases,
-            why(&format!("{}\n", rule.body)),
             meta.fix,
             !meta.off,
         )?;

@@ -25,6 +25,8 @@ const WASM_FEATURES: &[&str] = &[
     "--enable-nontrapping-float-to-int",
     "--enable-reference-types",
     "--enable-sign-ext",
+    // Not emitted by itself, but in every browser since 2023; `module` asks for it.
+    "--enable-simd",
 ];
 
 /// Files of web/ that are the page, and what the samples are copied from.
@@ -47,19 +49,53 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 }
 
 fn wasm(root: &Path, dist: &Path) -> anyhow::Result<()> {
+    module(root, "adproof-wasm", ("web", "-Os"), "web", dist)
+}
+
+/// Size of the linter alone as WebAssembly, and its time in V8 beside the native time.
+pub(crate) fn wasm_bench(args: &[String]) -> anyhow::Result<()> {
+    if !args.is_empty() {
+        bail!("this command takes no arguments");
+    }
+    let root = crate::root()?;
+    let out = target(&root).join("wasm-bench");
+    fs::create_dir_all(&out)?;
+    module(&root, "adproof-vast-wasm", ("web-lint", "-O2"), "nodejs", &out)?;
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args(["build", "--quiet", "--package", "adproof-vast-wasm", "--profile", "dist"])
+        .args(["--example", "native"]);
+    succeed(build, &root)?;
+    let mut run = Command::new("node");
+    run.arg(root.join("benches/wasm/run.mjs"))
+        .arg(out.join("adproof.js"))
+        .arg(target(&root).join("dist/examples/native"));
+    succeed(run, &root)
+}
+
+/// Builds a package as WebAssembly into a folder, with its glue for `kind` of host. The profile
+/// is cargo's and what the optimiser does after it.
+fn module(
+    root: &Path,
+    package: &str,
+    (profile, effort): (&str, &str),
+    kind: &str,
+    out: &Path,
+) -> anyhow::Result<()> {
     let bindgen = wasm_bindgen(root)?;
     let mut build = Command::new(env!("CARGO"));
     build
-        .args(["build", "--quiet", "--package", "adproof-wasm", "--profile", "web"])
-        .args(["--target", "wasm32-unknown-unknown"]);
+        .args(["build", "--quiet", "--package", package, "--profile", profile])
+        .args(["--target", "wasm32-unknown-unknown"])
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C target-feature=+simd128");
     succeed(build, root)?;
-    let compiled = target(root).join("wasm32-unknown-unknown/web/adproof_wasm.wasm");
+    let compiled = format!("wasm32-unknown-unknown/{profile}/{}.wasm", package.replace('-', "_"));
     let mut bind = Command::new(bindgen);
-    bind.args(["--target", "web", "--no-typescript", "--out-name", "adproof", "--out-dir"])
-        .arg(dist)
-        .arg(compiled);
+    bind.args(["--target", kind, "--no-typescript", "--out-name", "adproof", "--out-dir"])
+        .arg(out)
+        .arg(target(root).join(compiled));
     succeed(bind, root)?;
-    let module = dist.join("adproof_bg.wasm");
+    let module = out.join("adproof_bg.wasm");
     let optimiser = root.join("web/node_modules/binaryen/bin/wasm-opt");
     if !optimiser.is_file() {
         println!(
@@ -69,7 +105,12 @@ fn wasm(root: &Path, dist: &Path) -> anyhow::Result<()> {
     }
     let before = fs::metadata(&module)?.len();
     let mut optimise = Command::new("node");
-    optimise.arg(optimiser).args(WASM_FEATURES).args(["-Os", "--output"]).arg(&module).arg(&module);
+    optimise
+        .arg(optimiser)
+        .args(WASM_FEATURES)
+        .args([effort, "--output"])
+        .arg(&module)
+        .arg(&module);
     succeed(optimise, root)?;
     println!("wasm-opt: {before} to {} bytes", fs::metadata(&module)?.len());
     Ok(())

@@ -16,6 +16,7 @@ use std::fmt;
 use adproof_model::DocumentKind;
 
 use crate::Limits;
+use crate::charset::Charset;
 use crate::decode::{Decoded, Map, decode};
 use crate::document::{
     Attribute, Directive, Document, Element, ElementId, NONE, Part, Problem, State, UNCLOSED,
@@ -67,7 +68,7 @@ fn too_long<'a>(len: usize, limits: &Limits) -> Document<'a> {
     Document {
         text: "".into(),
         map: Map::Shifted(0),
-        encoding: encoding_rs::UTF_8,
+        encoding: Charset::Utf8,
         elements: Vec::new(),
         attributes: Vec::new(),
         parts: Vec::new(),

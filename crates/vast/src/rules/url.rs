@@ -1,14 +1,11 @@
 //! URLs: whether they lead somewhere, and whether they may.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
-
-use adproof_model::scope::{self, Scope};
-use url::Host;
 
 use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED, unescape};
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
+use crate::rules::host::special;
 use crate::rules::{macros, mend, name_range};
 use crate::sink::Sink;
 use crate::structure::TypeId;
@@ -319,77 +316,8 @@ fn authority(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize, classes:
         );
         return;
     }
-    if let Some(kind) = special_host(host) {
+    if let Some(kind) = special(host) {
         let quoted = sink.quote(host);
         sink.report(Id::UrlHostSpecial, url.id, url.part(at, host.len()), format_args!("`{quoted}` is a {kind} address: every viewer would ask a machine of their own network"));
-    }
-}
-
-/// What makes a host one that only the viewer's own network has.
-fn special_host(host: &str) -> Option<&'static str> {
-    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or(host);
-    if last.eq_ignore_ascii_case("localhost") {
-        return Some(Scope::Loopback.as_str());
-    }
-    if last.eq_ignore_ascii_case("local") && host.contains('.') {
-        return Some(Scope::LinkLocal.as_str());
-    }
-    if last.eq_ignore_ascii_case("internal") && host.contains('.') {
-        return Some(Scope::Private.as_str());
-    }
-    // Only such hosts can be addresses, in any of the forms that URLs allow.
-    let numeric = host.starts_with('[') || last.starts_with(|c: char| c.is_ascii_digit());
-    if !numeric {
-        return None;
-    }
-    let address = match Host::parse(host).ok()? {
-        Host::Ipv4(v4) => IpAddr::V4(v4),
-        Host::Ipv6(v6) => IpAddr::V6(v6),
-        Host::Domain(_) => return None,
-    };
-    match scope::of(address) {
-        // Documentation space stands in examples, and ours are examples.
-        Scope::Global | Scope::Documentation => None,
-        scope => Some(scope.as_str()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_the_viewers_network_are_seen_in_any_form() {
-        for host in [
-            "localhost",
-            "LOCALHOST.",
-            "a.localhost",
-            "127.0.0.1",
-            "2130706433",
-            "0x7f.1",
-            "10.1.2.3",
-            "169.254.169.254",
-            "[::1]",
-            "[fe80::1]",
-            "[::ffff:192.168.0.1]",
-            "printer.local",
-            "api.internal",
-            "0.0.0.0",
-        ] {
-            assert!(special_host(host).is_some(), "{host}");
-        }
-        for host in [
-            "example.com",
-            "8.8.8.8",
-            "203.0.113.9",
-            "[2001:db8::1]",
-            "local",
-            "internal.example.com",
-            "1and1.example",
-            "[DOMAIN]",
-            "10.example",
-        ] {
-            assert_eq!(special_host(host), None, "{host}");
-        }
     }
 }

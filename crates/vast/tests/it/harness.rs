@@ -219,7 +219,7 @@ fn every_rule_is_cited_and_says_why_it_matters() {
             "{}",
             rule.id
         );
-        assert!(rule.why.len() > 60, "{} does not say why", rule.id);
+        assert!(rule.why().len() > 60, "{} does not say why", rule.id);
         assert!(rule.page().contains("## Bad"), "{}", rule.id);
         assert!(rule.aliases.iter().all(|alias| alias.contains(':')), "{}", rule.id);
     }

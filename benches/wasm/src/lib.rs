@@ -1,0 +1,37 @@
+//! The linter alone as WebAssembly: what a page needs that shows findings and nothing else.
+
+use std::fmt::Write as _;
+
+use adproof_vast::{Options, check, fix};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// How many findings a document has.
+#[wasm_bindgen]
+#[must_use]
+pub fn count(bytes: &[u8]) -> usize {
+    check(bytes, &Options::default()).findings.len()
+}
+
+/// The findings, one a line: rule, severity, first byte, end, path and message, separated by tabs.
+#[wasm_bindgen]
+#[must_use]
+pub fn findings(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for finding in check(bytes, &Options::default()).findings {
+        let (span, severity) = (finding.span, finding.severity);
+        let (path, message) = (&finding.path, &finding.message);
+        let _ = writeln!(
+            out,
+            "{}\t{severity}\t{}\t{}\t{path}\t{message}",
+            finding.rule, span.start, span.end
+        );
+    }
+    out
+}
+
+/// The document with its safe fixes applied.
+#[wasm_bindgen]
+#[must_use]
+pub fn mended(bytes: &[u8]) -> Vec<u8> {
+    fix(bytes, &Options::default()).bytes
+}
