@@ -9,7 +9,7 @@ mod mend;
 mod resources;
 mod root;
 mod structure;
-mod time;
+pub(crate) mod time;
 mod url;
 mod values;
 pub(crate) mod xml;

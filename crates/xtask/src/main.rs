@@ -32,7 +32,7 @@ const COMMANDS: &[Command] = &[
 const GENERATORS: &[Command] = &[
     ("datasets", "the example data from its seed", datasets::run),
     ("purity", "the calls that pure crates may not make, one clippy.toml each", purity::run),
-    ("rules", "the tables of the linter from rules/vast/", rules::run),
+    ("rules", "the tables of the linter from rules/vast/ and rules/profiles/", rules::run),
     ("schemas", "JSON Schemas and the OpenAPI document from the wire types", schemas::run),
 ];
 

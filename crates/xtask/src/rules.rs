@@ -1,4 +1,5 @@
-//! `cargo xtask rules`: turns `rules/vast/` into the const tables of `adproof-vast`.
+//! `cargo xtask rules`: turns `rules/vast/` and `rules/profiles/` into the const tables of
+//! `adproof-vast`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+mod profiles;
 mod structure;
 
 use structure::Structure;
@@ -29,10 +31,12 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     for id in structure.rule_ids() {
         ensure!(known.contains(id), "structure.tsv names the rule `{id}`, which has no file");
     }
+    let profiles = profiles::read(&crate::root()?.join("rules/profiles"), &known, &structure)?;
     let digest = digest(&table, &rules);
     let files = [
         ("rules.rs", rules_rs(&rules, &structure, digest)?),
         ("pages.rs", pages_rs(&rules)),
+        ("profiles.rs", profiles::to_rust(&profiles)?),
         ("structure.rs", structure.to_rust()?),
     ];
     for (name, text) in files {
@@ -151,17 +155,19 @@ fn why(body: &str) -> String {
 fn digest(table: &str, rules: &[RuleFile]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(b"adproof/ruleset/1\0");
-    let mut add = |name: &str, text: &str| {
-        hash.update(name.as_bytes());
-        hash.update([0]);
-        hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(text.as_bytes());
-    };
-    add("structure.tsv", table);
+    add(&mut hash, "structure.tsv", table);
     for rule in rules {
-        add(&rule.meta.id, &rule.text);
+        add(&mut hash, &rule.meta.id, &rule.text);
     }
     hash.finalize().into()
+}
+
+/// Adds one file to a digest.
+fn add(hash: &mut Sha256, name: &str, text: &str) {
+    hash.update(name.as_bytes());
+    hash.update([0]);
+    hash.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+    hash.update(text.as_bytes());
 }
 
 fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Result<String> {

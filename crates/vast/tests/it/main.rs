@@ -12,5 +12,6 @@ mod corpus;
 mod harness;
 mod laws;
 mod outcomes;
+mod profiles;
 mod reader;
 mod suppress;
