@@ -1,13 +1,21 @@
 //! The checks. Each is a function here or a row of the structure table; what it means stands in
 //! its file in `rules/vast/`.
 
+mod adcom;
+mod addendum;
 mod ads;
+mod captions;
 mod host;
 mod macros;
 mod media;
 mod mend;
+mod nonlinear;
+mod parameters;
+mod portfolio;
+mod qr;
 mod resources;
 mod root;
+mod simid;
 mod structure;
 pub(crate) mod time;
 mod url;
@@ -38,6 +46,7 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     match element.ty {
         ty::VAST => {
             root::vast(doc, sink, id, element);
+            nonlinear::draft(doc, sink, id, element);
             ads::sequence(doc, sink, id);
         }
         ty::AD => root::ad(doc, sink, id, element),
@@ -47,11 +56,45 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             ads::quartiles(doc, sink, id, element);
         }
         ty::TRACKING => time::progress(doc, sink, id, element),
-        ty::MEDIA_FILES => media::files(doc, sink, id),
-        ty::MEDIA_FILE | ty::MEZZANINE => media::file(doc, sink, id, element),
-        ty::COMPANION | ty::ICON | ty::NON_LINEAR => resources::shown(doc, sink, id, element),
+        ty::MEDIA_FILES => media::files(doc, sink, id, element),
+        ty::MEDIA_FILE | ty::MEZZANINE | ty::EXTENSION_MEZZANINE | ty::NON_LINEAR_MEDIA_FILE => {
+            media::file(doc, sink, id, element);
+        }
+        ty::CLOSED_CAPTION_FILES => captions::files(doc, sink, id, element),
+        ty::CLOSED_CAPTION_FILE => captions::file(doc, sink, id, element),
+        ty::AD_PARAMETERS | ty::EXTENSION_AD_PARAMETERS => {
+            parameters::check(doc, sink, id, element);
+        }
+        ty::COMPANION | ty::ICON => resources::shown(doc, sink, id, element),
+        ty::NON_LINEAR => {
+            resources::shown(doc, sink, id, element);
+            simid::non_linear(doc, sink, id, element);
+            nonlinear::check(doc, sink, id, element);
+        }
+        ty::UNIVERSAL_AD_ID_EXTENSION
+        | ty::MEZZANINE_EXTENSION
+        | ty::INTERACTIVE_CREATIVE_FILE_EXTENSION
+        | ty::ICON_EXTENSION => addendum::extension(doc, sink, id, element),
+        ty::EXTENSION_UNIVERSAL_AD_ID => {
+            addendum::universal_ad_id(doc, sink, id, element);
+            ads::universal_ad_id(doc, sink, id, element);
+        }
+        ty::EXTENSION_INTERACTIVE_CREATIVE_FILE => {
+            simid::interactive(doc, sink, id, element);
+            addendum::interactive(doc, sink, id, element);
+        }
+        ty::EXTENSIONS => adcom::extensions(doc, sink, id, element),
+        ty::ADCOM_EXTENSION => adcom::extension(doc, sink, id, element),
+        ty::ADCOM_SIGNAL => adcom::signal(doc, sink, id, element),
+        ty::CTV_AD_PORTFOLIO_EXTENSION => {
+            portfolio::check(doc, sink, id, element);
+            adcom::container(doc, sink, id);
+        }
+        ty::TL_QRCODE_CREATIVE_EXTENSION => qr::check(doc, sink, id, element),
         ty::VERIFICATION => resources::verification(doc, sink, id, element),
-        ty::INTERACTIVE_CREATIVE_FILE => resources::interactive(doc, sink, id, element),
+        ty::INTERACTIVE_CREATIVE_FILE | ty::NON_LINEAR_INTERACTIVE_CREATIVE_FILE => {
+            simid::interactive(doc, sink, id, element);
+        }
         ty::UNIVERSAL_AD_ID => ads::universal_ad_id(doc, sink, id, element),
         ty::PRICING => ads::pricing(doc, sink, id, element),
         _ => {}

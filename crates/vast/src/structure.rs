@@ -3,7 +3,7 @@
 
 use crate::generated::rules::Id;
 use crate::generated::structure::{
-    EVENTS, NAME_BITS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS, event_place,
+    EVENTS, NAME_BITS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS, event_place, name, ty,
 };
 
 /// A known name of an element or an attribute. Zero is every other name.
@@ -183,6 +183,41 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
             _ => a == b,
         }
 }
+
+/// The type of an `Extension` or a `CreativeExtension` whose attributes name a payload that has a
+/// standard. Of all others the payload is not judged.
+pub(crate) fn extension<'a>(ty: TypeId, attribute: impl Fn(NameId) -> Option<&'a str>) -> TypeId {
+    let of_creative = ty == ty::CREATIVE_EXTENSION;
+    if !of_creative
+        && attribute(name::EXT).is_some_and(|ext| ext.trim_ascii().eq_ignore_ascii_case("adcom"))
+    {
+        return ty::ADCOM_EXTENSION;
+    }
+    let Some(kind) = attribute(name::TYPE).map(str::trim_ascii) else {
+        return ty;
+    };
+    let found = STANDARD.iter().find(|(known, _)| known.eq_ignore_ascii_case(kind));
+    match found.map(|(_, found)| *found) {
+        Some(ty::TL_QRCODE_CREATIVE_EXTENSION) if !of_creative => ty,
+        Some(ty::CTV_AD_PORTFOLIO_EXTENSION | ty::ADCOM_EXTENSION) if of_creative => ty,
+        Some(found) => found,
+        None => ty,
+    }
+}
+
+/// Values of `type` that a standard gives a payload (CTV Addendum 2024, CTV Ad Portfolio).
+pub(crate) const STANDARD: [(&str, TypeId); 10] = [
+    ("UniversalAdId", ty::UNIVERSAL_AD_ID_EXTENSION),
+    ("Mezzanine", ty::MEZZANINE_EXTENSION),
+    ("InteractiveCreativeFile", ty::INTERACTIVE_CREATIVE_FILE_EXTENSION),
+    ("Icon", ty::ICON_EXTENSION),
+    ("ctv_ad_portfolio", ty::CTV_AD_PORTFOLIO_EXTENSION),
+    ("tl_qrcode", ty::TL_QRCODE_CREATIVE_EXTENSION),
+    ("plcmt", ty::ADCOM_EXTENSION),
+    ("pos", ty::ADCOM_EXTENSION),
+    ("playbackmethod", ty::ADCOM_EXTENSION),
+    ("attr", ty::ADCOM_EXTENSION),
+];
 
 /// The event of a name, if any version has it.
 pub(crate) fn event(name: &str) -> Option<&'static Event> {

@@ -7,7 +7,7 @@ use crate::structure::{AttrRow, ChildRow, Content, Event, Kind, Masks, NameId, T
 pub(crate) const VERSIONS: [&str; 7] = ["2.0", "3.0", "4.0", "4.1", "4.2", "4.3", "4.4"];
 
 /// Names of elements and attributes; a [`NameId`] is a place in it.
-pub(crate) static NAMES: [&str; 133] = [
+pub(crate) static NAMES: [&str; 149] = [
     "",
     "Ad",
     "AdBreak",
@@ -34,6 +34,7 @@ pub(crate) static NAMES: [&str; 133] = [
     "Creative",
     "CreativeExtension",
     "CreativeExtensions",
+    "CreativeId",
     "Creatives",
     "CustomAdData",
     "CustomClick",
@@ -67,8 +68,13 @@ pub(crate) static NAMES: [&str; 133] = [
     "NonLinearAds",
     "NonLinearClickThrough",
     "NonLinearClickTracking",
+    "NonLinearCustomClick",
     "NotViewable",
     "Pricing",
+    "QrCodeImageUrl",
+    "QrCodePosition",
+    "QrCodeScanUrl",
+    "QrCodeSize",
     "StaticResource",
     "Survey",
     "Tracking",
@@ -93,6 +99,7 @@ pub(crate) static NAMES: [&str; 133] = [
     "apiFramework",
     "assetHeight",
     "assetWidth",
+    "attr",
     "authority",
     "bitrate",
     "breakId",
@@ -100,6 +107,7 @@ pub(crate) static NAMES: [&str; 133] = [
     "browserOptional",
     "codec",
     "conditionalAd",
+    "creativeId",
     "creativeType",
     "currency",
     "delivery",
@@ -107,6 +115,8 @@ pub(crate) static NAMES: [&str; 133] = [
     "event",
     "expandedHeight",
     "expandedWidth",
+    "ext",
+    "fallback",
     "fallbackOnNoAd",
     "fileSize",
     "followAdditionalWrappers",
@@ -118,18 +128,24 @@ pub(crate) static NAMES: [&str; 133] = [
     "language",
     "maintainAspectRatio",
     "maxBitrate",
+    "mediaFileId",
     "mediaType",
     "minBitrate",
     "minSuggestedDuration",
     "model",
     "offset",
+    "playbackmethod",
+    "plcmt",
+    "pos",
     "program",
     "pxratio",
+    "regs",
     "renderingMode",
     "repeatAfter",
     "required",
     "scalable",
     "sequence",
+    "size",
     "skipoffset",
     "templateType",
     "timeOffset",
@@ -153,135 +169,136 @@ pub(crate) const NAME_BITS: u32 = 12;
 pub(crate) static NAME_SLOTS: [u8; 4096] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 124, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 98, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 140, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 106, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 144, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 33, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 91, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 46, 0, 0, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0,
+    117, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 111, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 116, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 84, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 107, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 106, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 69, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 133, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 63, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 118, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 79, 29, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 67,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 51, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 130, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 45, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 34, 41, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 73, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 61, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 50, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 116, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 33, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 53, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 123, 0, 0, 72, 0, 0, 122, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 148, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 82, 0, 0, 92, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 0, 75, 54, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 73, 0, 0, 0, 0, 49, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 78, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 97, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    112, 0, 0, 66, 0, 0, 111, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    102, 0, 0, 0, 0, 0, 0, 35, 0, 0, 0, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 132, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 143, 0, 0, 0, 0, 0,
+    0, 0, 0, 112, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    84, 0, 0, 0, 94, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 43, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 18, 0,
+    0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    56, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 85, 0, 0, 0, 0, 0, 0, 0, 0, 0, 131, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    107, 0, 0, 0, 0, 0, 114, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 124, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 108, 0, 0, 0, 0, 120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 101, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 87, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 132, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 47, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 76, 0, 0, 85, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 58, 0, 69, 53, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 67, 0, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 72, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 57, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 94,
-    0, 0, 0, 0, 0, 0, 34, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 117, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 127, 0, 0, 0, 0, 0, 0, 0,
-    0, 102, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 78, 0,
-    0, 0, 87, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 121, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 18, 0, 0, 27, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 55, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 121, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 103, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 79, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 104, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 109, 0, 0, 0, 0, 0, 0, 113, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 113, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 93, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 81, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 110, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 95, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 129, 119, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 86, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0, 0, 0, 103, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0,
+    0, 0, 37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 110,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 145, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 105, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 61, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 141, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 81, 0, 0, 0, 125, 0, 0, 0, 0, 0, 138, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 39, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 115, 109, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 98, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 36,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 19, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 39, 0, 0, 0, 0, 0, 0, 0, 95, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 139, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 36, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 27, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 74, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 118, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 22, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 74, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 129, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 97, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 0, 0, 0, 0, 0, 0, 0, 125, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 6, 0, 0, 0, 0, 0, 75, 0, 0, 0, 114, 0, 0, 0, 0, 0, 122, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 92, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 91, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 29, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 35, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 38, 0, 0, 0, 0, 0, 0, 0, 88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 123, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 68, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 82, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 108, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 119, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 83, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 131, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 49, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 147, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 38, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 126,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11, 0, 0, 0, 0, 0, 0,
+    0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 127, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 105, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 126, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 115, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    142, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 83, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 96, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 86, 0, 46, 0, 62,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 104, 0, 14, 0, 0, 0, 0,
+    0, 0, 0, 0, 93, 0, 47, 0, 68, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 43, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 130, 0, 0, 0,
-    0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 31, 0, 0,
+    0, 0, 0, 0, 0, 57, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 76, 0, 0, 0, 0, 0, 0, 0, 0, 0, 135, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 137, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 146, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 32, 0, 0,
 ];
 
 /// Names as constants.
@@ -313,113 +330,129 @@ pub(crate) mod name {
     pub(crate) const CREATIVE: NameId = NameId(23);
     pub(crate) const CREATIVE_EXTENSION: NameId = NameId(24);
     pub(crate) const CREATIVE_EXTENSIONS: NameId = NameId(25);
-    pub(crate) const CREATIVES: NameId = NameId(26);
-    pub(crate) const CUSTOM_AD_DATA: NameId = NameId(27);
-    pub(crate) const CUSTOM_CLICK: NameId = NameId(28);
-    pub(crate) const DESCRIPTION: NameId = NameId(29);
-    pub(crate) const DURATION: NameId = NameId(30);
-    pub(crate) const ERROR: NameId = NameId(31);
-    pub(crate) const EXECUTABLE_RESOURCE: NameId = NameId(32);
-    pub(crate) const EXPIRES: NameId = NameId(33);
-    pub(crate) const EXTENSION: NameId = NameId(34);
-    pub(crate) const EXTENSIONS: NameId = NameId(35);
-    pub(crate) const FLASH_RESOURCE: NameId = NameId(36);
-    pub(crate) const HTMLRESOURCE: NameId = NameId(37);
-    pub(crate) const IFRAME_RESOURCE: NameId = NameId(38);
-    pub(crate) const ICON: NameId = NameId(39);
-    pub(crate) const ICON_CLICK_FALLBACK_IMAGE: NameId = NameId(40);
-    pub(crate) const ICON_CLICK_FALLBACK_IMAGES: NameId = NameId(41);
-    pub(crate) const ICON_CLICK_THROUGH: NameId = NameId(42);
-    pub(crate) const ICON_CLICK_TRACKING: NameId = NameId(43);
-    pub(crate) const ICON_CLICKS: NameId = NameId(44);
-    pub(crate) const ICON_VIEW_TRACKING: NameId = NameId(45);
-    pub(crate) const ICONS: NameId = NameId(46);
-    pub(crate) const IMPRESSION: NameId = NameId(47);
-    pub(crate) const IN_LINE: NameId = NameId(48);
-    pub(crate) const INTERACTIVE_CREATIVE_FILE: NameId = NameId(49);
-    pub(crate) const JAVA_SCRIPT_RESOURCE: NameId = NameId(50);
-    pub(crate) const LINEAR: NameId = NameId(51);
-    pub(crate) const MEDIA_FILE: NameId = NameId(52);
-    pub(crate) const MEDIA_FILES: NameId = NameId(53);
-    pub(crate) const MEZZANINE: NameId = NameId(54);
-    pub(crate) const NON_LINEAR: NameId = NameId(55);
-    pub(crate) const NON_LINEAR_ADS: NameId = NameId(56);
-    pub(crate) const NON_LINEAR_CLICK_THROUGH: NameId = NameId(57);
-    pub(crate) const NON_LINEAR_CLICK_TRACKING: NameId = NameId(58);
-    pub(crate) const NOT_VIEWABLE: NameId = NameId(59);
-    pub(crate) const PRICING: NameId = NameId(60);
-    pub(crate) const STATIC_RESOURCE: NameId = NameId(61);
-    pub(crate) const SURVEY: NameId = NameId(62);
-    pub(crate) const TRACKING: NameId = NameId(63);
-    pub(crate) const TRACKING_EVENTS: NameId = NameId(64);
-    pub(crate) const UNIVERSAL_AD_ID: NameId = NameId(65);
-    pub(crate) const VAST: NameId = NameId(66);
-    pub(crate) const VASTAD_DATA: NameId = NameId(67);
-    pub(crate) const VASTAD_TAG_URI: NameId = NameId(68);
-    pub(crate) const VMAP: NameId = NameId(69);
-    pub(crate) const VERIFICATION: NameId = NameId(70);
-    pub(crate) const VERIFICATION_PARAMETERS: NameId = NameId(71);
-    pub(crate) const VIDEO_CLICKS: NameId = NameId(72);
-    pub(crate) const VIEW_UNDETERMINED: NameId = NameId(73);
-    pub(crate) const VIEWABLE: NameId = NameId(74);
-    pub(crate) const VIEWABLE_IMPRESSION: NameId = NameId(75);
-    pub(crate) const WRAPPER: NameId = NameId(76);
-    pub(crate) const AD_ID_ALT: NameId = NameId(77);
-    pub(crate) const AD_SLOT_ID: NameId = NameId(78);
-    pub(crate) const AD_SLOT_ID_ALT: NameId = NameId(79);
-    pub(crate) const AD_TYPE: NameId = NameId(80);
-    pub(crate) const ALLOW_MULTIPLE_ADS: NameId = NameId(81);
-    pub(crate) const API_FRAMEWORK: NameId = NameId(82);
-    pub(crate) const ASSET_HEIGHT: NameId = NameId(83);
-    pub(crate) const ASSET_WIDTH: NameId = NameId(84);
-    pub(crate) const AUTHORITY: NameId = NameId(85);
-    pub(crate) const BITRATE: NameId = NameId(86);
-    pub(crate) const BREAK_ID: NameId = NameId(87);
-    pub(crate) const BREAK_TYPE: NameId = NameId(88);
-    pub(crate) const BROWSER_OPTIONAL: NameId = NameId(89);
-    pub(crate) const CODEC: NameId = NameId(90);
-    pub(crate) const CONDITIONAL_AD: NameId = NameId(91);
-    pub(crate) const CREATIVE_TYPE: NameId = NameId(92);
-    pub(crate) const CURRENCY: NameId = NameId(93);
-    pub(crate) const DELIVERY: NameId = NameId(94);
-    pub(crate) const DURATION_ALT: NameId = NameId(95);
-    pub(crate) const EVENT: NameId = NameId(96);
-    pub(crate) const EXPANDED_HEIGHT: NameId = NameId(97);
-    pub(crate) const EXPANDED_WIDTH: NameId = NameId(98);
-    pub(crate) const FALLBACK_ON_NO_AD: NameId = NameId(99);
-    pub(crate) const FILE_SIZE: NameId = NameId(100);
-    pub(crate) const FOLLOW_ADDITIONAL_WRAPPERS: NameId = NameId(101);
-    pub(crate) const FOLLOW_REDIRECTS: NameId = NameId(102);
-    pub(crate) const HEIGHT: NameId = NameId(103);
-    pub(crate) const ID: NameId = NameId(104);
-    pub(crate) const ID_REGISTRY: NameId = NameId(105);
-    pub(crate) const ID_VALUE: NameId = NameId(106);
-    pub(crate) const LANGUAGE: NameId = NameId(107);
-    pub(crate) const MAINTAIN_ASPECT_RATIO: NameId = NameId(108);
-    pub(crate) const MAX_BITRATE: NameId = NameId(109);
-    pub(crate) const MEDIA_TYPE: NameId = NameId(110);
-    pub(crate) const MIN_BITRATE: NameId = NameId(111);
-    pub(crate) const MIN_SUGGESTED_DURATION: NameId = NameId(112);
-    pub(crate) const MODEL: NameId = NameId(113);
-    pub(crate) const OFFSET: NameId = NameId(114);
-    pub(crate) const PROGRAM: NameId = NameId(115);
-    pub(crate) const PXRATIO: NameId = NameId(116);
-    pub(crate) const RENDERING_MODE: NameId = NameId(117);
-    pub(crate) const REPEAT_AFTER: NameId = NameId(118);
-    pub(crate) const REQUIRED: NameId = NameId(119);
-    pub(crate) const SCALABLE: NameId = NameId(120);
-    pub(crate) const SEQUENCE: NameId = NameId(121);
-    pub(crate) const SKIPOFFSET: NameId = NameId(122);
-    pub(crate) const TEMPLATE_TYPE: NameId = NameId(123);
-    pub(crate) const TIME_OFFSET: NameId = NameId(124);
-    pub(crate) const TYPE: NameId = NameId(125);
-    pub(crate) const VARIABLE_DURATION: NameId = NameId(126);
-    pub(crate) const VENDOR: NameId = NameId(127);
-    pub(crate) const VERSION: NameId = NameId(128);
-    pub(crate) const WIDTH: NameId = NameId(129);
-    pub(crate) const X_POSITION: NameId = NameId(130);
-    pub(crate) const XML_ENCODED: NameId = NameId(131);
-    pub(crate) const Y_POSITION: NameId = NameId(132);
+    pub(crate) const CREATIVE_ID: NameId = NameId(26);
+    pub(crate) const CREATIVES: NameId = NameId(27);
+    pub(crate) const CUSTOM_AD_DATA: NameId = NameId(28);
+    pub(crate) const CUSTOM_CLICK: NameId = NameId(29);
+    pub(crate) const DESCRIPTION: NameId = NameId(30);
+    pub(crate) const DURATION: NameId = NameId(31);
+    pub(crate) const ERROR: NameId = NameId(32);
+    pub(crate) const EXECUTABLE_RESOURCE: NameId = NameId(33);
+    pub(crate) const EXPIRES: NameId = NameId(34);
+    pub(crate) const EXTENSION: NameId = NameId(35);
+    pub(crate) const EXTENSIONS: NameId = NameId(36);
+    pub(crate) const FLASH_RESOURCE: NameId = NameId(37);
+    pub(crate) const HTMLRESOURCE: NameId = NameId(38);
+    pub(crate) const IFRAME_RESOURCE: NameId = NameId(39);
+    pub(crate) const ICON: NameId = NameId(40);
+    pub(crate) const ICON_CLICK_FALLBACK_IMAGE: NameId = NameId(41);
+    pub(crate) const ICON_CLICK_FALLBACK_IMAGES: NameId = NameId(42);
+    pub(crate) const ICON_CLICK_THROUGH: NameId = NameId(43);
+    pub(crate) const ICON_CLICK_TRACKING: NameId = NameId(44);
+    pub(crate) const ICON_CLICKS: NameId = NameId(45);
+    pub(crate) const ICON_VIEW_TRACKING: NameId = NameId(46);
+    pub(crate) const ICONS: NameId = NameId(47);
+    pub(crate) const IMPRESSION: NameId = NameId(48);
+    pub(crate) const IN_LINE: NameId = NameId(49);
+    pub(crate) const INTERACTIVE_CREATIVE_FILE: NameId = NameId(50);
+    pub(crate) const JAVA_SCRIPT_RESOURCE: NameId = NameId(51);
+    pub(crate) const LINEAR: NameId = NameId(52);
+    pub(crate) const MEDIA_FILE: NameId = NameId(53);
+    pub(crate) const MEDIA_FILES: NameId = NameId(54);
+    pub(crate) const MEZZANINE: NameId = NameId(55);
+    pub(crate) const NON_LINEAR: NameId = NameId(56);
+    pub(crate) const NON_LINEAR_ADS: NameId = NameId(57);
+    pub(crate) const NON_LINEAR_CLICK_THROUGH: NameId = NameId(58);
+    pub(crate) const NON_LINEAR_CLICK_TRACKING: NameId = NameId(59);
+    pub(crate) const NON_LINEAR_CUSTOM_CLICK: NameId = NameId(60);
+    pub(crate) const NOT_VIEWABLE: NameId = NameId(61);
+    pub(crate) const PRICING: NameId = NameId(62);
+    pub(crate) const QR_CODE_IMAGE_URL: NameId = NameId(63);
+    pub(crate) const QR_CODE_POSITION: NameId = NameId(64);
+    pub(crate) const QR_CODE_SCAN_URL: NameId = NameId(65);
+    pub(crate) const QR_CODE_SIZE: NameId = NameId(66);
+    pub(crate) const STATIC_RESOURCE: NameId = NameId(67);
+    pub(crate) const SURVEY: NameId = NameId(68);
+    pub(crate) const TRACKING: NameId = NameId(69);
+    pub(crate) const TRACKING_EVENTS: NameId = NameId(70);
+    pub(crate) const UNIVERSAL_AD_ID: NameId = NameId(71);
+    pub(crate) const VAST: NameId = NameId(72);
+    pub(crate) const VASTAD_DATA: NameId = NameId(73);
+    pub(crate) const VASTAD_TAG_URI: NameId = NameId(74);
+    pub(crate) const VMAP: NameId = NameId(75);
+    pub(crate) const VERIFICATION: NameId = NameId(76);
+    pub(crate) const VERIFICATION_PARAMETERS: NameId = NameId(77);
+    pub(crate) const VIDEO_CLICKS: NameId = NameId(78);
+    pub(crate) const VIEW_UNDETERMINED: NameId = NameId(79);
+    pub(crate) const VIEWABLE: NameId = NameId(80);
+    pub(crate) const VIEWABLE_IMPRESSION: NameId = NameId(81);
+    pub(crate) const WRAPPER: NameId = NameId(82);
+    pub(crate) const AD_ID_ALT: NameId = NameId(83);
+    pub(crate) const AD_SLOT_ID: NameId = NameId(84);
+    pub(crate) const AD_SLOT_ID_ALT: NameId = NameId(85);
+    pub(crate) const AD_TYPE: NameId = NameId(86);
+    pub(crate) const ALLOW_MULTIPLE_ADS: NameId = NameId(87);
+    pub(crate) const API_FRAMEWORK: NameId = NameId(88);
+    pub(crate) const ASSET_HEIGHT: NameId = NameId(89);
+    pub(crate) const ASSET_WIDTH: NameId = NameId(90);
+    pub(crate) const ATTR: NameId = NameId(91);
+    pub(crate) const AUTHORITY: NameId = NameId(92);
+    pub(crate) const BITRATE: NameId = NameId(93);
+    pub(crate) const BREAK_ID: NameId = NameId(94);
+    pub(crate) const BREAK_TYPE: NameId = NameId(95);
+    pub(crate) const BROWSER_OPTIONAL: NameId = NameId(96);
+    pub(crate) const CODEC: NameId = NameId(97);
+    pub(crate) const CONDITIONAL_AD: NameId = NameId(98);
+    pub(crate) const CREATIVE_ID_ALT: NameId = NameId(99);
+    pub(crate) const CREATIVE_TYPE: NameId = NameId(100);
+    pub(crate) const CURRENCY: NameId = NameId(101);
+    pub(crate) const DELIVERY: NameId = NameId(102);
+    pub(crate) const DURATION_ALT: NameId = NameId(103);
+    pub(crate) const EVENT: NameId = NameId(104);
+    pub(crate) const EXPANDED_HEIGHT: NameId = NameId(105);
+    pub(crate) const EXPANDED_WIDTH: NameId = NameId(106);
+    pub(crate) const EXT: NameId = NameId(107);
+    pub(crate) const FALLBACK: NameId = NameId(108);
+    pub(crate) const FALLBACK_ON_NO_AD: NameId = NameId(109);
+    pub(crate) const FILE_SIZE: NameId = NameId(110);
+    pub(crate) const FOLLOW_ADDITIONAL_WRAPPERS: NameId = NameId(111);
+    pub(crate) const FOLLOW_REDIRECTS: NameId = NameId(112);
+    pub(crate) const HEIGHT: NameId = NameId(113);
+    pub(crate) const ID: NameId = NameId(114);
+    pub(crate) const ID_REGISTRY: NameId = NameId(115);
+    pub(crate) const ID_VALUE: NameId = NameId(116);
+    pub(crate) const LANGUAGE: NameId = NameId(117);
+    pub(crate) const MAINTAIN_ASPECT_RATIO: NameId = NameId(118);
+    pub(crate) const MAX_BITRATE: NameId = NameId(119);
+    pub(crate) const MEDIA_FILE_ID: NameId = NameId(120);
+    pub(crate) const MEDIA_TYPE: NameId = NameId(121);
+    pub(crate) const MIN_BITRATE: NameId = NameId(122);
+    pub(crate) const MIN_SUGGESTED_DURATION: NameId = NameId(123);
+    pub(crate) const MODEL: NameId = NameId(124);
+    pub(crate) const OFFSET: NameId = NameId(125);
+    pub(crate) const PLAYBACKMETHOD: NameId = NameId(126);
+    pub(crate) const PLCMT: NameId = NameId(127);
+    pub(crate) const POS: NameId = NameId(128);
+    pub(crate) const PROGRAM: NameId = NameId(129);
+    pub(crate) const PXRATIO: NameId = NameId(130);
+    pub(crate) const REGS: NameId = NameId(131);
+    pub(crate) const RENDERING_MODE: NameId = NameId(132);
+    pub(crate) const REPEAT_AFTER: NameId = NameId(133);
+    pub(crate) const REQUIRED: NameId = NameId(134);
+    pub(crate) const SCALABLE: NameId = NameId(135);
+    pub(crate) const SEQUENCE: NameId = NameId(136);
+    pub(crate) const SIZE: NameId = NameId(137);
+    pub(crate) const SKIPOFFSET: NameId = NameId(138);
+    pub(crate) const TEMPLATE_TYPE: NameId = NameId(139);
+    pub(crate) const TIME_OFFSET: NameId = NameId(140);
+    pub(crate) const TYPE: NameId = NameId(141);
+    pub(crate) const VARIABLE_DURATION: NameId = NameId(142);
+    pub(crate) const VENDOR: NameId = NameId(143);
+    pub(crate) const VERSION: NameId = NameId(144);
+    pub(crate) const WIDTH: NameId = NameId(145);
+    pub(crate) const X_POSITION: NameId = NameId(146);
+    pub(crate) const XML_ENCODED: NameId = NameId(147);
+    pub(crate) const Y_POSITION: NameId = NameId(148);
 }
 
 /// Types as constants.
@@ -427,12 +460,12 @@ pub(crate) mod name {
 pub(crate) mod ty {
     use super::TypeId;
     pub(crate) const AD: TypeId = TypeId(2);
-    pub(crate) const AD_BREAK: TypeId = TypeId(81);
+    pub(crate) const AD_BREAK: TypeId = TypeId(109);
     pub(crate) const AD_PARAMETERS: TypeId = TypeId(46);
     pub(crate) const AD_SERVING_ID: TypeId = TypeId(6);
-    pub(crate) const AD_SOURCE: TypeId = TypeId(82);
+    pub(crate) const AD_SOURCE: TypeId = TypeId(110);
     pub(crate) const AD_SYSTEM: TypeId = TypeId(7);
-    pub(crate) const AD_TAG_URI: TypeId = TypeId(84);
+    pub(crate) const AD_TAG_URI: TypeId = TypeId(112);
     pub(crate) const AD_TITLE: TypeId = TypeId(8);
     pub(crate) const AD_VERIFICATIONS: TypeId = TypeId(9);
     pub(crate) const ADVERTISER: TypeId = TypeId(10);
@@ -451,7 +484,7 @@ pub(crate) mod ty {
     pub(crate) const CREATIVE_EXTENSION: TypeId = TypeId(45);
     pub(crate) const CREATIVE_EXTENSIONS: TypeId = TypeId(37);
     pub(crate) const CREATIVES: TypeId = TypeId(12);
-    pub(crate) const CUSTOM_AD_DATA: TypeId = TypeId(85);
+    pub(crate) const CUSTOM_AD_DATA: TypeId = TypeId(113);
     pub(crate) const CUSTOM_CLICK: TypeId = TypeId(69);
     pub(crate) const DESCRIPTION: TypeId = TypeId(13);
     pub(crate) const DURATION: TypeId = TypeId(47);
@@ -459,11 +492,20 @@ pub(crate) mod ty {
     pub(crate) const EXECUTABLE_RESOURCE: TypeId = TypeId(30);
     pub(crate) const EXPIRES: TypeId = TypeId(14);
     pub(crate) const EXTENSION: TypeId = TypeId(25);
+    pub(crate) const EXTENSION_AD_PARAMETERS: TypeId = TypeId(92);
+    pub(crate) const EXTENSION_CREATIVE_ID: TypeId = TypeId(88);
+    pub(crate) const EXTENSION_ICON: TypeId = TypeId(94);
+    pub(crate) const EXTENSION_ICON_CLICK_TRACKING: TypeId = TypeId(96);
+    pub(crate) const EXTENSION_ICON_CLICKS: TypeId = TypeId(95);
+    pub(crate) const EXTENSION_INTERACTIVE_CREATIVE_FILE: TypeId = TypeId(91);
+    pub(crate) const EXTENSION_MEZZANINE: TypeId = TypeId(89);
+    pub(crate) const EXTENSION_UNIVERSAL_AD_ID: TypeId = TypeId(86);
     pub(crate) const EXTENSIONS: TypeId = TypeId(15);
     pub(crate) const FLASH_RESOURCE: TypeId = TypeId(31);
     pub(crate) const HTMLRESOURCE: TypeId = TypeId(58);
     pub(crate) const IFRAME_RESOURCE: TypeId = TypeId(59);
     pub(crate) const ICON: TypeId = TypeId(61);
+    pub(crate) const ICON_EXTENSION: TypeId = TypeId(93);
     pub(crate) const ICON_CLICK_FALLBACK_IMAGE: TypeId = TypeId(78);
     pub(crate) const ICON_CLICK_FALLBACK_IMAGE_STATIC_RESOURCE: TypeId = TypeId(79);
     pub(crate) const ICON_CLICK_FALLBACK_IMAGES: TypeId = TypeId(75);
@@ -475,28 +517,43 @@ pub(crate) mod ty {
     pub(crate) const IMPRESSION: TypeId = TypeId(16);
     pub(crate) const IN_LINE: TypeId = TypeId(4);
     pub(crate) const INTERACTIVE_CREATIVE_FILE: TypeId = TypeId(63);
+    pub(crate) const INTERACTIVE_CREATIVE_FILE_EXTENSION: TypeId = TypeId(90);
     pub(crate) const JAVA_SCRIPT_RESOURCE: TypeId = TypeId(32);
     pub(crate) const LINEAR: TypeId = TypeId(38);
     pub(crate) const MEDIA_FILE: TypeId = TypeId(64);
     pub(crate) const MEDIA_FILES: TypeId = TypeId(49);
     pub(crate) const MEZZANINE: TypeId = TypeId(65);
+    pub(crate) const MEZZANINE_EXTENSION: TypeId = TypeId(87);
     pub(crate) const NON_LINEAR: TypeId = TypeId(52);
+    pub(crate) const NON_LINEAR_IFRAME_RESOURCE: TypeId = TypeId(80);
+    pub(crate) const NON_LINEAR_INTERACTIVE_CREATIVE_FILE: TypeId = TypeId(83);
+    pub(crate) const NON_LINEAR_MEDIA_FILE: TypeId = TypeId(82);
+    pub(crate) const NON_LINEAR_MEDIA_FILES: TypeId = TypeId(81);
     pub(crate) const NON_LINEAR_ADS: TypeId = TypeId(39);
     pub(crate) const NON_LINEAR_CLICK_THROUGH: TypeId = TypeId(70);
     pub(crate) const NON_LINEAR_CLICK_TRACKING: TypeId = TypeId(71);
+    pub(crate) const NON_LINEAR_CUSTOM_CLICK: TypeId = TypeId(84);
     pub(crate) const NOT_VIEWABLE: TypeId = TypeId(26);
+    pub(crate) const PORTFOLIO_NON_LINEAR_CLICK_TRACKING: TypeId = TypeId(102);
+    pub(crate) const PORTFOLIO_TRACKING: TypeId = TypeId(101);
+    pub(crate) const PORTFOLIO_TRACKING_EVENTS: TypeId = TypeId(100);
     pub(crate) const PRICING: TypeId = TypeId(17);
+    pub(crate) const QR_CODE_IMAGE_URL: TypeId = TypeId(105);
+    pub(crate) const QR_CODE_POSITION: TypeId = TypeId(106);
+    pub(crate) const QR_CODE_SCAN_URL: TypeId = TypeId(104);
+    pub(crate) const QR_CODE_SIZE: TypeId = TypeId(107);
     pub(crate) const STATIC_RESOURCE: TypeId = TypeId(60);
     pub(crate) const SURVEY: TypeId = TypeId(18);
     pub(crate) const TRACKING: TypeId = TypeId(66);
     pub(crate) const TRACKING_EVENTS: TypeId = TypeId(50);
     pub(crate) const UNIVERSAL_AD_ID: TypeId = TypeId(40);
+    pub(crate) const UNIVERSAL_AD_ID_EXTENSION: TypeId = TypeId(85);
     pub(crate) const VAST: TypeId = TypeId(1);
-    pub(crate) const VASTAD_DATA: TypeId = TypeId(83);
+    pub(crate) const VASTAD_DATA: TypeId = TypeId(111);
     pub(crate) const VASTAD_TAG_URI: TypeId = TypeId(22);
-    pub(crate) const VMAP: TypeId = TypeId(80);
-    pub(crate) const VMAP_TRACKING: TypeId = TypeId(87);
-    pub(crate) const VMAP_TRACKING_EVENTS: TypeId = TypeId(86);
+    pub(crate) const VMAP: TypeId = TypeId(108);
+    pub(crate) const VMAP_TRACKING: TypeId = TypeId(115);
+    pub(crate) const VMAP_TRACKING_EVENTS: TypeId = TypeId(114);
     pub(crate) const VERIFICATION: TypeId = TypeId(23);
     pub(crate) const VERIFICATION_TRACKING: TypeId = TypeId(43);
     pub(crate) const VERIFICATION_TRACKING_EVENTS: TypeId = TypeId(33);
@@ -513,10 +570,14 @@ pub(crate) mod ty {
     pub(crate) const WRAPPER_NON_LINEAR: TypeId = TypeId(54);
     pub(crate) const WRAPPER_NON_LINEAR_ADS: TypeId = TypeId(42);
     pub(crate) const WRAPPER_VIDEO_CLICKS: TypeId = TypeId(53);
+    pub(crate) const ADCOM_EXTENSION: TypeId = TypeId(97);
+    pub(crate) const ADCOM_SIGNAL: TypeId = TypeId(98);
+    pub(crate) const CTV_AD_PORTFOLIO_EXTENSION: TypeId = TypeId(99);
+    pub(crate) const TL_QRCODE_CREATIVE_EXTENSION: TypeId = TypeId(103);
 }
 
 /// Element types; a [`TypeId`] is a place in it, and the first one judges nothing.
-pub(crate) static TYPES: [Type; 88] = [
+pub(crate) static TYPES: [Type; 116] = [
     Type::OPEN,
     Type {
         name: "VAST",
@@ -531,7 +592,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(31),
+                name: NameId(32),
                 ty: TypeId(3),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -540,7 +601,7 @@ pub(crate) static TYPES: [Type; 88] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(128),
+            name: NameId(144),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::RootWithoutVersion,
@@ -604,7 +665,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(48),
+                name: NameId(49),
                 ty: TypeId(4),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -612,7 +673,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(76),
+                name: NameId(82),
                 ty: TypeId(5),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -622,7 +683,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::AdWithoutId,
@@ -630,7 +691,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(136),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -638,7 +699,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(91),
+                name: NameId(98),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -646,7 +707,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(80),
+                name: NameId(86),
                 kind: Kind::OneOf(&["video", "audio", "hybrid"]),
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -784,7 +845,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(29),
+                name: NameId(30),
                 ty: TypeId(13),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -792,7 +853,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(62),
+                name: NameId(68),
                 ty: TypeId(18),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -800,7 +861,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(31),
+                name: NameId(32),
                 ty: TypeId(3),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -808,7 +869,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(48),
                 ty: TypeId(16),
                 versions: 0x7f,
                 missing: Id::InlineWithoutImpression,
@@ -816,7 +877,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(26),
+                name: NameId(27),
                 ty: TypeId(12),
                 versions: 0x7f,
                 missing: Id::InlineWithoutCreatives,
@@ -824,7 +885,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(35),
+                name: NameId(36),
                 ty: TypeId(15),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -840,7 +901,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(60),
+                name: NameId(62),
                 ty: TypeId(17),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -848,7 +909,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(75),
+                name: NameId(81),
                 ty: TypeId(19),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -880,7 +941,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(33),
+                name: NameId(34),
                 ty: TypeId(14),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -954,7 +1015,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(68),
+                name: NameId(74),
                 ty: TypeId(22),
                 versions: 0x7f,
                 missing: Id::WrapperWithoutVastadtaguri,
@@ -962,7 +1023,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(31),
+                name: NameId(32),
                 ty: TypeId(3),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -970,7 +1031,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(48),
                 ty: TypeId(16),
                 versions: 0x7f,
                 missing: Id::WrapperWithoutImpression,
@@ -978,7 +1039,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(26),
+                name: NameId(27),
                 ty: TypeId(21),
                 versions: 0x7f,
                 missing: Id::WrapperWithoutCreatives,
@@ -986,7 +1047,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(35),
+                name: NameId(36),
                 ty: TypeId(15),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -994,7 +1055,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(60),
+                name: NameId(62),
                 ty: TypeId(17),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1002,7 +1063,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(75),
+                name: NameId(81),
                 ty: TypeId(19),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1028,7 +1089,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(101),
+                name: NameId(111),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1036,7 +1097,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(81),
+                name: NameId(87),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1044,7 +1105,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(99),
+                name: NameId(109),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1166,7 +1227,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(128),
+            name: NameId(144),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -1286,7 +1347,7 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "AdVerifications",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(70),
+            name: NameId(76),
             ty: TypeId(23),
             versions: 0x7c,
             missing: Id::MissingElement,
@@ -1408,7 +1469,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(85),
+            name: NameId(92),
             kind: Kind::Uri,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -1649,7 +1710,7 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "Extensions",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(34),
+            name: NameId(35),
             ty: TypeId(25),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -1714,7 +1775,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -1779,7 +1840,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(113),
+                name: NameId(124),
                 kind: Kind::OneOf(&["CPC", "CPM", "CPE", "CPV", "cpc", "cpm", "cpe", "cpv"]),
                 versions: 0x7e,
                 missing: Id::PricingWithoutModel,
@@ -1787,7 +1848,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(93),
+                name: NameId(101),
                 kind: Kind::Currency,
                 versions: 0x7e,
                 missing: Id::PricingWithoutCurrency,
@@ -1852,7 +1913,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(125),
+            name: NameId(141),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -1916,7 +1977,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(74),
+                name: NameId(80),
                 ty: TypeId(28),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1924,7 +1985,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(59),
+                name: NameId(61),
                 ty: TypeId(26),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1932,7 +1993,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(73),
+                name: NameId(79),
                 ty: TypeId(27),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1941,7 +2002,7 @@ pub(crate) static TYPES: [Type; 88] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -2005,7 +2066,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(85),
+            name: NameId(92),
             kind: Kind::Uri,
             versions: 0x78,
             missing: Id::MissingAttribute,
@@ -2190,7 +2251,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(36),
+                name: NameId(37),
                 ty: TypeId(31),
                 versions: 0x4,
                 missing: Id::MissingElement,
@@ -2198,7 +2259,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(50),
+                name: NameId(51),
                 ty: TypeId(32),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -2206,7 +2267,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(75),
+                name: NameId(81),
                 ty: TypeId(35),
                 versions: 0x4,
                 missing: Id::MissingElement,
@@ -2214,7 +2275,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(32),
+                name: NameId(33),
                 ty: TypeId(30),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -2222,7 +2283,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(64),
+                name: NameId(70),
                 ty: TypeId(33),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -2230,7 +2291,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(71),
+                name: NameId(77),
                 ty: TypeId(34),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -2239,7 +2300,7 @@ pub(crate) static TYPES: [Type; 88] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(127),
+            name: NameId(143),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::VerificationWithoutVendor,
@@ -2303,7 +2364,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(51),
+                name: NameId(52),
                 ty: TypeId(38),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2319,7 +2380,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(56),
+                name: NameId(57),
                 ty: TypeId(39),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2329,13 +2390,13 @@ pub(crate) static TYPES: [Type; 88] = [
             ChildRow {
                 name: NameId(25),
                 ty: TypeId(37),
-                versions: 0x7c,
+                versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(65),
+                name: NameId(71),
                 ty: TypeId(40),
                 versions: 0x7c,
                 missing: Id::CreativeWithoutUniversaladid,
@@ -2345,7 +2406,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2353,7 +2414,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(136),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2369,7 +2430,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2377,7 +2438,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(77),
+                name: NameId(83),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2387,16 +2448,16 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         masks: [
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
@@ -2441,62 +2502,80 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "Extension",
         content: Content::Open,
         children: &[],
-        attrs: &[AttrRow {
-            name: NameId(125),
-            kind: Kind::String,
-            versions: 0x7c,
-            missing: Id::MissingAttribute,
-            value: Id::AttributeValueInvalid,
-            outdated: Id::AttributeNotInVersion,
-        }],
+        attrs: &[
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(107),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(108),
+                kind: Kind::Boolean,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
         masks: [
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x0,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x0,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x1,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x1,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x1,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x1,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x1,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
         ],
@@ -2677,7 +2756,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(51),
+                name: NameId(52),
                 ty: TypeId(41),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2693,7 +2772,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(56),
+                name: NameId(57),
                 ty: TypeId(42),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2703,7 +2782,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2711,7 +2790,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(136),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2727,7 +2806,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2735,7 +2814,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(77),
+                name: NameId(83),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2801,7 +2880,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -2809,7 +2888,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(125),
+                name: NameId(141),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -2874,7 +2953,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(82),
+            name: NameId(88),
             kind: Kind::String,
             versions: 0x4,
             missing: Id::MissingAttribute,
@@ -2939,7 +3018,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2947,7 +3026,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(96),
                 kind: Kind::Boolean,
                 versions: 0x78,
                 missing: Id::JavascriptresourceWithoutBrowseroptional,
@@ -3011,7 +3090,7 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "Verification/TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(63),
+            name: NameId(69),
             ty: TypeId(43),
             versions: 0x78,
             missing: Id::MissingElement,
@@ -3133,7 +3212,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x4,
             missing: Id::MissingAttribute,
@@ -3195,16 +3274,26 @@ pub(crate) static TYPES: [Type; 88] = [
     Type {
         name: "CompanionAds",
         content: Content::Elements,
-        children: &[ChildRow {
-            name: NameId(19),
-            ty: TypeId(44),
-            versions: 0x7f,
-            missing: Id::MissingElement,
-            twice: Id::DuplicateElement,
-            outdated: Id::ElementNotInVersion,
-        }],
+        children: &[
+            ChildRow {
+                name: NameId(19),
+                ty: TypeId(44),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(47),
+                ty: TypeId(48),
+                versions: 0x40,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
         attrs: &[AttrRow {
-            name: NameId(119),
+            name: NameId(134),
             kind: Kind::OneOf(&["all", "any", "none"]),
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -3255,9 +3344,9 @@ pub(crate) static TYPES: [Type; 88] = [
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x1,
+                child_allowed: 0x3,
                 child_required: 0x0,
-                child_single: 0x0,
+                child_single: 0x2,
                 attr_allowed: 0x1,
                 attr_required: 0x0,
             },
@@ -3332,7 +3421,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(30),
+                name: NameId(31),
                 ty: TypeId(47),
                 versions: 0x7f,
                 missing: Id::LinearWithoutDuration,
@@ -3340,7 +3429,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(64),
+                name: NameId(70),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3356,7 +3445,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(72),
+                name: NameId(78),
                 ty: TypeId(51),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3364,7 +3453,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(53),
+                name: NameId(54),
                 ty: TypeId(49),
                 versions: 0x7f,
                 missing: Id::LinearWithoutMediafiles,
@@ -3372,7 +3461,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(46),
+                name: NameId(47),
                 ty: TypeId(48),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -3389,7 +3478,7 @@ pub(crate) static TYPES: [Type; 88] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(122),
+            name: NameId(138),
             kind: Kind::String,
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -3453,7 +3542,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(64),
+                name: NameId(70),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3461,12 +3550,20 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(55),
+                name: NameId(56),
                 ty: TypeId(52),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(47),
+                ty: TypeId(48),
+                versions: 0x40,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::NonlinearMediaBefore44,
             },
         ],
         attrs: &[],
@@ -3514,9 +3611,9 @@ pub(crate) static TYPES: [Type; 88] = [
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x3,
+                child_allowed: 0x7,
                 child_required: 0x0,
-                child_single: 0x1,
+                child_single: 0x5,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
@@ -3528,7 +3625,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(105),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -3536,7 +3633,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(106),
+                name: NameId(116),
                 kind: Kind::String,
                 versions: 0x4,
                 missing: Id::MissingAttribute,
@@ -3601,7 +3698,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(64),
+                name: NameId(70),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3609,7 +3706,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(72),
+                name: NameId(78),
                 ty: TypeId(53),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3625,7 +3722,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(46),
+                name: NameId(47),
                 ty: TypeId(48),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -3634,7 +3731,7 @@ pub(crate) static TYPES: [Type; 88] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(122),
+            name: NameId(138),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -3698,7 +3795,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(64),
+                name: NameId(70),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3706,12 +3803,20 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(55),
+                name: NameId(56),
                 ty: TypeId(54),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(47),
+                ty: TypeId(48),
+                versions: 0x40,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::NonlinearMediaBefore44,
             },
         ],
         attrs: &[],
@@ -3759,9 +3864,9 @@ pub(crate) static TYPES: [Type; 88] = [
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x3,
+                child_allowed: 0x7,
                 child_required: 0x0,
-                child_single: 0x1,
+                child_single: 0x5,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
@@ -3772,7 +3877,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(96),
+            name: NameId(104),
             kind: Kind::String,
             versions: 0x78,
             missing: Id::MissingAttribute,
@@ -3836,7 +3941,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(61),
+                name: NameId(67),
                 ty: TypeId(60),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3844,7 +3949,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(39),
                 ty: TypeId(59),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3852,7 +3957,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(37),
+                name: NameId(38),
                 ty: TypeId(58),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3860,7 +3965,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(64),
+                name: NameId(70),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3907,10 +4012,18 @@ pub(crate) static TYPES: [Type; 88] = [
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
+            ChildRow {
+                name: NameId(47),
+                ty: TypeId(48),
+                versions: 0x40,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
         ],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -3918,7 +4031,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(129),
+                name: NameId(145),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -3926,7 +4039,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(113),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -3934,7 +4047,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(98),
+                name: NameId(106),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -3942,7 +4055,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(105),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -3950,7 +4063,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -3958,7 +4071,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(84),
+                name: NameId(90),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -3966,7 +4079,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(83),
+                name: NameId(89),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -3974,7 +4087,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(79),
+                name: NameId(85),
                 kind: Kind::String,
                 versions: 0x7a,
                 missing: Id::MissingAttribute,
@@ -3982,7 +4095,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(78),
+                name: NameId(84),
                 kind: Kind::String,
                 versions: 0x4,
                 missing: Id::MissingAttribute,
@@ -3990,7 +4103,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(116),
+                name: NameId(130),
                 kind: Kind::Decimal,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -3998,7 +4111,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(117),
+                name: NameId(132),
                 kind: Kind::OneOf(&["default", "end-card", "concurrent"]),
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -4050,9 +4163,9 @@ pub(crate) static TYPES: [Type; 88] = [
                 attr_required: 0x6,
             },
             Masks {
-                child_allowed: 0x1ff,
+                child_allowed: 0x3ff,
                 child_required: 0x0,
-                child_single: 0xf8,
+                child_single: 0x2f8,
                 attr_allowed: 0xdff,
                 attr_required: 0x6,
             },
@@ -4063,9 +4176,9 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(125),
+            name: NameId(141),
             kind: Kind::String,
-            versions: 0x7c,
+            versions: 0x7f,
             missing: Id::MissingAttribute,
             value: Id::AttributeValueInvalid,
             outdated: Id::AttributeNotInVersion,
@@ -4075,14 +4188,14 @@ pub(crate) static TYPES: [Type; 88] = [
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x0,
+                attr_allowed: 0x1,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x0,
+                attr_allowed: 0x1,
                 attr_required: 0x0,
             },
             Masks {
@@ -4127,11 +4240,11 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(131),
+            name: NameId(147),
             kind: Kind::Boolean,
             versions: 0x7e,
             missing: Id::MissingAttribute,
-            value: Id::AttributeValueInvalid,
+            value: Id::AdparametersXmlencodedInvalid,
             outdated: Id::AttributeNotInVersion,
         }],
         masks: [
@@ -4247,7 +4360,7 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "Icons",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(39),
+            name: NameId(40),
             ty: TypeId(61),
             versions: 0x7e,
             missing: Id::MissingElement,
@@ -4312,7 +4425,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(52),
+                name: NameId(53),
                 ty: TypeId(64),
                 versions: 0x7f,
                 missing: Id::MediafilesWithoutMediafile,
@@ -4320,7 +4433,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(54),
+                name: NameId(55),
                 ty: TypeId(65),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -4328,7 +4441,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(49),
+                name: NameId(50),
                 ty: TypeId(63),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -4401,7 +4514,7 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(63),
+            name: NameId(69),
             ty: TypeId(66),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -4482,7 +4595,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(28),
+                name: NameId(29),
                 ty: TypeId(69),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4548,7 +4661,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(61),
+                name: NameId(67),
                 ty: TypeId(60),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4556,15 +4669,15 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
-                ty: TypeId(59),
+                name: NameId(39),
+                ty: TypeId(80),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(37),
+                name: NameId(38),
                 ty: TypeId(58),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4572,7 +4685,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(57),
+                name: NameId(58),
                 ty: TypeId(70),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4596,17 +4709,41 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(58),
+                name: NameId(59),
                 ty: TypeId(71),
                 versions: 0x7e,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
+            ChildRow {
+                name: NameId(54),
+                ty: TypeId(81),
+                versions: 0x40,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::NonlinearMediaBefore44,
+            },
+            ChildRow {
+                name: NameId(31),
+                ty: TypeId(47),
+                versions: 0x40,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::NonlinearMediaBefore44,
+            },
+            ChildRow {
+                name: NameId(60),
+                ty: TypeId(84),
+                versions: 0x40,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::NonlinearMediaBefore44,
+            },
         ],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4614,7 +4751,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(129),
+                name: NameId(145),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4622,7 +4759,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(113),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4630,7 +4767,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(98),
+                name: NameId(106),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4638,7 +4775,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(105),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4646,7 +4783,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(120),
+                name: NameId(135),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4654,7 +4791,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(108),
+                name: NameId(118),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4662,7 +4799,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(112),
+                name: NameId(123),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4670,7 +4807,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4722,9 +4859,9 @@ pub(crate) static TYPES: [Type; 88] = [
                 attr_required: 0x6,
             },
             Masks {
-                child_allowed: 0x5f,
+                child_allowed: 0x3df,
                 child_required: 0x0,
-                child_single: 0x18,
+                child_single: 0x198,
                 attr_allowed: 0x1ff,
                 attr_required: 0x6,
             },
@@ -4743,7 +4880,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(28),
+                name: NameId(29),
                 ty: TypeId(69),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -4817,7 +4954,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(61),
+                name: NameId(67),
                 ty: TypeId(60),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4825,7 +4962,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(39),
                 ty: TypeId(59),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4833,7 +4970,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(37),
+                name: NameId(38),
                 ty: TypeId(58),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4841,7 +4978,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(57),
+                name: NameId(58),
                 ty: TypeId(70),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4865,7 +5002,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(58),
+                name: NameId(59),
                 ty: TypeId(71),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -4875,7 +5012,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4883,7 +5020,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(129),
+                name: NameId(145),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4891,7 +5028,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(113),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4899,7 +5036,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(98),
+                name: NameId(106),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4907,7 +5044,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(105),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4915,7 +5052,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(120),
+                name: NameId(135),
                 kind: Kind::Boolean,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4923,7 +5060,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(108),
+                name: NameId(118),
                 kind: Kind::Boolean,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4931,7 +5068,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(112),
+                name: NameId(123),
                 kind: Kind::Time,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -4939,7 +5076,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5118,7 +5255,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::CompanionclicktrackingWithoutId,
@@ -5182,7 +5319,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(131),
+            name: NameId(147),
             kind: Kind::Boolean,
             versions: 0x2,
             missing: Id::MissingAttribute,
@@ -5302,14 +5439,24 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "StaticResource",
         content: Content::Uri,
         children: &[],
-        attrs: &[AttrRow {
-            name: NameId(92),
-            kind: Kind::String,
-            versions: 0x7f,
-            missing: Id::MissingAttribute,
-            value: Id::AttributeValueInvalid,
-            outdated: Id::AttributeNotInVersion,
-        }],
+        attrs: &[
+            AttrRow {
+                name: NameId(100),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(114),
+                kind: Kind::String,
+                versions: 0x40,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
         masks: [
             Masks {
                 child_allowed: 0x0,
@@ -5357,7 +5504,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
-                attr_allowed: 0x1,
+                attr_allowed: 0x3,
                 attr_required: 0x1,
             },
         ],
@@ -5367,7 +5514,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(61),
+                name: NameId(67),
                 ty: TypeId(60),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5375,7 +5522,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(39),
                 ty: TypeId(59),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5383,7 +5530,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(37),
+                name: NameId(38),
                 ty: TypeId(58),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5391,7 +5538,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(44),
+                name: NameId(45),
                 ty: TypeId(72),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5399,7 +5546,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(45),
+                name: NameId(46),
                 ty: TypeId(73),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5409,7 +5556,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(129),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5417,8 +5564,40 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(129),
+                name: NameId(145),
                 kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(113),
+                kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(146),
+                kind: Kind::String,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(148),
+                kind: Kind::String,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(125),
+                kind: Kind::Time,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
@@ -5426,7 +5605,15 @@ pub(crate) static TYPES: [Type; 88] = [
             },
             AttrRow {
                 name: NameId(103),
-                kind: Kind::Integer,
+                kind: Kind::Time,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(88),
+                kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
@@ -5434,50 +5621,18 @@ pub(crate) static TYPES: [Type; 88] = [
             },
             AttrRow {
                 name: NameId(130),
-                kind: Kind::String,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(132),
-                kind: Kind::String,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(114),
-                kind: Kind::Time,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(95),
-                kind: Kind::Time,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(82),
-                kind: Kind::String,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(116),
                 kind: Kind::Decimal,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(131),
+                kind: Kind::OneOf(&["0", "1"]),
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::IconRegsInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
         ],
@@ -5493,42 +5648,42 @@ pub(crate) static TYPES: [Type; 88] = [
                 child_allowed: 0x1f,
                 child_required: 0x0,
                 child_single: 0xf,
-                attr_allowed: 0xff,
+                attr_allowed: 0x2ff,
                 attr_required: 0x1f,
             },
             Masks {
                 child_allowed: 0x1f,
                 child_required: 0x0,
                 child_single: 0x8,
-                attr_allowed: 0x1ff,
+                attr_allowed: 0x3ff,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1f,
                 child_required: 0x0,
                 child_single: 0x8,
-                attr_allowed: 0x1ff,
+                attr_allowed: 0x3ff,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1f,
                 child_required: 0x0,
                 child_single: 0x8,
-                attr_allowed: 0x1ff,
+                attr_allowed: 0x3ff,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1f,
                 child_required: 0x0,
                 child_single: 0x8,
-                attr_allowed: 0x1ff,
+                attr_allowed: 0x3ff,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1f,
                 child_required: 0x0,
                 child_single: 0x8,
-                attr_allowed: 0x1ff,
+                attr_allowed: 0x3ff,
                 attr_required: 0x0,
             },
         ],
@@ -5600,10 +5755,17 @@ pub(crate) static TYPES: [Type; 88] = [
     Type {
         name: "InteractiveCreativeFile",
         content: Content::Uri,
-        children: &[],
+        children: &[ChildRow {
+            name: NameId(38),
+            ty: TypeId(58),
+            versions: 0x40,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
         attrs: &[
             AttrRow {
-                name: NameId(125),
+                name: NameId(141),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5611,7 +5773,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5619,11 +5781,11 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(126),
+                name: NameId(142),
                 kind: Kind::Boolean,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::InteractiveVariabledurationInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
         ],
@@ -5671,9 +5833,9 @@ pub(crate) static TYPES: [Type; 88] = [
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x0,
+                child_allowed: 0x1,
                 child_required: 0x0,
-                child_single: 0x0,
+                child_single: 0x1,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
@@ -5685,7 +5847,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5693,15 +5855,15 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(94),
+                name: NameId(102),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDelivery,
-                value: Id::AttributeValueInvalid,
+                value: Id::MediafileDeliveryInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(125),
+                name: NameId(141),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutType,
@@ -5709,31 +5871,31 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(86),
+                name: NameId(93),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::MediafileBitrateInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(129),
+                name: NameId(145),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
-                value: Id::AttributeValueInvalid,
+                value: Id::MediafileDimensionsInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(113),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
-                value: Id::AttributeValueInvalid,
+                value: Id::MediafileDimensionsInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(120),
+                name: NameId(135),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5741,7 +5903,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(108),
+                name: NameId(118),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5749,7 +5911,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(82),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5757,39 +5919,39 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(111),
+                name: NameId(122),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::MediafileBitrateInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(109),
+                name: NameId(119),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::MediafileBitrateInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(90),
+                name: NameId(97),
                 kind: Kind::String,
                 versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(100),
-                kind: Kind::Integer,
-                versions: 0x78,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
                 name: NameId(110),
+                kind: Kind::Integer,
+                versions: 0x78,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileFilesizeInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(121),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -5855,7 +6017,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5863,48 +6025,40 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(94),
+                name: NameId(102),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7c,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                missing: Id::MezzanineWithoutDelivery,
+                value: Id::MezzanineValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(125),
+                name: NameId(141),
                 kind: Kind::String,
                 versions: 0x7c,
-                missing: Id::MissingAttribute,
+                missing: Id::MezzanineWithoutType,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(129),
+                name: NameId(145),
                 kind: Kind::Integer,
                 versions: 0x7c,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                missing: Id::MezzanineWithoutDimensions,
+                value: Id::MezzanineValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(113),
                 kind: Kind::Integer,
                 versions: 0x7c,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                missing: Id::MezzanineWithoutDimensions,
+                value: Id::MezzanineValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(90),
+                name: NameId(97),
                 kind: Kind::String,
-                versions: 0x7c,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(100),
-                kind: Kind::Integer,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
@@ -5912,6 +6066,14 @@ pub(crate) static TYPES: [Type; 88] = [
             },
             AttrRow {
                 name: NameId(110),
+                kind: Kind::Integer,
+                versions: 0x7c,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileFilesizeInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(121),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5977,7 +6139,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(96),
+                name: NameId(104),
                 kind: Kind::Event,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5985,7 +6147,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(125),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -6050,7 +6212,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6114,7 +6276,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6178,7 +6340,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6299,7 +6461,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -6363,7 +6525,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(43),
+                name: NameId(44),
                 ty: TypeId(77),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -6371,7 +6533,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(42),
+                name: NameId(43),
                 ty: TypeId(76),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -6379,7 +6541,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(41),
+                name: NameId(42),
                 ty: TypeId(75),
                 versions: 0x70,
                 missing: Id::MissingElement,
@@ -6503,7 +6665,7 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(125),
+                name: NameId(141),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6511,7 +6673,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(107),
+                name: NameId(117),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6575,7 +6737,7 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "IconClickFallbackImages",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(40),
+            name: NameId(41),
             ty: TypeId(78),
             versions: 0x70,
             missing: Id::MissingElement,
@@ -6697,7 +6859,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(114),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -6769,7 +6931,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(61),
+                name: NameId(67),
                 ty: TypeId(79),
                 versions: 0x70,
                 missing: Id::MissingElement,
@@ -6779,7 +6941,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(103),
+                name: NameId(113),
                 kind: Kind::Integer,
                 versions: 0x70,
                 missing: Id::MissingAttribute,
@@ -6787,7 +6949,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(129),
+                name: NameId(145),
                 kind: Kind::Integer,
                 versions: 0x70,
                 missing: Id::MissingAttribute,
@@ -6852,7 +7014,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(92),
+            name: NameId(100),
             kind: Kind::String,
             versions: 0x70,
             missing: Id::MissingAttribute,
@@ -6912,11 +7074,1716 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
     },
     Type {
-        name: "VMAP",
+        name: "NonLinear/IFrameResource",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(88),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "NonLinear/MediaFiles",
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(2),
+                name: NameId(53),
+                ty: TypeId(82),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(50),
+                ty: TypeId(83),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(55),
+                ty: TypeId(65),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::NonlinearWithMezzanine,
+            },
+            ChildRow {
+                name: NameId(18),
+                ty: TypeId(62),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::NonlinearWithMezzanine,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "NonLinear/MediaFile",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(114),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(102),
+                kind: Kind::OneOf(&["streaming", "progressive"]),
+                versions: 0x7f,
+                missing: Id::MediafileWithoutDelivery,
+                value: Id::MediafileDeliveryInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MediafileWithoutType,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(93),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(145),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MediafileWithoutDimensions,
+                value: Id::MediafileDimensionsInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(113),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MediafileWithoutDimensions,
+                value: Id::MediafileDimensionsInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(135),
+                kind: Kind::Boolean,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(118),
+                kind: Kind::Boolean,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(88),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(122),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(119),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(97),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(110),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileFilesizeInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(121),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3fff,
+                attr_required: 0x36,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3fff,
+                attr_required: 0x36,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3fff,
+                attr_required: 0x36,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3fff,
+                attr_required: 0x36,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3fff,
+                attr_required: 0x36,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3fff,
+                attr_required: 0x36,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3fff,
+                attr_required: 0x36,
+            },
+        ],
+    },
+    Type {
+        name: "NonLinear/InteractiveCreativeFile",
+        content: Content::Uri,
+        children: &[ChildRow {
+            name: NameId(38),
+            ty: TypeId(58),
+            versions: 0x40,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(88),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(142),
+                kind: Kind::Boolean,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::InteractiveVariabledurationInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x7,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "NonLinearCustomClick",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[AttrRow {
+            name: NameId(114),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "UniversalAdId/Extension",
+        content: Content::Open,
+        children: &[ChildRow {
+            name: NameId(71),
+            ty: TypeId(86),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/UniversalAdId",
+        content: Content::Text,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(115),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::CtvUniversaladidWithoutRegistry,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(99),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(116),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x7,
+                attr_required: 0x1,
+            },
+        ],
+    },
+    Type {
+        name: "Mezzanine/Extension",
+        content: Content::Open,
+        children: &[
+            ChildRow {
+                name: NameId(55),
+                ty: TypeId(89),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(26),
+                ty: TypeId(88),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/CreativeId",
+        content: Content::Text,
+        children: &[],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/Mezzanine",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(114),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(102),
+                kind: Kind::OneOf(&["streaming", "progressive"]),
+                versions: 0x7f,
+                missing: Id::MezzanineWithoutDelivery,
+                value: Id::MezzanineValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MezzanineWithoutType,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(145),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MezzanineWithoutDimensions,
+                value: Id::MezzanineValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(113),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MezzanineWithoutDimensions,
+                value: Id::MezzanineValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(97),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(110),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileFilesizeInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(121),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(120),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1ff,
+                attr_required: 0x1e,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1ff,
+                attr_required: 0x1e,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1ff,
+                attr_required: 0x1e,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1ff,
+                attr_required: 0x1e,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1ff,
+                attr_required: 0x1e,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1ff,
+                attr_required: 0x1e,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1ff,
+                attr_required: 0x1e,
+            },
+        ],
+    },
+    Type {
+        name: "InteractiveCreativeFile/Extension",
+        content: Content::Open,
+        children: &[ChildRow {
+            name: NameId(50),
+            ty: TypeId(91),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/InteractiveCreativeFile",
+        content: Content::Uri,
+        children: &[
+            ChildRow {
+                name: NameId(38),
+                ty: TypeId(58),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(4),
+                ty: TypeId(92),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(88),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(142),
+                kind: Kind::Boolean,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::InteractiveVariabledurationInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(120),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/AdParameters",
+        content: Content::Open,
+        children: &[],
+        attrs: &[AttrRow {
+            name: NameId(147),
+            kind: Kind::Boolean,
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AdparametersXmlencodedInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Icon/Extension",
+        content: Content::Open,
+        children: &[ChildRow {
+            name: NameId(40),
+            ty: TypeId(94),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/Icon",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(67),
+                ty: TypeId(60),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(39),
+                ty: TypeId(59),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(38),
+                ty: TypeId(58),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(45),
+                ty: TypeId(95),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(46),
+                ty: TypeId(73),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[
+            AttrRow {
+                name: NameId(129),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(131),
+                kind: Kind::OneOf(&["0", "1"]),
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::IconRegsInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(145),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(113),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(146),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(148),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(103),
+                kind: Kind::Time,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(125),
+                kind: Kind::Time,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(88),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(130),
+                kind: Kind::Decimal,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x1f,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3ff,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1f,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3ff,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1f,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3ff,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1f,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3ff,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1f,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3ff,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1f,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3ff,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1f,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3ff,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/IconClicks",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(43),
+                ty: TypeId(76),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(44),
+                ty: TypeId(96),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Extension/IconClickTracking",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[AttrRow {
+            name: NameId(114),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "adcom/Extension",
+        content: Content::Open,
+        children: &[
+            ChildRow {
+                name: NameId(127),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(128),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(126),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(91),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "adcom/Signal",
+        content: Content::Text,
+        children: &[],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "ctv_ad_portfolio/Extension",
+        content: Content::Open,
+        children: &[
+            ChildRow {
+                name: NameId(26),
+                ty: TypeId(88),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(127),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(128),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(126),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(91),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(31),
+                ty: TypeId(47),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(54),
                 ty: TypeId(81),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -6924,7 +8791,657 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(35),
+                name: NameId(70),
+                ty: TypeId(100),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(59),
+                ty: TypeId(102),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(60),
+                ty: TypeId(84),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(25),
+                ty: TypeId(37),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(4),
+                ty: TypeId(92),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Portfolio/TrackingEvents",
+        content: Content::Elements,
+        children: &[ChildRow {
+            name: NameId(69),
+            ty: TypeId(101),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "Portfolio/Tracking",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(104),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(125),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+        ],
+    },
+    Type {
+        name: "Portfolio/NonLinearClickTracking",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[AttrRow {
+            name: NameId(114),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "tl_qrcode/CreativeExtension",
+        content: Content::Open,
+        children: &[
+            ChildRow {
+                name: NameId(65),
+                ty: TypeId(104),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(63),
+                ty: TypeId(105),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(64),
+                ty: TypeId(106),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(66),
+                ty: TypeId(107),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xf,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "QrCodeScanUrl",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "QrCodeImageUrl",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "QrCodePosition",
+        content: Content::Open,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(146),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::QrPositionIncomplete,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(148),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::QrPositionIncomplete,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+        ],
+    },
+    Type {
+        name: "QrCodeSize",
+        content: Content::Open,
+        children: &[],
+        attrs: &[AttrRow {
+            name: NameId(137),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::QrSizeMissing,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+        ],
+    },
+    Type {
+        name: "VMAP",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(2),
+                ty: TypeId(109),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(36),
                 ty: TypeId(15),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -6933,7 +9450,7 @@ pub(crate) static TYPES: [Type; 88] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(128),
+            name: NameId(144),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6998,22 +9515,22 @@ pub(crate) static TYPES: [Type; 88] = [
         children: &[
             ChildRow {
                 name: NameId(6),
-                ty: TypeId(82),
+                ty: TypeId(110),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(64),
-                ty: TypeId(86),
+                name: NameId(70),
+                ty: TypeId(114),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(35),
+                name: NameId(36),
                 ty: TypeId(15),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -7023,7 +9540,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(124),
+                name: NameId(140),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7031,7 +9548,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(95),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7039,7 +9556,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(87),
+                name: NameId(94),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7047,7 +9564,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(118),
+                name: NameId(133),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7112,8 +9629,8 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(67),
-                ty: TypeId(83),
+                name: NameId(73),
+                ty: TypeId(111),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
@@ -7121,15 +9638,15 @@ pub(crate) static TYPES: [Type; 88] = [
             },
             ChildRow {
                 name: NameId(8),
-                ty: TypeId(84),
+                ty: TypeId(112),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(27),
-                ty: TypeId(85),
+                name: NameId(28),
+                ty: TypeId(113),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
@@ -7138,7 +9655,7 @@ pub(crate) static TYPES: [Type; 88] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(114),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7146,7 +9663,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(81),
+                name: NameId(87),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7154,7 +9671,7 @@ pub(crate) static TYPES: [Type; 88] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(102),
+                name: NameId(112),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7218,7 +9735,7 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "VASTAdData",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(66),
+            name: NameId(72),
             ty: TypeId(1),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -7283,7 +9800,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(123),
+            name: NameId(139),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -7347,7 +9864,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(123),
+            name: NameId(139),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -7410,8 +9927,8 @@ pub(crate) static TYPES: [Type; 88] = [
         name: "VMAP/TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(63),
-            ty: TypeId(87),
+            name: NameId(69),
+            ty: TypeId(115),
             versions: 0x7f,
             missing: Id::MissingElement,
             twice: Id::DuplicateElement,
@@ -7475,7 +9992,7 @@ pub(crate) static TYPES: [Type; 88] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(96),
+            name: NameId(104),
             kind: Kind::OneOf(&["breakStart", "breakEnd", "error"]),
             versions: 0x7f,
             missing: Id::MissingAttribute,

@@ -6,7 +6,7 @@ use super::{Binding, Parser, excerpt, offset};
 use crate::document::{Element, ElementId, FOREIGN, UNKNOWN};
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
-use crate::structure::{Content, NameId, TypeId};
+use crate::structure::{Content, NameId, TypeId, extension};
 
 /// The namespace of VAST 4.
 pub(crate) const VAST_NAMESPACE: &str = "http://www.iab.com/VAST";
@@ -24,15 +24,21 @@ impl Parser<'_> {
             return;
         };
         let parent_ty = parent.ty;
-        if parent_ty == TypeId::OPEN || parent_ty.info().content == Content::Open {
+        let info = parent_ty.info();
+        // Of open content only payloads that have a standard are known.
+        let open = info.content == Content::Open;
+        if open && info.children.is_empty() {
             return;
         }
         let ours = self.foreign == 0 || self.is_ours(prefix);
         if !ours {
-            element.flags |= FOREIGN;
+            element.flags |= if open { 0 } else { FOREIGN };
             return;
         }
         let found = parent_ty.child(element.name).or_else(|| {
+            if open {
+                return None;
+            }
             element.flags |= UNKNOWN;
             let mut rows = parent_ty.info().children.iter().zip(0_u8..);
             let row = rows.find(|(row, _)| row.name.as_str().eq_ignore_ascii_case(local));
@@ -41,6 +47,14 @@ impl Parser<'_> {
         if let Some((row, ty)) = found {
             element.row = row;
             element.ty = ty;
+            if ty == ty::EXTENSION || ty == ty::CREATIVE_EXTENSION {
+                element.ty = extension(ty, |name| {
+                    let first = element.first_attr as usize;
+                    let mut attributes = self.attributes.get(first..).unwrap_or_default().iter();
+                    let found = attributes.find(|attribute| attribute.name == name)?;
+                    Some(self.slice(found.value_start, found.value_end))
+                });
+            }
         }
     }
 

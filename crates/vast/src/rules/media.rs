@@ -1,220 +1,355 @@
-//! Media files: whether a player could choose and play them.
+//! Media files: whether a player could choose and play one.
 
-use crate::document::{Document, Element, ElementId};
+mod files;
+mod kinds;
+mod numbers;
+
+pub(crate) use files::{ancestor, files};
+pub(crate) use kinds::{Class, begins_with_macro, ending_of, essence, is_media_type};
+use numbers::file_size;
+
+use crate::document::{Attribute, Document, Element, ElementId};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{name_range, time};
-use crate::sink::Sink;
+use crate::rules::{mend, name_range};
+use crate::sink::{Sink, TextFix};
 
-/// File endings and the types that they may have; the first is the usual one.
-const ENDINGS: [(&str, &[&str]); 19] = [
-    ("mp4", &["video/mp4", "audio/mp4", "video/x-m4v", "application/mp4"]),
-    ("m4v", &["video/x-m4v", "video/mp4", "video/m4v"]),
-    ("m4a", &["audio/mp4", "audio/x-m4a", "audio/aac"]),
-    ("webm", &["video/webm", "audio/webm"]),
-    ("mov", &["video/quicktime"]),
-    ("3gp", &["video/3gpp", "video/3gp", "audio/3gpp"]),
-    ("ogv", &["video/ogg", "application/ogg"]),
-    ("ogg", &["audio/ogg", "video/ogg", "application/ogg"]),
-    ("mp3", &["audio/mpeg", "audio/mp3"]),
-    ("aac", &["audio/aac", "audio/aacp"]),
-    ("wav", &["audio/wav", "audio/x-wav"]),
-    ("m3u8", &HLS),
-    ("mpd", &["application/dash+xml"]),
-    ("flv", &["video/x-flv", "video/flv"]),
-    ("swf", &["application/x-shockwave-flash"]),
-    ("js", &["application/javascript", "text/javascript", "application/x-javascript"]),
-    ("jpg", &["image/jpeg", "image/jpg"]),
-    ("png", &["image/png"]),
-    ("gif", &["image/gif"]),
-];
-
-/// Types of HLS playlists.
-const HLS: [&str; 4] =
-    ["application/x-mpegurl", "application/vnd.apple.mpegurl", "audio/mpegurl", "audio/x-mpegurl"];
-
-/// The top-level types of media types (IANA).
-const TOP_LEVEL: [&str; 10] = [
-    "video",
-    "audio",
-    "application",
-    "image",
-    "text",
-    "multipart",
-    "font",
-    "model",
-    "message",
-    "example",
-];
-
-fn in_list(list: &[&str], kind: &str) -> bool {
-    list.iter().any(|known| known.eq_ignore_ascii_case(kind))
+/// The attributes of a file, found in one pass.
+#[derive(Clone, Copy, Default)]
+struct File<'d> {
+    kind: Option<&'d Attribute>,
+    delivery: Option<&'d Attribute>,
+    width: Option<&'d Attribute>,
+    height: Option<&'d Attribute>,
+    bitrate: Option<&'d Attribute>,
+    low: Option<&'d Attribute>,
+    high: Option<&'d Attribute>,
+    codec: Option<&'d Attribute>,
+    api: Option<&'d Attribute>,
+    scalable: Option<&'d Attribute>,
+    keeps_ratio: Option<&'d Attribute>,
+    media_type: Option<&'d Attribute>,
 }
 
-/// `MediaFile` and `Mezzanine`.
-pub(crate) fn file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    bitrates(doc, sink, id, element);
-    if let Some(api) = doc.attr(element, name::API_FRAMEWORK) {
-        let range = (api.value_start, api.value_end);
-        if doc.slice(range.0, range.1).eq_ignore_ascii_case("VPAID") {
-            sink.report(
-                Id::Vpaid,
-                id,
-                range,
-                format_args!(
-                    "this file is VPAID, which televisions, apps and many browsers refuse"
-                ),
-            );
+impl<'d> File<'d> {
+    fn read(doc: &'d Document<'_>, element: &Element) -> Self {
+        let mut file = Self::default();
+        for attribute in doc.attributes_in(element) {
+            let slot = match attribute.name {
+                name::TYPE => &mut file.kind,
+                name::DELIVERY => &mut file.delivery,
+                name::WIDTH => &mut file.width,
+                name::HEIGHT => &mut file.height,
+                name::BITRATE => &mut file.bitrate,
+                name::MIN_BITRATE => &mut file.low,
+                name::MAX_BITRATE => &mut file.high,
+                name::CODEC => &mut file.codec,
+                name::API_FRAMEWORK => &mut file.api,
+                name::SCALABLE => &mut file.scalable,
+                name::MAINTAIN_ASPECT_RATIO => &mut file.keeps_ratio,
+                name::MEDIA_TYPE => &mut file.media_type,
+                _ => continue,
+            };
+            *slot = Some(attribute);
         }
+        file
     }
-    let Some(attribute) = doc.attr(element, name::TYPE) else {
-        return;
+}
+
+/// The range of an attribute's value.
+pub(crate) const fn value_range(attribute: &Attribute) -> (u32, u32) {
+    (attribute.value_start, attribute.value_end)
+}
+
+/// The value of an attribute as written, without outer space.
+pub(crate) fn value<'d>(doc: &'d Document<'_>, attribute: Option<&Attribute>) -> &'d str {
+    attribute
+        .map_or("", |attribute| doc.slice(attribute.value_start, attribute.value_end).trim_ascii())
+}
+
+/// `MediaFile` and `Mezzanine`, wherever they stand.
+pub(crate) fn file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    let file = File::read(doc, element);
+    let class = kind(doc, sink, id, element, &file);
+    numbers::sizes(doc, sink, id, &file, class);
+    numbers::bitrates(doc, sink, id, element, &file, class);
+    if let Some(codec) = file.codec {
+        kinds::codec(doc, sink, id, codec, value(doc, file.kind), class);
+    }
+    if file.media_type.is_some() {
+        media_type(doc, sink, id, file.media_type);
+    }
+    if element.ty == ty::MEDIA_FILE || element.ty == ty::NON_LINEAR_MEDIA_FILE {
+        framework(doc, sink, id, element, &file, class);
+        scaling(doc, sink, id, &file);
+    }
+}
+
+/// The type of the file, and whether delivery and ending agree with it.
+fn kind(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+    file: &File<'_>,
+) -> Class {
+    let Some(attribute) = file.kind else {
+        return Class::Other;
     };
-    let range = (attribute.value_start, attribute.value_end);
-    let kind = doc.slice(range.0, range.1);
-    // Parameters such as codecs follow a semicolon.
-    let essence = kind.split(';').next().unwrap_or(kind).trim_ascii();
+    let range = value_range(attribute);
+    let written = doc.slice(range.0, range.1);
+    if written == "video/mp4" {
+        let ending = kinds::ending(doc, sink, id, written, range);
+        delivery(doc, sink, id, element, file, (Class::Video, ending));
+        return Class::Video;
+    }
+    let essence = essence(written);
+    if kinds::begins_with_macro(essence) {
+        return Class::Other;
+    }
+    if let Some(right) = kinds::misspelt(written, essence) {
+        let quoted = sink.quote(written);
+        sink.report_fix(
+            Id::MediafileTypeMisspelt,
+            id,
+            range,
+            format_args!("`{quoted}` is not how the type is written; it is `{right}`"),
+            |_| mend::replace("Write the type as it is registered", range, right),
+        );
+        return Class::of(right);
+    }
     if !is_media_type(essence) {
-        let quoted = sink.quote(kind);
+        let quoted = sink.quote(written);
         sink.report(
             Id::MediafileTypeInvalid,
             id,
             range,
             format_args!("`{quoted}` is no media type such as `video/mp4`"),
         );
-        return;
+        return Class::Other;
     }
-    if essence.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("image/")) {
-        sink.report(
-            Id::MediafileImage,
-            id,
-            range,
-            format_args!("a linear media file is an image, which players do not show as video"),
-        );
-        return;
+    let class = Class::of(essence);
+    if class != Class::Hls && kinds::has_capitals(essence) {
+        wrong_case(sink, id, range, written, essence);
     }
-    let flash = ["application/x-shockwave-flash", "video/x-flv", "video/flv"];
-    if in_list(&flash, essence) {
-        sink.report(Id::MediafileFlash, id, range, format_args!("no player in use plays Flash"));
-        return;
-    }
-    if in_list(&HLS, essence)
-        && doc.attr_raw(element, name::DELIVERY).is_some_and(|delivery| delivery == "progressive")
-    {
-        sink.report(
-            Id::HlsMarkedProgressive,
-            id,
-            range,
-            format_args!("an HLS playlist is streamed; `delivery` must be `streaming`"),
-        );
-    }
-    ending(doc, sink, id, essence, range);
-}
-
-/// `type/subtype` with a top-level type that exists (RFC 6838, section 4.2).
-fn is_media_type(text: &str) -> bool {
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && name.len() <= 127
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
-    };
-    text.split_once('/').is_some_and(|(top, sub)| in_list(&TOP_LEVEL, top) && is_name(sub))
-}
-
-fn ending(
-    doc: &Document<'_>,
-    sink: &mut Sink<'_>,
-    id: ElementId,
-    essence: &str,
-    range: (u32, u32),
-) {
-    let url = doc.content(id);
-    let path = url.split(['?', '#', ';']).next().unwrap_or("");
-    let file = path.rsplit('/').next().unwrap_or("");
-    let Some((_, ending)) = file.rsplit_once('.') else {
-        return;
-    };
-    let Some((ending, kinds)) =
-        ENDINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending))
-    else {
-        return;
-    };
-    if !in_list(kinds, essence) {
-        let quoted = sink.quote(essence);
-        sink.report(
-            Id::MediafileTypeContradictsEnding,
-            id,
-            range,
-            format_args!("the type is `{quoted}`, but the file ends in `.{ending}`"),
-        );
-    }
-}
-
-fn bitrates(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    let of = |name| doc.attr(element, name);
-    let (low, high) = (of(name::MIN_BITRATE), of(name::MAX_BITRATE));
-    match (low, high) {
-        (Some(_), None) | (None, Some(_)) => {
+    let linear = element.ty == ty::MEDIA_FILE;
+    match class {
+        Class::Image if linear => {
             sink.report(
-                Id::MediafileBitratePair,
+                Id::MediafileImage,
                 id,
-                name_range(element),
-                format_args!("minBitrate and maxBitrate come together or not at all"),
+                range,
+                format_args!("a linear media file is an image, which players do not show as video"),
+            );
+            return class;
+        }
+        Class::Flash => {
+            sink.report(
+                Id::MediafileFlash,
+                id,
+                range,
+                format_args!("no player in use plays Flash"),
+            );
+            return class;
+        }
+        Class::Obsolete if linear => {
+            let quoted = sink.quote(essence);
+            sink.report(
+                Id::MediafileTypeObsolete,
+                id,
+                range,
+                format_args!("browsers, phones and televisions do not play `{quoted}`"),
             );
         }
-        (Some(low), Some(high)) => {
-            let value = |attribute: &crate::document::Attribute| {
-                time::number(doc.slice(attribute.value_start, attribute.value_end))
-            };
-            if let (Some(from), Some(to)) = (value(low), value(high))
-                && from > to
-            {
-                sink.report(
-                    Id::MediafileBitratePair,
-                    id,
-                    (low.value_start, low.value_end),
-                    format_args!("minBitrate {from} is more than maxBitrate {to}"),
-                );
-            }
-        }
-        (None, None) => {}
+        Class::Script | Class::Html if linear && file.api.is_none() => sink.report(
+            Id::MediafileScriptWithoutApi,
+            id,
+            range,
+            format_args!("the file is code, but no `apiFramework` says what could run it"),
+        ),
+        _ => {}
     }
+    let ending = kinds::ending(doc, sink, id, essence, range);
+    delivery(doc, sink, id, element, file, (class, ending));
+    class
 }
 
-/// `MediaFiles`: the same file twice.
-pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
-    if !sink.hears(Id::MediafileDuplicate) {
-        return;
-    }
-    super::repeated(
-        doc,
+/// Types do not depend on case, but many players compare them byte by byte.
+fn wrong_case(sink: &mut Sink<'_>, id: ElementId, range: (u32, u32), written: &str, essence: &str) {
+    let quoted = sink.quote(essence);
+    sink.report_fix(
+        Id::MediafileTypeWrongCase,
         id,
-        ty::MEDIA_FILE,
-        &[name::TYPE, name::WIDTH, name::HEIGHT, name::BITRATE, name::DELIVERY],
-        |file, element| {
-            sink.report(
-                Id::MediafileDuplicate,
-                file,
-                name_range(element),
-                format_args!("the same file with the same type and size stands here twice"),
-            );
+        range,
+        format_args!("players that compare types byte by byte do not know `{quoted}`"),
+        |_| {
+            let end = range.0.checked_add(u32::try_from(essence.len()).ok()?)?;
+            // Outer space is a fault of its own; then the essence does not begin the value.
+            written.starts_with(essence).then(|| {
+                let small = essence.to_ascii_lowercase();
+                TextFix::safe("Write the type in small letters", vec![(range.0, end, small.into())])
+            })
         },
     );
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether the file is fetched in the way that its kind needs.
+fn delivery(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+    file: &File<'_>,
+    (class, ending): (Class, Option<&'static str>),
+) {
+    let Some(attribute) = file.delivery else {
+        return;
+    };
+    let range = value_range(attribute);
+    let mezzanine = matches!(element.ty, ty::MEZZANINE | ty::EXTENSION_MEZZANINE);
+    match (value(doc, Some(attribute)), class) {
+        (delivery, Class::Hls | Class::Dash) if mezzanine => sink.report(
+            Id::MezzanineStreaming,
+            id,
+            file.kind.map_or(range, value_range),
+            format_args!(
+                "a mezzanine is one file to transcode from; a playlist delivered as `{}` is none",
+                crate::parse::excerpt(delivery, 20)
+            ),
+        ),
+        ("streaming", _) if mezzanine => sink.report(
+            Id::MezzanineStreaming,
+            id,
+            range,
+            format_args!("a mezzanine is one file to transcode from; it is not streamed"),
+        ),
+        ("progressive", Class::Hls) => sink.report_fix(
+            Id::HlsMarkedProgressive,
+            id,
+            range,
+            format_args!("an HLS playlist is streamed; `delivery` must be `streaming`"),
+            |_| mend::replace("Say that it is streamed", range, "streaming"),
+        ),
+        ("progressive", Class::Dash) => sink.report_fix(
+            Id::DashMarkedProgressive,
+            id,
+            range,
+            format_args!("a DASH manifest is streamed; `delivery` must be `streaming`"),
+            |_| mend::replace("Say that it is streamed", range, "streaming"),
+        ),
+        ("streaming", Class::Video | Class::Audio) if ending.is_some() => {
+            let ending = ending.unwrap_or("");
+            // A streaming protocol other than that of the web may well carry such a file.
+            if doc.content(id).get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http")) {
+                sink.report_fix(
+                    Id::FileMarkedStreaming,
+                    id,
+                    range,
+                    format_args!("a `.{ending}` file is downloaded, not streamed"),
+                    |_| {
+                        let edit = (range.0, range.1, "progressive".into());
+                        Some(TextFix::dangerous("Say that it is downloaded", vec![edit]))
+                    },
+                );
+            }
+        }
+        _ => {}
+    }
+}
 
-    #[test]
-    fn media_types_have_a_known_top_level() {
-        for text in
-            ["video/mp4", "application/vnd.apple.mpegurl", "VIDEO/MP4", "application/dash+xml"]
-        {
-            assert!(is_media_type(text), "{text}");
+/// What the file needs to be run.
+fn framework(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+    file: &File<'_>,
+    class: Class,
+) {
+    let Some(attribute) = file.api else {
+        return;
+    };
+    let range = value_range(attribute);
+    let api = value(doc, Some(attribute));
+    if api.eq_ignore_ascii_case("VPAID") {
+        sink.report(
+            Id::Vpaid,
+            id,
+            range,
+            format_args!("this file is VPAID, which televisions, apps and many browsers refuse"),
+        );
+        if matches!(class, Class::Video | Class::Audio) {
+            sink.report(
+                Id::VpaidOnVideo,
+                id,
+                range,
+                format_args!("the file is marked as VPAID, but its type is no program"),
+            );
         }
-        for text in ["banana", "banana/mp4", "video/", "/mp4", "video/mp4/x", "video mp4", ""] {
-            assert!(!is_media_type(text), "{text}");
-        }
+    } else if api.eq_ignore_ascii_case("SIMID") {
+        sink.report(
+            Id::SimidInMediafile,
+            id,
+            range,
+            format_args!("SIMID stands in <InteractiveCreativeFile>, not in <MediaFile>"),
+        );
+    } else {
+        let quoted = sink.quote(api);
+        sink.report(
+            Id::MediafileApiframeworkDeprecated,
+            id,
+            if api.is_empty() { name_range(element) } else { range },
+            format_args!("`{quoted}` belongs to an <InteractiveCreativeFile> since VAST 4.0"),
+        );
+    }
+}
+
+/// What a player may do with the picture when the screen has another size.
+fn scaling(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, file: &File<'_>) {
+    let (Some(scalable), Some(keeps)) = (file.scalable, file.keeps_ratio) else {
+        return;
+    };
+    let no = |text: &str| matches!(text, "false" | "0");
+    if !no(value(doc, Some(keeps))) {
+        return;
+    }
+    if no(value(doc, Some(scalable))) {
+        sink.report(
+            Id::MediafileNotScalable,
+            id,
+            value_range(scalable),
+            format_args!("the file may neither be scaled nor keep its shape"),
+        );
+    } else {
+        sink.report(
+            Id::MediafileDistorted,
+            id,
+            value_range(keeps),
+            format_args!("the file may be scaled without keeping its shape"),
+        );
+    }
+}
+
+fn media_type(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    attribute: Option<&Attribute>,
+) {
+    let Some(attribute) = attribute else {
+        return;
+    };
+    let written = value(doc, Some(attribute));
+    let known = ["2D", "3D", "360", "180", "VR"];
+    if !known.iter().any(|known| known.eq_ignore_ascii_case(written))
+        && !kinds::begins_with_macro(written)
+    {
+        let quoted = sink.quote(written);
+        sink.report(
+            Id::MediafileMediatypeUnknown,
+            id,
+            value_range(attribute),
+            format_args!("`{quoted}` is none of 2D, 3D and 360"),
+        );
     }
 }

@@ -1,8 +1,8 @@
-//! Companions, icons, overlays, verification and interactive files: what there is to show or run.
+//! Companions, icons, overlays and verification: what there is to show or run.
 
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
-use crate::generated::structure::{name, ty};
+use crate::generated::structure::ty;
 use crate::rules::name_range;
 use crate::sink::Sink;
 
@@ -15,7 +15,16 @@ pub(crate) fn shown(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     };
     let resource = |child: ElementId| {
         let ty = doc.element(child).map(|child| child.ty);
-        matches!(ty, Some(ty::STATIC_RESOURCE | ty::IFRAME_RESOURCE | ty::HTMLRESOURCE))
+        matches!(
+            ty,
+            Some(
+                ty::STATIC_RESOURCE
+                    | ty::IFRAME_RESOURCE
+                    | ty::NON_LINEAR_IFRAME_RESOURCE
+                    | ty::HTMLRESOURCE
+                    | ty::NON_LINEAR_MEDIA_FILES
+            )
+        )
     };
     if !element.has(UNCLOSED) && !doc.children(id).any(resource) {
         let name = element.ty.info().element_name();
@@ -45,47 +54,6 @@ pub(crate) fn verification(
             id,
             name_range(element),
             format_args!("<Verification> has no script and no executable to run"),
-        );
-    }
-}
-
-/// `InteractiveCreativeFile`: SIMID says how it is marked.
-pub(crate) fn interactive(
-    doc: &Document<'_>,
-    sink: &mut Sink<'_>,
-    id: ElementId,
-    element: &Element,
-) {
-    let Some(api) = doc.attr(element, name::API_FRAMEWORK) else {
-        return;
-    };
-    let range = (api.value_start, api.value_end);
-    let framework = doc.slice(range.0, range.1);
-    if !framework.eq_ignore_ascii_case("SIMID") {
-        return;
-    }
-    if framework != "SIMID" {
-        let quoted = sink.quote(framework);
-        sink.report_fix(
-            Id::SimidWrongCase,
-            id,
-            range,
-            format_args!("`{quoted}` must be written `SIMID`"),
-            |_| super::mend::replace("Write `SIMID`", range, "SIMID"),
-        );
-    }
-    let kind = doc.attr(element, name::TYPE);
-    let html = kind.is_some_and(|kind| {
-        doc.slice(kind.value_start, kind.value_end).trim_ascii().eq_ignore_ascii_case("text/html")
-    });
-    if !html {
-        let range =
-            kind.map_or_else(|| name_range(element), |kind| (kind.value_start, kind.value_end));
-        sink.report(
-            Id::SimidTypeNotHtml,
-            id,
-            range,
-            format_args!("a SIMID file must have the type `text/html`"),
         );
     }
 }

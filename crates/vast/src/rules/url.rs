@@ -242,7 +242,10 @@ fn other_scheme(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str) {
         url.ty,
         ty::STATIC_RESOURCE
             | ty::IFRAME_RESOURCE
+            | ty::NON_LINEAR_IFRAME_RESOURCE
             | ty::INTERACTIVE_CREATIVE_FILE
+            | ty::NON_LINEAR_INTERACTIVE_CREATIVE_FILE
+            | ty::EXTENSION_INTERACTIVE_CREATIVE_FILE
             | ty::ICON_CLICK_FALLBACK_IMAGE_STATIC_RESOURCE
     );
     let click = matches!(
@@ -259,7 +262,7 @@ fn other_scheme(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str) {
             sink.report(Id::UrlSchemeDangerous, url.id, range, format_args!("`{quoted}:` runs code or reaches files of the player instead of requesting a server"));
         }
         // Clicks may open an app; media may come over a streaming protocol.
-        _ if click || url.ty == ty::MEDIA_FILE => {}
+        _ if click || matches!(url.ty, ty::MEDIA_FILE | ty::NON_LINEAR_MEDIA_FILE) => {}
         _ => {
             let quoted = sink.quote(scheme);
             sink.report(

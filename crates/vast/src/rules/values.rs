@@ -2,8 +2,9 @@
 
 use crate::document::{Document, Element, ElementId};
 use crate::generated::rules::Id;
-use crate::rules::time;
-use crate::sink::Sink;
+use crate::rule::FixKind;
+use crate::rules::{mend, time};
+use crate::sink::{Sink, TextFix};
 use crate::structure::{Kind, Type, event};
 
 /// Judges every attribute whose value has a grammar.
@@ -47,11 +48,12 @@ pub(crate) fn check(
             Kind::OneOf(values) if !values.contains(&trimmed) => {
                 let (name, quoted) = (row.name.as_str(), sink.quote(raw));
                 let list = List(values);
-                sink.report(
+                sink.report_fix(
                     row.value,
                     id,
                     range,
                     format_args!("`{name}` is `{quoted}`; it must be {list}"),
+                    |_| in_other_case(row.value, values, range, trimmed),
                 );
                 continue;
             }
@@ -68,13 +70,31 @@ pub(crate) fn check(
             _ => continue,
         };
         let (name, quoted) = (row.name.as_str(), sink.quote(raw));
-        sink.report(
+        sink.report_fix(
             row.value,
             id,
             range,
             format_args!("`{name}` is `{quoted}`; it must be {expected}"),
+            |_| match row.kind {
+                Kind::Boolean => in_other_case(row.value, &["true", "false"], range, trimmed),
+                _ => None,
+            },
         );
     }
+}
+
+/// A value that is right but for its case. Only of rules whose pages promise a fix.
+fn in_other_case(
+    rule: Id,
+    values: &[&'static str],
+    range: (u32, u32),
+    written: &str,
+) -> Option<TextFix> {
+    if rule.rule().fix == FixKind::None {
+        return None;
+    }
+    let right = values.iter().find(|value| value.eq_ignore_ascii_case(written))?;
+    mend::replace("Correct the case of the value", range, right)
 }
 
 /// `Tracking@event` of a creative.

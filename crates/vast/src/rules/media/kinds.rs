@@ -1,0 +1,453 @@
+//! Media types, codecs and the endings of files.
+
+use crate::document::{Attribute, Document, ElementId};
+use crate::generated::rules::Id;
+use crate::rules::media::{value, value_range};
+use crate::sink::Sink;
+
+/// File endings and the types that they may have; the first is the usual one.
+const ENDINGS: [(&str, &[&str]); 31] = [
+    ("mp4", &["video/mp4", "audio/mp4", "video/x-m4v", "application/mp4"]),
+    ("m4v", &["video/x-m4v", "video/mp4", "video/m4v"]),
+    ("m4a", &["audio/mp4", "audio/x-m4a", "audio/aac"]),
+    ("webm", &["video/webm", "audio/webm"]),
+    ("mov", &["video/quicktime"]),
+    ("3gp", &["video/3gpp", "video/3gp", "audio/3gpp"]),
+    ("ogv", &["video/ogg", "application/ogg"]),
+    ("ogg", &["audio/ogg", "video/ogg", "application/ogg"]),
+    ("oga", &["audio/ogg", "application/ogg"]),
+    ("opus", &["audio/ogg", "audio/opus"]),
+    ("mp3", &["audio/mpeg", "audio/mp3"]),
+    ("aac", &["audio/aac", "audio/aacp"]),
+    ("wav", &["audio/wav", "audio/x-wav", "audio/vnd.wave"]),
+    ("flac", &["audio/flac", "audio/x-flac"]),
+    ("m3u8", &HLS),
+    ("mpd", &["application/dash+xml"]),
+    ("flv", &["video/x-flv", "video/flv"]),
+    ("swf", &["application/x-shockwave-flash"]),
+    ("wmv", &["video/x-ms-wmv"]),
+    ("avi", &["video/x-msvideo", "video/avi", "video/msvideo", "video/vnd.avi"]),
+    ("mkv", &["video/x-matroska", "video/matroska"]),
+    ("mpg", &["video/mpeg"]),
+    ("mpeg", &["video/mpeg", "audio/mpeg"]),
+    ("mxf", &["application/mxf", "video/mxf"]),
+    ("js", &["application/javascript", "text/javascript", "application/x-javascript"]),
+    ("html", &["text/html", "application/xhtml+xml"]),
+    ("jpg", &["image/jpeg", "image/jpg"]),
+    ("jpeg", &["image/jpeg", "image/jpg"]),
+    ("png", &["image/png"]),
+    ("gif", &["image/gif"]),
+    ("webp", &["image/webp"]),
+];
+
+/// Types of HLS playlists.
+const HLS: [&str; 4] =
+    ["application/x-mpegurl", "application/vnd.apple.mpegurl", "audio/mpegurl", "audio/x-mpegurl"];
+
+const FLASH: [&str; 3] = ["application/x-shockwave-flash", "video/x-flv", "video/flv"];
+
+const SCRIPT: [&str; 3] = ["application/javascript", "text/javascript", "application/x-javascript"];
+
+/// Types of containers that no browser and hardly a device plays any more.
+const OBSOLETE: [&str; 17] = [
+    "video/x-ms-wmv",
+    "video/x-ms-asf",
+    "video/x-ms-wm",
+    "audio/x-ms-wma",
+    "video/avi",
+    "video/x-msvideo",
+    "video/msvideo",
+    "video/vnd.avi",
+    "video/mpeg",
+    "video/3gpp",
+    "video/3gp",
+    "video/3gpp2",
+    "application/vnd.rn-realmedia",
+    "video/vnd.rn-realvideo",
+    "audio/x-pn-realaudio",
+    "application/x-silverlight",
+    "application/x-silverlight-app",
+];
+
+/// What is written where a registered type is meant. None of the left is a type that a player
+/// knows, and each has one meaning.
+const MISSPELT: [(&str, &str); 35] = [
+    ("mp4", "video/mp4"),
+    ("mp4/video", "video/mp4"),
+    ("video/x-mp4", "video/mp4"),
+    ("video/mp-4", "video/mp4"),
+    ("video/mpeg4", "video/mp4"),
+    ("video/mpeg-4", "video/mp4"),
+    ("video/.mp4", "video/mp4"),
+    ("video\\mp4", "video/mp4"),
+    ("video-mp4", "video/mp4"),
+    ("video mp4", "video/mp4"),
+    ("video//mp4", "video/mp4"),
+    ("videos/mp4", "video/mp4"),
+    ("vidoe/mp4", "video/mp4"),
+    ("viedo/mp4", "video/mp4"),
+    ("vedio/mp4", "video/mp4"),
+    ("video/pm4", "video/mp4"),
+    ("webm", "video/webm"),
+    ("video/x-webm", "video/webm"),
+    ("video/wbem", "video/webm"),
+    ("video/mov", "video/quicktime"),
+    ("video/x-mov", "video/quicktime"),
+    ("m3u8", "application/x-mpegURL"),
+    ("hls", "application/x-mpegURL"),
+    ("video/hls", "application/x-mpegURL"),
+    ("video/m3u8", "application/x-mpegURL"),
+    ("application/hls", "application/x-mpegURL"),
+    ("application/m3u8", "application/x-mpegURL"),
+    ("application/x-m3u8", "application/x-mpegURL"),
+    ("application/mpegurl", "application/x-mpegURL"),
+    ("application/x-mpeg-url", "application/x-mpegURL"),
+    ("dash", "application/dash+xml"),
+    ("application/dash", "application/dash+xml"),
+    ("application/dash-xml", "application/dash+xml"),
+    ("application/xml+dash", "application/dash+xml"),
+    ("video/mpd", "application/dash+xml"),
+];
+
+/// The top-level types of media types (IANA).
+const TOP_LEVEL: [&str; 10] = [
+    "video",
+    "audio",
+    "application",
+    "image",
+    "text",
+    "multipart",
+    "font",
+    "model",
+    "message",
+    "example",
+];
+
+/// What a player has to do with a file, as far as its type says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Video,
+    Audio,
+    Image,
+    Hls,
+    Dash,
+    Flash,
+    Script,
+    Html,
+    Obsolete,
+    Other,
+}
+
+impl Class {
+    /// The class of a type without parameters.
+    pub(crate) fn of(essence: &str) -> Self {
+        if essence == "video/mp4" {
+            return Self::Video;
+        }
+        if in_list(&HLS, essence) {
+            return Self::Hls;
+        }
+        if in_list(&FLASH, essence) {
+            return Self::Flash;
+        }
+        if in_list(&OBSOLETE, essence) {
+            return Self::Obsolete;
+        }
+        let top = |name: &str| {
+            essence.len() > name.len()
+                && essence.get(..name.len()).is_some_and(|top| top.eq_ignore_ascii_case(name))
+        };
+        if top("video/") || essence.eq_ignore_ascii_case("application/mp4") {
+            Self::Video
+        } else if top("audio/") {
+            Self::Audio
+        } else if top("image/") {
+            Self::Image
+        } else if essence.eq_ignore_ascii_case("application/dash+xml") {
+            Self::Dash
+        } else if in_list(&SCRIPT, essence) {
+            Self::Script
+        } else if essence.eq_ignore_ascii_case("text/html") {
+            Self::Html
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Whether a player shows or sounds it without running code.
+    pub(crate) const fn plays(self) -> bool {
+        matches!(self, Self::Video | Self::Audio | Self::Hls | Self::Dash)
+    }
+}
+
+fn in_list(list: &[&str], kind: &str) -> bool {
+    list.iter().any(|known| known.eq_ignore_ascii_case(kind))
+}
+
+/// A type without its parameters, such as codecs, which follow a semicolon.
+pub(crate) fn essence(kind: &str) -> &str {
+    kind.split(';').next().unwrap_or(kind).trim_ascii()
+}
+
+pub(super) fn has_capitals(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// A value that an ad server will fill in says nothing yet.
+pub(crate) fn begins_with_macro(text: &str) -> bool {
+    text.as_bytes().first().is_some_and(|byte| matches!(byte, b'[' | b'$' | b'%' | b'{'))
+}
+
+/// Whether a type means MP4, however it is written.
+pub(super) fn is_mp4(essence: &str) -> bool {
+    let end = essence.len().saturating_sub(3);
+    essence
+        .get(end..)
+        .is_some_and(|end| end.eq_ignore_ascii_case("mp4") || end.eq_ignore_ascii_case("m4v"))
+}
+
+/// The registered type that a known misspelling means.
+pub(super) fn misspelt<'d>(written: &'d str, essence: &'d str) -> Option<&'d str> {
+    if let Some((_, right)) = MISSPELT.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(essence))
+    {
+        return Some(right);
+    }
+    let trimmed = written.trim_ascii();
+    (trimmed.len() != written.len() && is_media_type(essence)).then_some(trimmed)
+}
+
+/// `type/subtype` with a top-level type that exists (RFC 6838, section 4.2).
+pub(crate) fn is_media_type(text: &str) -> bool {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.len() <= 127
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    text.split_once('/').is_some_and(|(top, sub)| in_list(&TOP_LEVEL, top) && is_name(sub))
+}
+
+/// The ending of the file that a URL names, without what follows the path.
+pub(crate) fn ending_of(url: &str) -> Option<&str> {
+    let path = url.split(['?', '#', ';']).next().unwrap_or("");
+    let file = path.rsplit('/').next().unwrap_or("");
+    file.rsplit_once('.').map(|(_, ending)| ending)
+}
+
+/// Compares the type with the ending of the file; gives the ending when it is known.
+pub(super) fn ending(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    essence: &str,
+    range: (u32, u32),
+) -> Option<&'static str> {
+    let url = doc.content(id);
+    let ending = ending_of(&url)?;
+    let (ending, kinds) = ENDINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending))?;
+    if !in_list(kinds, essence) {
+        let quoted = sink.quote(essence);
+        sink.report(
+            Id::MediafileTypeContradictsEnding,
+            id,
+            range,
+            format_args!("the type is `{quoted}`, but the file ends in `.{ending}`"),
+        );
+    }
+    Some(ending)
+}
+
+/// What carries a codec: names as they are written, in RFC 6381 form or as people call it.
+const CODECS: [(&str, Carrier); 50] = [
+    ("avc1", Carrier::Mp4),
+    ("avc3", Carrier::Mp4),
+    ("h.264", Carrier::Mp4),
+    ("h264", Carrier::Mp4),
+    ("x264", Carrier::Mp4),
+    ("avc", Carrier::Mp4),
+    ("libx264", Carrier::Mp4),
+    ("hvc1", Carrier::Mp4),
+    ("hev1", Carrier::Mp4),
+    ("hevc", Carrier::Mp4),
+    ("h.265", Carrier::Mp4),
+    ("h265", Carrier::Mp4),
+    ("x265", Carrier::Mp4),
+    ("dvh1", Carrier::Mp4),
+    ("dvhe", Carrier::Mp4),
+    ("vvc1", Carrier::Mp4),
+    ("mp4v", Carrier::Mp4),
+    ("mpeg4", Carrier::Mp4),
+    ("mpeg-4", Carrier::Mp4),
+    ("mp4a", Carrier::Mp4),
+    ("aac", Carrier::Mp4),
+    ("he-aac", Carrier::Mp4),
+    ("ac-3", Carrier::Any),
+    ("ac3", Carrier::Any),
+    ("ec-3", Carrier::Any),
+    ("eac3", Carrier::Any),
+    ("ac-4", Carrier::Any),
+    ("av01", Carrier::Any),
+    ("av1", Carrier::Any),
+    ("vp08", Carrier::Any),
+    ("vp09", Carrier::Any),
+    ("vp9", Carrier::Any),
+    ("vp8", Carrier::Webm),
+    ("opus", Carrier::Any),
+    ("vorbis", Carrier::Webm),
+    ("theora", Carrier::Webm),
+    ("mp3", Carrier::Any),
+    ("mpeg", Carrier::Any),
+    ("mp2", Carrier::Any),
+    ("flac", Carrier::Any),
+    ("alac", Carrier::Any),
+    ("pcm", Carrier::Any),
+    ("lpcm", Carrier::Any),
+    ("prores", Carrier::Any),
+    ("apch", Carrier::Any),
+    ("apcn", Carrier::Any),
+    ("ap4h", Carrier::Any),
+    ("dnxhd", Carrier::Any),
+    ("mpeg2", Carrier::Any),
+    ("mpeg-2", Carrier::Any),
+];
+
+/// The container in which players expect a codec.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Mp4,
+    Webm,
+    Any,
+}
+
+fn carrier(codec: &str) -> Option<Carrier> {
+    // Profile and level follow the name: `avc1.64001f`, `H.264 High`, `ProRes422`.
+    let begins = |known: &str| {
+        codec.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
+    };
+    CODECS.iter().find(|(known, _)| begins(known)).map(|(_, carrier)| *carrier)
+}
+
+/// Whether a file says that it has a codec that only newer devices decode.
+pub(super) fn few_decode(list: &str) -> bool {
+    let newer = ["hvc1", "hev1", "hevc", "h.265", "h265", "dvh1", "dvhe", "vvc1", "av01", "av1"];
+    let first = list.split(',').next().unwrap_or(list).trim_ascii();
+    let short = first.split('.').next().unwrap_or(first);
+    newer.iter().any(|known| known.eq_ignore_ascii_case(first) || known.eq_ignore_ascii_case(short))
+}
+
+/// `codec`: whether there is one of that name, and whether the container carries it.
+pub(super) fn codec(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    attribute: &Attribute,
+    kind: &str,
+    class: Class,
+) {
+    let list = value(doc, Some(attribute));
+    if begins_with_macro(list) || list.len() > 256 {
+        return;
+    }
+    let kind = essence(kind);
+    for codec in list.split(',').map(str::trim_ascii) {
+        let range = value_range(attribute);
+        match carrier(codec) {
+            None => {
+                let quoted = sink.quote(codec);
+                sink.report(
+                    Id::MediafileCodecUnknown,
+                    id,
+                    range,
+                    format_args!("`{quoted}` is no codec that players know"),
+                );
+                return;
+            }
+            Some(of) => {
+                let webm = kind.ends_with("/webm");
+                let mp4 = kind.ends_with("/mp4");
+                let wrong = of == Carrier::Mp4 && webm || of == Carrier::Webm && mp4;
+                if wrong && class != Class::Other {
+                    let (codec, kind) = (sink.quote(codec), sink.quote(kind));
+                    sink.report(
+                        Id::MediafileCodecContradictsType,
+                        id,
+                        range,
+                        format_args!("a file of type `{kind}` cannot carry `{codec}`"),
+                    );
+                    return;
+                }
+            }
+        }
+    }
+    if has_marketing_name(list) {
+        let quoted = sink.quote(list);
+        sink.report(
+            Id::MediafileCodecForm,
+            id,
+            value_range(attribute),
+            format_args!("`{quoted}` is not of the form of RFC 6381, such as `avc1.64001f`"),
+        );
+    }
+}
+
+/// Whether the first codec is called as people call it.
+fn has_marketing_name(list: &str) -> bool {
+    let first = list.split(',').next().unwrap_or(list).trim_ascii();
+    let short = first.split('.').next().unwrap_or(first);
+    let sample_entries = [
+        "avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "vvc1", "mp4v", "mp4a", "ac-3", "ec-3",
+        "ac-4", "av01", "vp08", "vp09", "vp8", "vp9", "opus", "vorbis", "flac", "alac", "theora",
+        "apch", "apcn", "ap4h",
+    ];
+    !sample_entries.iter().any(|known| known.eq_ignore_ascii_case(short))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_have_a_known_top_level() {
+        for text in
+            ["video/mp4", "application/vnd.apple.mpegurl", "VIDEO/MP4", "application/dash+xml"]
+        {
+            assert!(is_media_type(text), "{text}");
+        }
+        for text in ["banana", "banana/mp4", "video/", "/mp4", "video/mp4/x", "video mp4", ""] {
+            assert!(!is_media_type(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn codecs_are_known_by_their_registered_and_their_common_names() {
+        for text in [
+            "avc1.64001f",
+            "avc1",
+            "H.264",
+            "h264",
+            "mp4a.40.2",
+            "VP9",
+            "vp09.00.10.08",
+            "av01.0.04M.08",
+            "hvc1.1.6.L93.B0",
+            "H.264 High",
+            "ProRes422",
+            "AAC-LC",
+            "MP3",
+            "mp4v.20.9",
+        ] {
+            assert!(carrier(text).is_some(), "{text}");
+        }
+        for text in ["", "banana", "video/mp4", "30fps", "yes", "264"] {
+            assert!(carrier(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_misspelling_is_a_type_that_is_known() {
+        for (wrong, right) in MISSPELT {
+            assert!(is_media_type(right), "{right}");
+            assert_ne!(wrong, right);
+            assert!(!ENDINGS.iter().any(|(_, kinds)| kinds.contains(&wrong)), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Interactive files, and SIMID of all: how they are marked, and what must stand beside them.
+
+use crate::Version;
+use crate::document::{Document, Element, ElementId, UNCLOSED};
+use crate::generated::rules::Id;
+use crate::generated::structure::{name, ty};
+use crate::rules::media::{begins_with_macro, essence, is_media_type, value, value_range};
+use crate::rules::{mend, name_range};
+use crate::sink::Sink;
+
+/// What stands in the `MediaFiles` of a linear creative.
+pub(crate) struct Linear {
+    pub(crate) simid: Option<ElementId>,
+    pub(crate) interactive: Option<ElementId>,
+    pub(crate) files: u32,
+    /// Files that a player may show.
+    pub(crate) playing: u32,
+    pub(crate) vpaid: u32,
+    pub(crate) mezzanines: u32,
+    /// A file for download that a player shows.
+    pub(crate) progressive: bool,
+}
+
+/// `MediaFiles` that hold an interactive file.
+pub(crate) fn linear(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, facts: &Linear) {
+    let Some(interactive) = facts.interactive else {
+        return;
+    };
+    if facts.vpaid > 0
+        && let Some(element) = doc.element(interactive)
+    {
+        sink.report(
+            Id::VpaidBesideInteractive,
+            interactive,
+            name_range(element),
+            format_args!("a VPAID file stands beside the interactive file that replaces it"),
+        );
+    }
+    let Some((simid, element)) = facts.simid.and_then(|simid| Some((simid, doc.element(simid)?)))
+    else {
+        return;
+    };
+    let range = name_range(element);
+    if facts.files > 0 && facts.playing == 0 {
+        sink.report(
+            Id::SimidWithoutMediafile,
+            simid,
+            range,
+            format_args!("SIMID lies over a video or audio file, and there is none"),
+        );
+    }
+    if facts.mezzanines > 0 && facts.playing > 0 && !facts.progressive {
+        sink.report(
+            Id::SimidWithoutClientFile,
+            simid,
+            range,
+            format_args!(
+                "there is a mezzanine to stitch, but no file for a player that runs SIMID"
+            ),
+        );
+    }
+    if sink.hears(Id::SimidWithoutInteractivestart) && !starts(doc, id) {
+        sink.report(
+            Id::SimidWithoutInteractivestart,
+            simid,
+            range,
+            format_args!("nothing tracks `interactiveStart`"),
+        );
+    }
+}
+
+/// Whether the creative of these files tracks the start of its interactive part.
+fn starts(doc: &Document<'_>, files: ElementId) -> bool {
+    let Some(linear) = doc.parent(files) else {
+        return false;
+    };
+    let of = |id: ElementId| doc.element(id);
+    doc.children(linear)
+        .filter(|child| of(*child).is_some_and(|child| child.ty == ty::TRACKING_EVENTS))
+        .flat_map(|events| doc.children(events))
+        .filter_map(|tracking| doc.attr_raw(of(tracking)?, name::EVENT))
+        .any(|event| event == "interactiveStart")
+}
+
+/// `InteractiveCreativeFile`: what runs it, and how it is marked.
+pub(crate) fn interactive(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+) {
+    let kind = doc.attr(element, name::TYPE);
+    let Some(attribute) = doc.attr(element, name::API_FRAMEWORK) else {
+        sink.report(
+            Id::InteractiveWithoutApiframework,
+            id,
+            name_range(element),
+            format_args!("<InteractiveCreativeFile> has no `apiFramework`; players do not run it"),
+        );
+        interactive_type(doc, sink, id, element, kind);
+        return;
+    };
+    let range = value_range(attribute);
+    let api = value(doc, Some(attribute));
+    if api.eq_ignore_ascii_case("SIMID") {
+        framework(doc, sink, id, range);
+        simid_file(doc, sink, id, element);
+        return;
+    }
+    interactive_type(doc, sink, id, element, kind);
+    if api.eq_ignore_ascii_case("VPAID") {
+        sink.report(
+            Id::Vpaid,
+            id,
+            range,
+            format_args!("this file is VPAID, which televisions, apps and many browsers refuse"),
+        );
+    } else if !begins_with_macro(api) {
+        let quoted = sink.quote(api);
+        sink.report(
+            Id::InteractiveApiframeworkUnknown,
+            id,
+            range,
+            format_args!("`{quoted}` is no framework that players run here; SIMID is"),
+        );
+    }
+}
+
+/// The type of an interactive file that is not SIMID.
+fn interactive_type(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+    kind: Option<&crate::document::Attribute>,
+) {
+    let Some(attribute) = kind else {
+        sink.report(
+            Id::InteractiveWithoutType,
+            id,
+            name_range(element),
+            format_args!("<InteractiveCreativeFile> does not say its `type`"),
+        );
+        return;
+    };
+    let written = value(doc, Some(attribute));
+    if !is_media_type(essence(written)) && !begins_with_macro(written) {
+        let quoted = sink.quote(written);
+        sink.report(
+            Id::InteractiveTypeInvalid,
+            id,
+            value_range(attribute),
+            format_args!("`{quoted}` is no media type such as `text/html`"),
+        );
+    }
+}
+
+/// The name of the framework, which players compare byte by byte.
+fn framework(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, range: (u32, u32)) {
+    let written = doc.slice(range.0, range.1);
+    if written == "SIMID" {
+        return;
+    }
+    let quoted = sink.quote(written);
+    sink.report_fix(
+        Id::SimidWrongCase,
+        id,
+        range,
+        format_args!("`{quoted}` must be written `SIMID`"),
+        |_| mend::replace("Write `SIMID`", range, "SIMID"),
+    );
+}
+
+/// A SIMID file: a page that the player puts into a frame.
+fn simid_file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    let kind = doc.attr(element, name::TYPE);
+    if !value(doc, kind).eq_ignore_ascii_case("text/html") {
+        let range = kind.map_or_else(|| name_range(element), value_range);
+        sink.report_fix(
+            Id::SimidTypeNotHtml,
+            id,
+            range,
+            format_args!("a SIMID file must have the type `text/html`"),
+            |_| kind.and_then(|_| mend::replace("Write `text/html`", range, "text/html")),
+        );
+    }
+    if let Some(attribute) = doc.attr(element, name::VARIABLE_DURATION)
+        && matches!(value(doc, Some(attribute)), "false" | "0" | "1")
+    {
+        sink.report(
+            Id::SimidVariabledurationNotTrue,
+            id,
+            value_range(attribute),
+            format_args!("SIMID knows `variableDuration` only as `true`"),
+        );
+    }
+    data_uri(doc, sink, id);
+}
+
+/// A page that stands in the tag itself.
+fn data_uri(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+    let url = doc.content(id);
+    let Some(data) = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")) else {
+        return;
+    };
+    let range = doc.content_range(id).unwrap_or_default();
+    let rest = url.get(data.len()..).unwrap_or("");
+    let kind = rest.get(..9).unwrap_or("");
+    let after = rest.as_bytes().get(9).copied().unwrap_or(b',');
+    if !kind.eq_ignore_ascii_case("text/html") || !matches!(after, b';' | b',') {
+        let end = rest.find(',').unwrap_or(rest.len());
+        let quoted = sink.quote(rest.get(..end).unwrap_or(""));
+        sink.report(
+            Id::SimidDataNotHtml,
+            id,
+            range,
+            format_args!("the data URI says `{quoted}`; a SIMID file is `text/html`"),
+        );
+    }
+}
+
+/// `NonLinear`: SIMID in an overlay.
+pub(crate) fn non_linear(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+) {
+    let api = doc.attr(element, name::API_FRAMEWORK);
+    let of_ad = value(doc, api).eq_ignore_ascii_case("SIMID");
+    let (mut frames, mut files) = (0_u32, 0_u32);
+    for child in doc.children(id) {
+        let Some(of) = doc.element(child) else {
+            continue;
+        };
+        match of.ty {
+            ty::NON_LINEAR_IFRAME_RESOURCE => {
+                frames += 1;
+                frame(doc, sink, child, of, of_ad);
+            }
+            ty::NON_LINEAR_MEDIA_FILES => files += 1,
+            _ => {}
+        }
+    }
+    let Some(api) = api.filter(|_| of_ad) else {
+        return;
+    };
+    framework(doc, sink, id, value_range(api));
+    if frames == 0 && files == 0 && !element.has(UNCLOSED) {
+        sink.report(
+            Id::SimidOverlayWithoutIframe,
+            id,
+            name_range(element),
+            format_args!("<NonLinear> is SIMID, but has no <IFrameResource> to load"),
+        );
+    }
+}
+
+/// `IFrameResource` of an overlay.
+fn frame(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element, of_ad: bool) {
+    let api = doc.attr(element, name::API_FRAMEWORK);
+    let own = value(doc, api).eq_ignore_ascii_case("SIMID");
+    if !own && !of_ad {
+        return;
+    }
+    if let Some(api) = api.filter(|_| own) {
+        framework(doc, sink, id, value_range(api));
+    }
+    let kind = doc.attr(element, name::TYPE);
+    // Where `NonLinear` names the framework, the schema leaves no place for a type here.
+    if (own || kind.is_some()) && !value(doc, kind).eq_ignore_ascii_case("text/html") {
+        let range = kind.map_or_else(|| name_range(element), value_range);
+        sink.report_fix(
+            Id::SimidIframeTypeNotHtml,
+            id,
+            range,
+            format_args!("the frame of a SIMID overlay must have the type `text/html`"),
+            |_| kind.and_then(|_| mend::replace("Write `text/html`", range, "text/html")),
+        );
+    }
+    if own && sink.version() >= Version::V4_4 {
+        sink.report(
+            Id::SimidIframeSuperseded,
+            id,
+            name_range(element),
+            format_args!("VAST 4.4 puts SIMID into an <InteractiveCreativeFile> in <MediaFiles>"),
+        );
+    }
+    data_uri(doc, sink, id);
+}
