@@ -419,7 +419,7 @@ pub(crate) enum Id {
     VerificationWithoutResource,
     /// A verification has no vendor
     VerificationWithoutVendor,
-    /// A media file is VPAID
+    /// A creative is VPAID
     Vpaid,
     /// A VPAID file stands beside the interactive file that replaces it
     VpaidBesideInteractive,
@@ -443,8 +443,8 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    74, 199, 190, 212, 124, 229, 112, 91, 106, 252, 93, 4, 249, 36, 5, 13, 61, 23, 132, 165, 223,
-    123, 163, 141, 12, 29, 38, 122, 34, 249, 31, 183,
+    240, 234, 50, 82, 83, 250, 135, 155, 239, 146, 102, 32, 40, 82, 170, 115, 117, 180, 221, 240,
+    240, 33, 56, 36, 59, 187, 219, 81, 12, 174, 228, 224,
 ];
 
 /// All rules, sorted by id.
@@ -2850,7 +2850,7 @@ pub(crate) static RULES: [Rule; 215] = [
     },
     Rule {
         id: "vpaid",
-        title: "A media file is VPAID",
+        title: "A creative is VPAID",
         axis: Axis::Interop,
         severity: Severity::Warning,
         versions: 0x7f,

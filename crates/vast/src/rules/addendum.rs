@@ -12,6 +12,8 @@ use crate::structure::{STANDARD, TypeId};
 /// Creatives and files among which a binding is looked for. A tag that has more is a list, and
 /// looking through a list for each extension would cost its square.
 const MOST: usize = 64;
+/// Children of any kind among which those creatives and files are.
+const NEAR: usize = 256;
 
 /// `Extension` or `CreativeExtension` whose type the addendum names.
 pub(crate) fn extension(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -183,16 +185,18 @@ fn binding(
     );
 }
 
-/// The children of a type.
+/// The children of a type, among the first.
 fn of_type<'d>(
     doc: &'d Document<'_>,
     id: ElementId,
     ty: TypeId,
 ) -> impl Iterator<Item = ElementId> + 'd {
-    doc.children(id).filter(move |child| doc.element(*child).is_some_and(|child| child.ty == ty))
+    doc.children(id)
+        .take(NEAR)
+        .filter(move |child| doc.element(*child).is_some_and(|child| child.ty == ty))
 }
 
-/// The creatives of an inline ad.
+/// The first creatives of an inline ad.
 pub(crate) fn creatives<'d>(
     doc: &'d Document<'_>,
     inline: ElementId,

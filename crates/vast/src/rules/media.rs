@@ -1,8 +1,11 @@
 //! Media files: whether a player could choose and play one.
 
+mod audience;
+mod codecs;
 mod files;
 mod kinds;
 mod numbers;
+mod rendition;
 
 pub(crate) use files::{ancestor, files};
 pub(crate) use kinds::{Class, begins_with_macro, ending_of, essence, is_media_type};
@@ -74,7 +77,7 @@ pub(crate) fn file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     numbers::sizes(doc, sink, id, &file, class);
     numbers::bitrates(doc, sink, id, element, &file, class);
     if let Some(codec) = file.codec {
-        kinds::codec(doc, sink, id, codec, value(doc, file.kind), class);
+        codecs::codec(doc, sink, id, codec, value(doc, file.kind), class);
     }
     if file.media_type.is_some() {
         media_type(doc, sink, id, file.media_type);

@@ -11,6 +11,8 @@ use crate::structure::TypeId;
 
 /// Creatives among which the one of an extension is looked for.
 const MOST: usize = 64;
+/// Children among which one of a type is looked for.
+const NEAR: usize = 256;
 
 /// What stands in `MediaFiles` of an overlay.
 #[derive(Clone, Copy, Default)]
@@ -138,7 +140,10 @@ fn bound(
 }
 
 fn child(doc: &Document<'_>, id: ElementId, ty: TypeId) -> Option<ElementId> {
-    doc.children(id).find(|child| doc.element(*child).is_some_and(|child| child.ty == ty))
+    // A creative is looked at once for each extension; what has more children is no creative.
+    doc.children(id)
+        .take(NEAR)
+        .find(|child| doc.element(*child).is_some_and(|child| child.ty == ty))
 }
 
 /// Whether an overlay of the creative has a resource that VAST 2.0 knows.

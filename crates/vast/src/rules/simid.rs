@@ -8,6 +8,9 @@ use crate::rules::media::{begins_with_macro, essence, is_media_type, value, valu
 use crate::rules::{mend, name_range};
 use crate::sink::Sink;
 
+/// Children and events among which one is looked for.
+const NEAR: usize = 256;
+
 /// What stands in the `MediaFiles` of a linear creative.
 pub(crate) struct Linear {
     pub(crate) simid: Option<ElementId>,
@@ -75,9 +78,12 @@ fn starts(doc: &Document<'_>, files: ElementId) -> bool {
         return false;
     };
     let of = |id: ElementId| doc.element(id);
+    // As often as a creative has `MediaFiles`, which is once unless somebody means harm.
     doc.children(linear)
+        .take(NEAR)
         .filter(|child| of(*child).is_some_and(|child| child.ty == ty::TRACKING_EVENTS))
         .flat_map(|events| doc.children(events))
+        .take(NEAR)
         .filter_map(|tracking| doc.attr_raw(of(tracking)?, name::EVENT))
         .any(|event| event == "interactiveStart")
 }
@@ -228,6 +234,14 @@ pub(crate) fn non_linear(
 ) {
     let api = doc.attr(element, name::API_FRAMEWORK);
     let of_ad = value(doc, api).eq_ignore_ascii_case("SIMID");
+    if let Some(api) = api.filter(|api| value(doc, Some(api)).eq_ignore_ascii_case("VPAID")) {
+        sink.report(
+            Id::Vpaid,
+            id,
+            value_range(api),
+            format_args!("this overlay is VPAID, which televisions, apps and many browsers refuse"),
+        );
+    }
     let (mut frames, mut files) = (0_u32, 0_u32);
     for child in doc.children(id) {
         let Some(of) = doc.element(child) else {

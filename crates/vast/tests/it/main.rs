@@ -9,8 +9,10 @@
 )]
 
 mod corpus;
+mod extensions;
 mod harness;
 mod laws;
+mod let_through;
 mod outcomes;
 mod profiles;
 mod reader;

@@ -1,9 +1,11 @@
-//! `MediaFiles`: whether the files of a creative leave every player one that it can take.
+//! `MediaFiles`: the files of a creative, one beside the other.
 
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::media::{Class, essence, file_size, kinds};
+use crate::rules::media::audience::{Seen, ad_type, choice};
+use crate::rules::media::rendition::Rendition;
+use crate::rules::media::{Class, codecs, essence, file_size, kinds};
 use crate::rules::{name_range, simid, time};
 use crate::sink::Sink;
 use crate::structure::TypeId;
@@ -11,96 +13,8 @@ use crate::structure::TypeId;
 /// Files that stand further apart are not compared: nobody lists so many, and a list of a million
 /// must not cost its square.
 const WINDOW: usize = 16;
-
-/// What a player knows of a file before it asks for it.
-#[derive(Clone, Copy, Default)]
-struct Rendition<'d> {
-    file: Option<ElementId>,
-    id: &'d str,
-    kind: &'d str,
-    delivery: &'d str,
-    codec: &'d str,
-    api: &'d str,
-    width: u64,
-    height: u64,
-    /// `bitrate`, `minBitrate` and `maxBitrate`.
-    rates: [&'d str; 3],
-}
-
-impl<'d> Rendition<'d> {
-    fn read(doc: &'d Document<'_>, file: ElementId, element: &Element) -> Self {
-        let mut of = Self { file: Some(file), ..Self::default() };
-        for attribute in doc.attributes_in(element) {
-            let text = doc.slice(attribute.value_start, attribute.value_end).trim_ascii();
-            match attribute.name {
-                name::ID => of.id = text,
-                name::TYPE => of.kind = text,
-                name::DELIVERY => of.delivery = text,
-                name::CODEC => of.codec = text,
-                name::API_FRAMEWORK => of.api = text,
-                name::WIDTH => of.width = time::number(text).unwrap_or(0),
-                name::HEIGHT => of.height = time::number(text).unwrap_or(0),
-                name::BITRATE => of.rates[0] = text,
-                name::MIN_BITRATE => of.rates[1] = text,
-                name::MAX_BITRATE => of.rates[2] = text,
-                _ => {}
-            }
-        }
-        of
-    }
-
-    fn class(&self) -> Class {
-        Class::of(essence(self.kind))
-    }
-
-    /// Whether a player cannot tell this file from the other.
-    fn like(&self, other: &Self) -> bool {
-        self.width == other.width
-            && self.height == other.height
-            && self.rates == other.rates
-            && self.delivery == other.delivery
-            && self.codec == other.codec
-            && self.api == other.api
-            && self.kind.eq_ignore_ascii_case(other.kind)
-    }
-
-    /// Whether the shapes differ by more than rounding does: a twentieth.
-    fn differs_in_shape(&self, other: &Self) -> bool {
-        let cross = |a: &Self, b: &Self| a.width.saturating_mul(b.height);
-        let (one, two) = (cross(self, other), cross(other, self));
-        let (less, more) = (one.min(two), one.max(two));
-        less > 0 && more - less > less / 20
-    }
-
-    const fn pixels(&self) -> u64 {
-        self.width.saturating_mul(self.height)
-    }
-}
-
-/// What was met among the children of `MediaFiles`.
-#[derive(Default)]
-struct Seen<'d> {
-    files: u32,
-    /// Files that a player shows or sounds.
-    playing: u32,
-    /// Files that do not say what they are.
-    unknown: u32,
-    video: u32,
-    audio: u32,
-    vpaid: u32,
-    /// MP4 for download.
-    mp4: bool,
-    progressive: bool,
-    /// The largest file that a player shows.
-    largest: Rendition<'d>,
-    mezzanines: u32,
-    /// The largest mezzanine.
-    mezzanine: Rendition<'d>,
-    interactive: Option<ElementId>,
-    simid: Option<ElementId>,
-    without_rate: Option<ElementId>,
-    codec_for_few: bool,
-}
+/// Siblings of `MediaFiles` among which the duration is.
+const NEAR: usize = 256;
 
 /// Judges the files of a linear creative together.
 pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -178,12 +92,13 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
 fn runtime(doc: &Document<'_>, files: ElementId) -> Option<u64> {
     let duration = doc
         .children(doc.parent(files)?)
+        .take(NEAR)
         .find(|child| doc.element(*child).is_some_and(|child| child.ty == ty::DURATION))?;
     time::millis(&doc.content(duration))
 }
 
 /// Reports a fault of an element as a whole.
-fn said(
+pub(super) fn said(
     sink: &mut Sink<'_>,
     rule: Id,
     id: ElementId,
@@ -211,7 +126,7 @@ fn note<'d>(seen: &mut Seen<'d>, id: ElementId, file: &Rendition<'d>) {
     if progressive && file.rates[0].is_empty() {
         seen.without_rate = seen.without_rate.or(Some(id));
     }
-    seen.codec_for_few &= kinds::few_decode(file.codec);
+    seen.codec_for_few &= codecs::few_decode(file.codec);
     if file.pixels() > seen.largest.pixels() || seen.largest.file.is_none() {
         seen.largest = *file;
     }
@@ -309,139 +224,6 @@ fn mezzanine<'d>(
             id,
             element,
             format_args!("the mezzanine stands here as a file to play, too"),
-        );
-    }
-}
-
-/// Whether there is something for every player.
-fn choice(
-    doc: &Document<'_>,
-    sink: &mut Sink<'_>,
-    id: ElementId,
-    element: &Element,
-    seen: &Seen<'_>,
-) {
-    if seen.files > 0 && seen.vpaid == seen.files {
-        said(
-            sink,
-            Id::MediafilesOnlyVpaid,
-            id,
-            element,
-            format_args!("there is no file but VPAID; most players have nothing to show"),
-        );
-    }
-    if seen.mezzanines > 0
-        && seen.mezzanine.pixels() > 0
-        && seen.mezzanine.pixels() < seen.largest.pixels()
-        && let Some((file, of)) =
-            seen.mezzanine.file.and_then(|file| Some((file, doc.element(file)?)))
-    {
-        let (one, two) = (&seen.mezzanine, &seen.largest);
-        said(
-            sink,
-            Id::MezzanineSmallerThanRendition,
-            file,
-            of,
-            format_args!(
-                "the mezzanine has {} by {} pixels, a file made from it {} by {}",
-                one.width, one.height, two.width, two.height
-            ),
-        );
-    }
-    if seen.mezzanines == 0 && seen.playing > 0 {
-        said(
-            sink,
-            Id::LinearWithoutMezzanine,
-            id,
-            element,
-            format_args!("there is no <Mezzanine> to transcode from"),
-        );
-    }
-    if seen.video == 0 {
-        return;
-    }
-    if !seen.mp4 {
-        said(
-            sink,
-            Id::MediafilesWithoutMp4,
-            id,
-            element,
-            format_args!("no file is an MP4 for download, which every player takes"),
-        );
-    }
-    if seen.codec_for_few {
-        said(
-            sink,
-            Id::MediafilesCodecForFew,
-            id,
-            element,
-            format_args!("every file has a codec that older devices do not decode; none is H.264"),
-        );
-    }
-    if seen.video < 3 && seen.progressive {
-        let (count, files) = (seen.video, if seen.video == 1 { "file" } else { "files" });
-        said(
-            sink,
-            Id::MediafilesFewRenditions,
-            id,
-            element,
-            format_args!("there is {count} {files} for three levels of quality"),
-        );
-    }
-    if seen.largest.pixels() > 0 && seen.largest.height.min(seen.largest.width) < 720 {
-        said(
-            sink,
-            Id::MediafilesWithoutHd,
-            id,
-            element,
-            format_args!(
-                "the largest file has {} by {} pixels; a television shows it blurred",
-                seen.largest.width, seen.largest.height
-            ),
-        );
-    }
-    if let Some(file) = seen.without_rate.filter(|_| seen.playing > 1)
-        && let Some(of) = doc.element(file)
-    {
-        said(
-            sink,
-            Id::MediafileWithoutBitrate,
-            file,
-            of,
-            format_args!("there are several files, and this one does not say its `bitrate`"),
-        );
-    }
-}
-
-/// `Ad@adType` against what there is to play.
-fn ad_type(
-    doc: &Document<'_>,
-    sink: &mut Sink<'_>,
-    id: ElementId,
-    element: &Element,
-    seen: &Seen<'_>,
-) {
-    if seen.playing == 0 || seen.playing != seen.files {
-        return;
-    }
-    let kind = ancestor(doc, id, ty::AD)
-        .and_then(|ad| doc.attr_raw(doc.element(ad)?, name::AD_TYPE))
-        .map(str::trim_ascii);
-    if kind == Some("audio") && seen.audio == 0 {
-        said(
-            sink,
-            Id::AudioAdWithoutAudio,
-            id,
-            element,
-            format_args!("the ad says that it is audio, and every file is video"),
-        );
-    } else if matches!(kind, None | Some("video")) && seen.video == 0 {
-        said(
-            sink,
-            Id::AudioFilesInVideoAd,
-            id,
-            element,
-            format_args!("every file is audio, and `adType` of the ad does not say so"),
         );
     }
 }
