@@ -108,6 +108,9 @@ pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
             let declared = doc.attr_raw(element, name::VERSION);
             let effective = effective(doc, declared);
             sink.set_version(effective);
+        } else if matches!(element.ty, ty::AD_BREAK | ty::VMAP_TRACKING_EVENTS) {
+            // What follows embedded VAST is judged as VMAP, whatever that VAST was.
+            sink.set_version(Version::V4_3);
         }
         rules::element(doc, &mut sink, id, element);
     }

@@ -10,6 +10,7 @@ mod macros;
 mod media;
 mod mend;
 mod nonlinear;
+mod offset;
 mod parameters;
 mod portfolio;
 mod qr;
@@ -20,6 +21,8 @@ mod structure;
 pub(crate) mod time;
 mod url;
 mod values;
+mod vmap;
+mod vmap_source;
 pub(crate) mod xml;
 
 use std::borrow::Cow;
@@ -97,6 +100,12 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
         }
         ty::UNIVERSAL_AD_ID => ads::universal_ad_id(doc, sink, id, element),
         ty::PRICING => ads::pricing(doc, sink, id, element),
+        ty::VMAP => vmap::root(doc, sink, id, element),
+        ty::AD_BREAK => vmap::ad_break(doc, sink, id, element),
+        ty::AD_SOURCE => vmap_source::source(doc, sink, id, element),
+        ty::VASTAD_DATA => vmap_source::data(doc, sink, id, element),
+        ty::AD_TAG_URI | ty::CUSTOM_AD_DATA => vmap_source::template(doc, sink, id, element),
+        ty::VMAP_TRACKING => vmap_source::tracking(doc, sink, id, element),
         _ => {}
     }
 }

@@ -17,6 +17,18 @@ pub(crate) enum Id {
     AdWithoutId,
     /// An ad has neither InLine nor Wrapper
     AdWithoutInlineOrWrapper,
+    /// An ad break has neither a source nor tracking
+    AdbreakEmpty,
+    /// Ad breaks are out of order
+    AdbreakOrder,
+    /// An ad break has several sources
+    AdbreakSeveralAdsources,
+    /// An ad break has no breakId
+    AdbreakWithoutBreakid,
+    /// An ad break says not which ads it takes
+    AdbreakWithoutBreaktype,
+    /// An ad break says not when
+    AdbreakWithoutTimeoffset,
     /// A creative attribute says nothing of a CTV format
     AdcomAttrNotPortfolio,
     /// An AdCOM signal is no number
@@ -47,6 +59,18 @@ pub(crate) enum Id {
     AdparametersWithElements,
     /// xmlEncoded is no boolean
     AdparametersXmlencodedInvalid,
+    /// A switch of a source is neither true nor false
+    AdsourceBoolean,
+    /// A source of ads holds none
+    AdsourceEmpty,
+    /// A source holds several ads and allows one
+    AdsourcePodForbidden,
+    /// A source holds a wrapper and forbids to follow it
+    AdsourceRedirectsForbidden,
+    /// A source of ads holds more than one response
+    AdsourceSeveralContents,
+    /// An ad tag says not what it answers
+    AdtaguriWithoutTemplatetype,
     /// An attribute of another version
     AttributeNotInVersion,
     /// The value of an attribute is not of its kind
@@ -57,6 +81,14 @@ pub(crate) enum Id {
     AudioFilesInVideoAd,
     /// An ampersand is not escaped
     BareAmpersand,
+    /// Two ad breaks at different places have the same breakId
+    BreakidDuplicate,
+    /// A type of an ad break is named twice
+    BreaktypeDuplicate,
+    /// The types of an ad break have spaces or capitals
+    BreaktypeSpelling,
+    /// The type of an ad break is unknown
+    BreaktypeUnknown,
     /// The language of a caption file is no language tag
     CaptionLanguageInvalid,
     /// The type of a caption file and its ending disagree
@@ -97,10 +129,20 @@ pub(crate) enum Id {
     CtvUniversaladidRegistryForm,
     /// A registered id names no registry
     CtvUniversaladidWithoutRegistry,
+    /// Custom ad data is empty
+    CustomaddataEmpty,
+    /// VAST stands in custom ad data
+    CustomaddataHoldsVast,
+    /// Custom ad data stands outside of CDATA
+    CustomaddataNotCdata,
+    /// Custom ad data says not what it is
+    CustomaddataWithoutTemplatetype,
     /// DAAST is recognised and not judged
     DaastNotJudged,
     /// A DASH manifest is marked as progressive
     DashMarkedProgressive,
+    /// A display break has no companions
+    DisplayBreakWithoutCompanions,
     /// The document has a DOCTYPE
     Doctype,
     /// The document is empty
@@ -117,6 +159,8 @@ pub(crate) enum Id {
     ElementEmpty,
     /// An element of another version
     ElementNotInVersion,
+    /// Embedded VAST is not version 3.0
+    EmbeddedVastVersion,
     /// A reference to an entity of its own
     EntityReference,
     /// An error URL does not ask for the code
@@ -289,6 +333,8 @@ pub(crate) enum Id {
     MissingAttribute,
     /// A required element is missing
     MissingElement,
+    /// A nonlinear break has no overlay
+    NonlinearBreakWithoutNonlinear,
     /// An overlay has elements of VAST 4.4
     NonlinearMediaBefore44,
     /// The files of an overlay are none
@@ -341,6 +387,12 @@ pub(crate) enum Id {
     QrWithoutImageUrl,
     /// A QR code leads nowhere
     QrWithoutScanUrl,
+    /// repeatAfter is no time
+    RepeatafterFormat,
+    /// repeatAfter stands at the start or the end
+    RepeatafterWithoutEffect,
+    /// An ad break repeats without pause
+    RepeatafterZero,
     /// A response has both an ad and a no-ad error
     RootErrorBesideAd,
     /// The root element is not VAST
@@ -387,6 +439,18 @@ pub(crate) enum Id {
     SuppressionInvalid,
     /// A comment silences nothing
     SuppressionUnused,
+    /// The template of a response is unknown
+    TemplatetypeUnknown,
+    /// Two ad breaks have the same place
+    TimeoffsetDuplicate,
+    /// The offset of an ad break cannot be read
+    TimeoffsetFormat,
+    /// The keyword of an offset is spelled otherwise
+    TimeoffsetKeyword,
+    /// The offset of an ad break is no percentage from 0 to 100
+    TimeoffsetPercent,
+    /// Positions of ad breaks count from 1
+    TimeoffsetPositionZero,
     /// An event of another version
     TrackingEventNotInVersion,
     /// An event does not exist
@@ -415,10 +479,40 @@ pub(crate) enum Id {
     UrlWithSpace,
     /// A URL has no scheme
     UrlWithoutScheme,
+    /// VAST stands in VASTAdData as text
+    VastaddataNotXml,
+    /// VASTAdData holds no VAST
+    VastaddataWithoutVast,
+    /// VASTAdData is written VASTData
+    VastdataRenamed,
     /// A verification has nothing to run
     VerificationWithoutResource,
     /// A verification has no vendor
     VerificationWithoutVendor,
+    /// An element of VMAP stands in VAST
+    VmapElementInVast,
+    /// The error URL of a break has no code
+    VmapErrorWithoutCode,
+    /// The error URL of a break has the macro of VAST
+    VmapErrorcodeOfVast,
+    /// A break has no such event
+    VmapEventUnknown,
+    /// An extension of VMAP has no type
+    VmapExtensionWithoutType,
+    /// The namespace of VMAP is another one
+    VmapNamespaceWrong,
+    /// Tracking of a break says not of what
+    VmapTrackingWithoutEvent,
+    /// VMAP has no such element
+    VmapUnknownElement,
+    /// VAST stands in VMAP without VASTAdData
+    VmapVastMisplaced,
+    /// The version of VMAP is unknown
+    VmapVersionUnknown,
+    /// VMAP declares no namespace
+    VmapWithoutNamespace,
+    /// VMAP has no version
+    VmapWithoutVersion,
     /// A creative is VPAID
     Vpaid,
     /// A VPAID file stands beside the interactive file that replaces it
@@ -443,12 +537,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    240, 234, 50, 82, 83, 250, 135, 155, 239, 146, 102, 32, 40, 82, 170, 115, 117, 180, 221, 240,
-    240, 33, 56, 36, 59, 187, 219, 81, 12, 174, 228, 224,
+    209, 97, 176, 19, 173, 43, 153, 95, 155, 54, 117, 137, 230, 130, 80, 9, 227, 125, 171, 46, 82,
+    173, 60, 29, 247, 123, 232, 4, 158, 94, 4, 243,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 215] = [
+pub(crate) static RULES: [Rule; 262] = [
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -490,6 +584,72 @@ pub(crate) static RULES: [Rule; 215] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.3" },
         aliases: &["vastlint:VAST-2.0-ad-has-inline-or-wrapper"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adbreak-empty",
+        title: "An ad break has neither a source nor tracking",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, AdSource" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adbreak-order",
+        title: "Ad breaks are out of order",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adbreak-several-adsources",
+        title: "An ad break has several sources",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, AdSource" },
+        aliases: &["vastlint:VMAP-1.0-adbreak-multiple-adsource"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adbreak-without-breakid",
+        title: "An ad break has no breakId",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "adbreak-without-breaktype",
+        title: "An ad break says not which ads it takes",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
+        aliases: &["vastlint:VMAP-1.0-adbreak-breaktype"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adbreak-without-timeoffset",
+        title: "An ad break says not when",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
+        aliases: &["vastlint:VMAP-1.0-adbreak-timeoffset"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -677,6 +837,75 @@ pub(crate) static RULES: [Rule; 215] = [
         default_on: true,
     },
     Rule {
+        id: "adsource-boolean",
+        title: "A switch of a source is neither true nor false",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "VMAP 1.0.1",
+            section: "AdSource, allowMultipleAds and followRedirects",
+        },
+        aliases: &["vastlint:VMAP-1.0-adsource-bool-attr"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adsource-empty",
+        title: "A source of ads holds none",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdSource" },
+        aliases: &["vastlint:VMAP-1.0-adsource-content"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adsource-pod-forbidden",
+        title: "A source holds several ads and allows one",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdSource, allowMultipleAds" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adsource-redirects-forbidden",
+        title: "A source holds a wrapper and forbids to follow it",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdSource, followRedirects" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adsource-several-contents",
+        title: "A source of ads holds more than one response",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdSource" },
+        aliases: &["vastlint:VMAP-1.0-adsource-content"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adtaguri-without-templatetype",
+        title: "An ad tag says not what it answers",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdTagURI, templateType" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "attribute-not-in-version",
         title: "An attribute of another version",
         axis: Axis::Spec,
@@ -738,6 +967,50 @@ pub(crate) static RULES: [Rule; 215] = [
         citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.4" },
         aliases: &["vastlint:VAST-2.0-parse-error"],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "breakid-duplicate",
+        title: "Two ad breaks at different places have the same breakId",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "breaktype-duplicate",
+        title: "A type of an ad break is named twice",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "breaktype-spelling",
+        title: "The types of an ad break have spaces or capitals",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "breaktype-unknown",
+        title: "The type of an ad break is unknown",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
+        aliases: &["vastlint:VMAP-1.0-adbreak-breaktype-value"],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -985,6 +1258,50 @@ pub(crate) static RULES: [Rule; 215] = [
         default_on: true,
     },
     Rule {
+        id: "customaddata-empty",
+        title: "Custom ad data is empty",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "CustomAdData" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "customaddata-holds-vast",
+        title: "VAST stands in custom ad data",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "CustomAdData" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "customaddata-not-cdata",
+        title: "Custom ad data stands outside of CDATA",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "CustomAdData" },
+        aliases: &["vastlint:VMAP-1.0-customaddata-cdata"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "customaddata-without-templatetype",
+        title: "Custom ad data says not what it is",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "CustomAdData, templateType" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "daast-not-judged",
         title: "DAAST is recognised and not judged",
         axis: Axis::Interop,
@@ -1004,6 +1321,17 @@ pub(crate) static RULES: [Rule; 215] = [
         citation: Citation { document: "VAST 4.2", section: "§3.9.1" },
         aliases: &[],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "display-break-without-companions",
+        title: "A display break has no companions",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
+        aliases: &["vastlint:VMAP-1.0-display-break-no-companions"],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -1096,6 +1424,17 @@ pub(crate) static RULES: [Rule; 215] = [
         aliases: &["vastlint:VAST-4.0-wrapper-clickthrough", "vastlint:VAST-2.0-version-mismatch"],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "embedded-vast-version",
+        title: "Embedded VAST is not version 3.0",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VASTAdData" },
+        aliases: &["vastlint:VMAP-1.0-embedded-vast-version"],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "entity-reference",
@@ -2072,6 +2411,17 @@ pub(crate) static RULES: [Rule; 215] = [
         default_on: true,
     },
     Rule {
+        id: "nonlinear-break-without-nonlinear",
+        title: "A nonlinear break has no overlay",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "nonlinear-media-before-4-4",
         title: "An overlay has elements of VAST 4.4",
         axis: Axis::Interop,
@@ -2382,6 +2732,39 @@ pub(crate) static RULES: [Rule; 215] = [
         default_on: true,
     },
     Rule {
+        id: "repeatafter-format",
+        title: "repeatAfter is no time",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, repeatAfter" },
+        aliases: &["vastlint:VMAP-1.0-adbreak-repeatafter-format"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "repeatafter-without-effect",
+        title: "repeatAfter stands at the start or the end",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, repeatAfter" },
+        aliases: &["vastlint:VMAP-1.0-repeatafter-conflict"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "repeatafter-zero",
+        title: "An ad break repeats without pause",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, repeatAfter" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "root-error-beside-ad",
         title: "A response has both an ad and a no-ad error",
         axis: Axis::Spec,
@@ -2635,6 +3018,75 @@ pub(crate) static RULES: [Rule; 215] = [
         default_on: true,
     },
     Rule {
+        id: "templatetype-unknown",
+        title: "The template of a response is unknown",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "VMAP 1.0.1",
+            section: "AdTagURI and CustomAdData, templateType",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "timeoffset-duplicate",
+        title: "Two ad breaks have the same place",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "timeoffset-format",
+        title: "The offset of an ad break cannot be read",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
+        aliases: &["vastlint:VMAP-1.0-adbreak-timeoffset-format"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "timeoffset-keyword",
+        title: "The keyword of an offset is spelled otherwise",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "timeoffset-percent",
+        title: "The offset of an ad break is no percentage from 0 to 100",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "timeoffset-position-zero",
+        title: "Positions of ad breaks count from 1",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "tracking-event-not-in-version",
         title: "An event of another version",
         axis: Axis::Spec,
@@ -2726,7 +3178,10 @@ pub(crate) static RULES: [Rule; 215] = [
             "vastlint:SIMID-1.0-simid-url-empty",
             "vastlint:SIMID-1.1-iframe-simid-url-empty",
             "vastlint:VAST-2.0-url-empty",
+            "vastlint:VMAP-1.0-adtaguri-empty",
+            "vastlint:VMAP-1.0-tracking-url-empty",
             "vastlint:DAAST-1.0-mediafile-url-empty",
+            "vastlint:DAAST-1.0-error-url-empty",
         ],
         fix: FixKind::None,
         default_on: true,
@@ -2778,7 +3233,7 @@ pub(crate) static RULES: [Rule; 215] = [
         severity: Severity::Warning,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§2.3.5.1" },
-        aliases: &["vastlint:VAST-2.0-url-cdata"],
+        aliases: &["vastlint:VAST-2.0-url-cdata", "vastlint:VMAP-1.0-adtaguri-cdata"],
         fix: FixKind::Safe,
         default_on: true,
     },
@@ -2827,6 +3282,39 @@ pub(crate) static RULES: [Rule; 215] = [
         default_on: true,
     },
     Rule {
+        id: "vastaddata-not-xml",
+        title: "VAST stands in VASTAdData as text",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VASTAdData" },
+        aliases: &["vastlint:VMAP-1.0-vastaddata-vast-root"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vastaddata-without-vast",
+        title: "VASTAdData holds no VAST",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VASTAdData" },
+        aliases: &["vastlint:VMAP-1.0-vastaddata-vast-root"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vastdata-renamed",
+        title: "VASTAdData is written VASTData",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VASTAdData" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
         id: "verification-without-resource",
         title: "A verification has nothing to run",
         axis: Axis::Spec,
@@ -2845,6 +3333,148 @@ pub(crate) static RULES: [Rule; 215] = [
         versions: 0x78,
         citation: Citation { document: "VAST 4.2", section: "§3.17" },
         aliases: &["vastlint:VAST-4.1-verification-vendor"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-element-in-vast",
+        title: "An element of VMAP stands in VAST",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VMAP" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-error-without-code",
+        title: "The error URL of a break has no code",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation {
+            document: "VMAP 1.0.1",
+            section: "Tracking, event error; macro [ERROR_CODE]",
+        },
+        aliases: &["vastlint:VMAP-1.0-error-tracking-macro"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-errorcode-of-vast",
+        title: "The error URL of a break has the macro of VAST",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "VMAP 1.0.1",
+            section: "Tracking, event error; macro [ERROR_CODE]",
+        },
+        aliases: &[],
+        fix: FixKind::Unsafe,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-event-unknown",
+        title: "A break has no such event",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "Tracking, event" },
+        aliases: &["vastlint:VMAP-1.0-tracking-event-value"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-extension-without-type",
+        title: "An extension of VMAP has no type",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "Extension, type" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-namespace-wrong",
+        title: "The namespace of VMAP is another one",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "XML namespace" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-tracking-without-event",
+        title: "Tracking of a break says not of what",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "Tracking, event" },
+        aliases: &["vastlint:VMAP-1.0-tracking-event"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-unknown-element",
+        title: "VMAP has no such element",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VMAP schema" },
+        aliases: &[
+            "vastlint:VMAP-1.0-root-unknown-child",
+            "vastlint:VMAP-1.0-adbreak-unknown-child",
+            "vastlint:VMAP-1.0-trackingevents-unknown-child",
+        ],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-vast-misplaced",
+        title: "VAST stands in VMAP without VASTAdData",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "AdSource, VASTAdData" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-version-unknown",
+        title: "The version of VMAP is unknown",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VMAP, version" },
+        aliases: &["vastlint:VMAP-1.0-root-version-value"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-without-namespace",
+        title: "VMAP declares no namespace",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "XML namespace" },
+        aliases: &["vastlint:VMAP-1.0-root-namespace"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vmap-without-version",
+        title: "VMAP has no version",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VMAP 1.0.1", section: "VMAP, version" },
+        aliases: &["vastlint:VMAP-1.0-root-version"],
         fix: FixKind::None,
         default_on: true,
     },

@@ -7,7 +7,7 @@ use crate::structure::{AttrRow, ChildRow, Content, Event, Kind, Masks, NameId, T
 pub(crate) const VERSIONS: [&str; 7] = ["2.0", "3.0", "4.0", "4.1", "4.2", "4.3", "4.4"];
 
 /// Names of elements and attributes; a [`NameId`] is a place in it.
-pub(crate) static NAMES: [&str; 149] = [
+pub(crate) static NAMES: [&str; 150] = [
     "",
     "Ad",
     "AdBreak",
@@ -83,6 +83,7 @@ pub(crate) static NAMES: [&str; 149] = [
     "VAST",
     "VASTAdData",
     "VASTAdTagURI",
+    "VASTData",
     "VMAP",
     "Verification",
     "VerificationParameters",
@@ -169,135 +170,135 @@ pub(crate) const NAME_BITS: u32 = 12;
 pub(crate) static NAME_SLOTS: [u8; 4096] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 140, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 106, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 144, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 141, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 107, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 145, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 33, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 91, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 46, 0, 0, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 92, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 91, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 46, 0, 0, 129, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0,
-    117, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 111, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 116, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    118, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 112, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 117, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 69, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 133, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 69, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 79, 29, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80, 29, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 67,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 51, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 130, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 45, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 34, 41, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 131, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 78, 0, 0, 0, 0, 0, 0, 0, 0, 0, 45, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 34, 41, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 53, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 123, 0, 0, 72, 0, 0, 122, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 53, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 124, 0, 0, 72, 0, 0, 123, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 148, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 149, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 82, 0, 0, 92, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 0, 75, 54, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 73, 0, 0, 0, 0, 49, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 78, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 97, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 83, 0, 0, 93, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 0, 76, 54, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 73, 0, 0, 0, 0, 49, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 79, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 98, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    102, 0, 0, 0, 0, 0, 0, 35, 0, 0, 0, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 132, 0,
+    103, 0, 0, 0, 0, 0, 0, 35, 0, 0, 0, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 143, 0, 0, 0, 0, 0,
-    0, 0, 0, 112, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    84, 0, 0, 0, 94, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 136, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 133, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 144, 0, 0, 0, 0, 0,
+    0, 0, 0, 113, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    85, 0, 0, 0, 95, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 137, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 43, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 18, 0,
     0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     56, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 85, 0, 0, 0, 0, 0, 0, 0, 0, 0, 131, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 86, 0, 0, 0, 0, 0, 0, 0, 0, 0, 132, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    107, 0, 0, 0, 0, 0, 114, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    108, 0, 0, 0, 0, 0, 115, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 124, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 108, 0, 0, 0, 0, 120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 101, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 87, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 125, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 109, 0, 0, 0, 0, 121, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 102, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 121, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 103, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 122, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 104, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 109, 0, 0, 0, 0, 0, 0, 113, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 110, 0, 0, 0, 0, 0, 0, 114, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 129, 119, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 86, 0,
+    0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 130, 120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 87, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 110,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 81, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 111,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 145, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 105, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 146, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 106, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 61, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 141, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 81, 0, 0, 0, 125, 0, 0, 0, 0, 0, 138, 0, 0,
+    0, 0, 61, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 142, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 82, 0, 0, 0, 126, 0, 0, 0, 0, 0, 139, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 98, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 36,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 19, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 39, 0, 0, 0, 0, 0, 0, 0, 95, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 139, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 39, 0, 0, 0, 0, 0, 0, 0, 96, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 140, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 27, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 74, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 118, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 119, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 135, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 22, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 97, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 75, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 148, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 38,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 127,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 147, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 38, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 126,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 127, 0, 0, 0, 0,
+    0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 115, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    142, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 83, 0,
+    0, 0, 116, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    143, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 84, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 104, 0, 14, 0, 0, 0, 0,
-    0, 0, 0, 0, 93, 0, 47, 0, 68, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 105, 0, 14, 0, 0, 0, 0,
+    0, 0, 0, 0, 94, 0, 47, 0, 68, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 57, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 76, 0, 0, 0, 0, 0, 0, 0, 0, 0, 135, 0, 0,
+    0, 0, 0, 0, 0, 57, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 136, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 137, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 138, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 146, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 147, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 32, 0, 0,
 ];
 
@@ -379,80 +380,81 @@ pub(crate) mod name {
     pub(crate) const VAST: NameId = NameId(72);
     pub(crate) const VASTAD_DATA: NameId = NameId(73);
     pub(crate) const VASTAD_TAG_URI: NameId = NameId(74);
-    pub(crate) const VMAP: NameId = NameId(75);
-    pub(crate) const VERIFICATION: NameId = NameId(76);
-    pub(crate) const VERIFICATION_PARAMETERS: NameId = NameId(77);
-    pub(crate) const VIDEO_CLICKS: NameId = NameId(78);
-    pub(crate) const VIEW_UNDETERMINED: NameId = NameId(79);
-    pub(crate) const VIEWABLE: NameId = NameId(80);
-    pub(crate) const VIEWABLE_IMPRESSION: NameId = NameId(81);
-    pub(crate) const WRAPPER: NameId = NameId(82);
-    pub(crate) const AD_ID_ALT: NameId = NameId(83);
-    pub(crate) const AD_SLOT_ID: NameId = NameId(84);
-    pub(crate) const AD_SLOT_ID_ALT: NameId = NameId(85);
-    pub(crate) const AD_TYPE: NameId = NameId(86);
-    pub(crate) const ALLOW_MULTIPLE_ADS: NameId = NameId(87);
-    pub(crate) const API_FRAMEWORK: NameId = NameId(88);
-    pub(crate) const ASSET_HEIGHT: NameId = NameId(89);
-    pub(crate) const ASSET_WIDTH: NameId = NameId(90);
-    pub(crate) const ATTR: NameId = NameId(91);
-    pub(crate) const AUTHORITY: NameId = NameId(92);
-    pub(crate) const BITRATE: NameId = NameId(93);
-    pub(crate) const BREAK_ID: NameId = NameId(94);
-    pub(crate) const BREAK_TYPE: NameId = NameId(95);
-    pub(crate) const BROWSER_OPTIONAL: NameId = NameId(96);
-    pub(crate) const CODEC: NameId = NameId(97);
-    pub(crate) const CONDITIONAL_AD: NameId = NameId(98);
-    pub(crate) const CREATIVE_ID_ALT: NameId = NameId(99);
-    pub(crate) const CREATIVE_TYPE: NameId = NameId(100);
-    pub(crate) const CURRENCY: NameId = NameId(101);
-    pub(crate) const DELIVERY: NameId = NameId(102);
-    pub(crate) const DURATION_ALT: NameId = NameId(103);
-    pub(crate) const EVENT: NameId = NameId(104);
-    pub(crate) const EXPANDED_HEIGHT: NameId = NameId(105);
-    pub(crate) const EXPANDED_WIDTH: NameId = NameId(106);
-    pub(crate) const EXT: NameId = NameId(107);
-    pub(crate) const FALLBACK: NameId = NameId(108);
-    pub(crate) const FALLBACK_ON_NO_AD: NameId = NameId(109);
-    pub(crate) const FILE_SIZE: NameId = NameId(110);
-    pub(crate) const FOLLOW_ADDITIONAL_WRAPPERS: NameId = NameId(111);
-    pub(crate) const FOLLOW_REDIRECTS: NameId = NameId(112);
-    pub(crate) const HEIGHT: NameId = NameId(113);
-    pub(crate) const ID: NameId = NameId(114);
-    pub(crate) const ID_REGISTRY: NameId = NameId(115);
-    pub(crate) const ID_VALUE: NameId = NameId(116);
-    pub(crate) const LANGUAGE: NameId = NameId(117);
-    pub(crate) const MAINTAIN_ASPECT_RATIO: NameId = NameId(118);
-    pub(crate) const MAX_BITRATE: NameId = NameId(119);
-    pub(crate) const MEDIA_FILE_ID: NameId = NameId(120);
-    pub(crate) const MEDIA_TYPE: NameId = NameId(121);
-    pub(crate) const MIN_BITRATE: NameId = NameId(122);
-    pub(crate) const MIN_SUGGESTED_DURATION: NameId = NameId(123);
-    pub(crate) const MODEL: NameId = NameId(124);
-    pub(crate) const OFFSET: NameId = NameId(125);
-    pub(crate) const PLAYBACKMETHOD: NameId = NameId(126);
-    pub(crate) const PLCMT: NameId = NameId(127);
-    pub(crate) const POS: NameId = NameId(128);
-    pub(crate) const PROGRAM: NameId = NameId(129);
-    pub(crate) const PXRATIO: NameId = NameId(130);
-    pub(crate) const REGS: NameId = NameId(131);
-    pub(crate) const RENDERING_MODE: NameId = NameId(132);
-    pub(crate) const REPEAT_AFTER: NameId = NameId(133);
-    pub(crate) const REQUIRED: NameId = NameId(134);
-    pub(crate) const SCALABLE: NameId = NameId(135);
-    pub(crate) const SEQUENCE: NameId = NameId(136);
-    pub(crate) const SIZE: NameId = NameId(137);
-    pub(crate) const SKIPOFFSET: NameId = NameId(138);
-    pub(crate) const TEMPLATE_TYPE: NameId = NameId(139);
-    pub(crate) const TIME_OFFSET: NameId = NameId(140);
-    pub(crate) const TYPE: NameId = NameId(141);
-    pub(crate) const VARIABLE_DURATION: NameId = NameId(142);
-    pub(crate) const VENDOR: NameId = NameId(143);
-    pub(crate) const VERSION: NameId = NameId(144);
-    pub(crate) const WIDTH: NameId = NameId(145);
-    pub(crate) const X_POSITION: NameId = NameId(146);
-    pub(crate) const XML_ENCODED: NameId = NameId(147);
-    pub(crate) const Y_POSITION: NameId = NameId(148);
+    pub(crate) const VASTDATA: NameId = NameId(75);
+    pub(crate) const VMAP: NameId = NameId(76);
+    pub(crate) const VERIFICATION: NameId = NameId(77);
+    pub(crate) const VERIFICATION_PARAMETERS: NameId = NameId(78);
+    pub(crate) const VIDEO_CLICKS: NameId = NameId(79);
+    pub(crate) const VIEW_UNDETERMINED: NameId = NameId(80);
+    pub(crate) const VIEWABLE: NameId = NameId(81);
+    pub(crate) const VIEWABLE_IMPRESSION: NameId = NameId(82);
+    pub(crate) const WRAPPER: NameId = NameId(83);
+    pub(crate) const AD_ID_ALT: NameId = NameId(84);
+    pub(crate) const AD_SLOT_ID: NameId = NameId(85);
+    pub(crate) const AD_SLOT_ID_ALT: NameId = NameId(86);
+    pub(crate) const AD_TYPE: NameId = NameId(87);
+    pub(crate) const ALLOW_MULTIPLE_ADS: NameId = NameId(88);
+    pub(crate) const API_FRAMEWORK: NameId = NameId(89);
+    pub(crate) const ASSET_HEIGHT: NameId = NameId(90);
+    pub(crate) const ASSET_WIDTH: NameId = NameId(91);
+    pub(crate) const ATTR: NameId = NameId(92);
+    pub(crate) const AUTHORITY: NameId = NameId(93);
+    pub(crate) const BITRATE: NameId = NameId(94);
+    pub(crate) const BREAK_ID: NameId = NameId(95);
+    pub(crate) const BREAK_TYPE: NameId = NameId(96);
+    pub(crate) const BROWSER_OPTIONAL: NameId = NameId(97);
+    pub(crate) const CODEC: NameId = NameId(98);
+    pub(crate) const CONDITIONAL_AD: NameId = NameId(99);
+    pub(crate) const CREATIVE_ID_ALT: NameId = NameId(100);
+    pub(crate) const CREATIVE_TYPE: NameId = NameId(101);
+    pub(crate) const CURRENCY: NameId = NameId(102);
+    pub(crate) const DELIVERY: NameId = NameId(103);
+    pub(crate) const DURATION_ALT: NameId = NameId(104);
+    pub(crate) const EVENT: NameId = NameId(105);
+    pub(crate) const EXPANDED_HEIGHT: NameId = NameId(106);
+    pub(crate) const EXPANDED_WIDTH: NameId = NameId(107);
+    pub(crate) const EXT: NameId = NameId(108);
+    pub(crate) const FALLBACK: NameId = NameId(109);
+    pub(crate) const FALLBACK_ON_NO_AD: NameId = NameId(110);
+    pub(crate) const FILE_SIZE: NameId = NameId(111);
+    pub(crate) const FOLLOW_ADDITIONAL_WRAPPERS: NameId = NameId(112);
+    pub(crate) const FOLLOW_REDIRECTS: NameId = NameId(113);
+    pub(crate) const HEIGHT: NameId = NameId(114);
+    pub(crate) const ID: NameId = NameId(115);
+    pub(crate) const ID_REGISTRY: NameId = NameId(116);
+    pub(crate) const ID_VALUE: NameId = NameId(117);
+    pub(crate) const LANGUAGE: NameId = NameId(118);
+    pub(crate) const MAINTAIN_ASPECT_RATIO: NameId = NameId(119);
+    pub(crate) const MAX_BITRATE: NameId = NameId(120);
+    pub(crate) const MEDIA_FILE_ID: NameId = NameId(121);
+    pub(crate) const MEDIA_TYPE: NameId = NameId(122);
+    pub(crate) const MIN_BITRATE: NameId = NameId(123);
+    pub(crate) const MIN_SUGGESTED_DURATION: NameId = NameId(124);
+    pub(crate) const MODEL: NameId = NameId(125);
+    pub(crate) const OFFSET: NameId = NameId(126);
+    pub(crate) const PLAYBACKMETHOD: NameId = NameId(127);
+    pub(crate) const PLCMT: NameId = NameId(128);
+    pub(crate) const POS: NameId = NameId(129);
+    pub(crate) const PROGRAM: NameId = NameId(130);
+    pub(crate) const PXRATIO: NameId = NameId(131);
+    pub(crate) const REGS: NameId = NameId(132);
+    pub(crate) const RENDERING_MODE: NameId = NameId(133);
+    pub(crate) const REPEAT_AFTER: NameId = NameId(134);
+    pub(crate) const REQUIRED: NameId = NameId(135);
+    pub(crate) const SCALABLE: NameId = NameId(136);
+    pub(crate) const SEQUENCE: NameId = NameId(137);
+    pub(crate) const SIZE: NameId = NameId(138);
+    pub(crate) const SKIPOFFSET: NameId = NameId(139);
+    pub(crate) const TEMPLATE_TYPE: NameId = NameId(140);
+    pub(crate) const TIME_OFFSET: NameId = NameId(141);
+    pub(crate) const TYPE: NameId = NameId(142);
+    pub(crate) const VARIABLE_DURATION: NameId = NameId(143);
+    pub(crate) const VENDOR: NameId = NameId(144);
+    pub(crate) const VERSION: NameId = NameId(145);
+    pub(crate) const WIDTH: NameId = NameId(146);
+    pub(crate) const X_POSITION: NameId = NameId(147);
+    pub(crate) const XML_ENCODED: NameId = NameId(148);
+    pub(crate) const Y_POSITION: NameId = NameId(149);
 }
 
 /// Types as constants.
@@ -460,12 +462,12 @@ pub(crate) mod name {
 pub(crate) mod ty {
     use super::TypeId;
     pub(crate) const AD: TypeId = TypeId(2);
-    pub(crate) const AD_BREAK: TypeId = TypeId(109);
+    pub(crate) const AD_BREAK: TypeId = TypeId(111);
     pub(crate) const AD_PARAMETERS: TypeId = TypeId(46);
     pub(crate) const AD_SERVING_ID: TypeId = TypeId(6);
-    pub(crate) const AD_SOURCE: TypeId = TypeId(110);
+    pub(crate) const AD_SOURCE: TypeId = TypeId(112);
     pub(crate) const AD_SYSTEM: TypeId = TypeId(7);
-    pub(crate) const AD_TAG_URI: TypeId = TypeId(112);
+    pub(crate) const AD_TAG_URI: TypeId = TypeId(114);
     pub(crate) const AD_TITLE: TypeId = TypeId(8);
     pub(crate) const AD_VERIFICATIONS: TypeId = TypeId(9);
     pub(crate) const ADVERTISER: TypeId = TypeId(10);
@@ -484,7 +486,7 @@ pub(crate) mod ty {
     pub(crate) const CREATIVE_EXTENSION: TypeId = TypeId(45);
     pub(crate) const CREATIVE_EXTENSIONS: TypeId = TypeId(37);
     pub(crate) const CREATIVES: TypeId = TypeId(12);
-    pub(crate) const CUSTOM_AD_DATA: TypeId = TypeId(113);
+    pub(crate) const CUSTOM_AD_DATA: TypeId = TypeId(115);
     pub(crate) const CUSTOM_CLICK: TypeId = TypeId(69);
     pub(crate) const DESCRIPTION: TypeId = TypeId(13);
     pub(crate) const DURATION: TypeId = TypeId(47);
@@ -549,11 +551,13 @@ pub(crate) mod ty {
     pub(crate) const UNIVERSAL_AD_ID: TypeId = TypeId(40);
     pub(crate) const UNIVERSAL_AD_ID_EXTENSION: TypeId = TypeId(85);
     pub(crate) const VAST: TypeId = TypeId(1);
-    pub(crate) const VASTAD_DATA: TypeId = TypeId(111);
+    pub(crate) const VASTAD_DATA: TypeId = TypeId(113);
     pub(crate) const VASTAD_TAG_URI: TypeId = TypeId(22);
     pub(crate) const VMAP: TypeId = TypeId(108);
-    pub(crate) const VMAP_TRACKING: TypeId = TypeId(115);
-    pub(crate) const VMAP_TRACKING_EVENTS: TypeId = TypeId(114);
+    pub(crate) const VMAP_EXTENSION: TypeId = TypeId(110);
+    pub(crate) const VMAP_EXTENSIONS: TypeId = TypeId(109);
+    pub(crate) const VMAP_TRACKING: TypeId = TypeId(117);
+    pub(crate) const VMAP_TRACKING_EVENTS: TypeId = TypeId(116);
     pub(crate) const VERIFICATION: TypeId = TypeId(23);
     pub(crate) const VERIFICATION_TRACKING: TypeId = TypeId(43);
     pub(crate) const VERIFICATION_TRACKING_EVENTS: TypeId = TypeId(33);
@@ -577,7 +581,7 @@ pub(crate) mod ty {
 }
 
 /// Element types; a [`TypeId`] is a place in it, and the first one judges nothing.
-pub(crate) static TYPES: [Type; 116] = [
+pub(crate) static TYPES: [Type; 118] = [
     Type::OPEN,
     Type {
         name: "VAST",
@@ -601,7 +605,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(144),
+            name: NameId(145),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::RootWithoutVersion,
@@ -673,7 +677,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(82),
+                name: NameId(83),
                 ty: TypeId(5),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -683,7 +687,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::AdWithoutId,
@@ -691,7 +695,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(136),
+                name: NameId(137),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -699,7 +703,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(98),
+                name: NameId(99),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -707,7 +711,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(86),
+                name: NameId(87),
                 kind: Kind::OneOf(&["video", "audio", "hybrid"]),
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -909,7 +913,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(81),
+                name: NameId(82),
                 ty: TypeId(19),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1063,7 +1067,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(81),
+                name: NameId(82),
                 ty: TypeId(19),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1089,7 +1093,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(111),
+                name: NameId(112),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1097,7 +1101,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(87),
+                name: NameId(88),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1105,7 +1109,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(109),
+                name: NameId(110),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1227,7 +1231,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(144),
+            name: NameId(145),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -1347,7 +1351,7 @@ pub(crate) static TYPES: [Type; 116] = [
         name: "AdVerifications",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(76),
+            name: NameId(77),
             ty: TypeId(23),
             versions: 0x7c,
             missing: Id::MissingElement,
@@ -1469,7 +1473,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(92),
+            name: NameId(93),
             kind: Kind::Uri,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -1775,7 +1779,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -1840,7 +1844,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(124),
+                name: NameId(125),
                 kind: Kind::OneOf(&["CPC", "CPM", "CPE", "CPV", "cpc", "cpm", "cpe", "cpv"]),
                 versions: 0x7e,
                 missing: Id::PricingWithoutModel,
@@ -1848,7 +1852,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(101),
+                name: NameId(102),
                 kind: Kind::Currency,
                 versions: 0x7e,
                 missing: Id::PricingWithoutCurrency,
@@ -1913,7 +1917,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(141),
+            name: NameId(142),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -1977,7 +1981,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(80),
+                name: NameId(81),
                 ty: TypeId(28),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1993,7 +1997,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(79),
+                name: NameId(80),
                 ty: TypeId(27),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -2002,7 +2006,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -2066,7 +2070,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(92),
+            name: NameId(93),
             kind: Kind::Uri,
             versions: 0x78,
             missing: Id::MissingAttribute,
@@ -2267,7 +2271,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(81),
+                name: NameId(82),
                 ty: TypeId(35),
                 versions: 0x4,
                 missing: Id::MissingElement,
@@ -2291,7 +2295,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(77),
+                name: NameId(78),
                 ty: TypeId(34),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -2300,7 +2304,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(143),
+            name: NameId(144),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::VerificationWithoutVendor,
@@ -2406,7 +2410,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2414,7 +2418,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(136),
+                name: NameId(137),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2430,7 +2434,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2438,7 +2442,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(83),
+                name: NameId(84),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2504,15 +2508,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(141),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(107),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2521,6 +2517,14 @@ pub(crate) static TYPES: [Type; 116] = [
             },
             AttrRow {
                 name: NameId(108),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(109),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2782,7 +2786,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2790,7 +2794,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(136),
+                name: NameId(137),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2806,7 +2810,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2814,7 +2818,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(83),
+                name: NameId(84),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2880,7 +2884,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -2888,7 +2892,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(141),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -2953,7 +2957,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(88),
+            name: NameId(89),
             kind: Kind::String,
             versions: 0x4,
             missing: Id::MissingAttribute,
@@ -3018,7 +3022,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -3026,7 +3030,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(96),
+                name: NameId(97),
                 kind: Kind::Boolean,
                 versions: 0x78,
                 missing: Id::JavascriptresourceWithoutBrowseroptional,
@@ -3212,7 +3216,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x4,
             missing: Id::MissingAttribute,
@@ -3293,7 +3297,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(134),
+            name: NameId(135),
             kind: Kind::OneOf(&["all", "any", "none"]),
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -3445,7 +3449,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(78),
+                name: NameId(79),
                 ty: TypeId(51),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3478,7 +3482,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(138),
+            name: NameId(139),
             kind: Kind::String,
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -3625,7 +3629,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(116),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -3633,7 +3637,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(116),
+                name: NameId(117),
                 kind: Kind::String,
                 versions: 0x4,
                 missing: Id::MissingAttribute,
@@ -3706,7 +3710,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(78),
+                name: NameId(79),
                 ty: TypeId(53),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3731,7 +3735,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(138),
+            name: NameId(139),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -3877,7 +3881,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(105),
             kind: Kind::String,
             versions: 0x78,
             missing: Id::MissingAttribute,
@@ -4023,7 +4027,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4031,7 +4035,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4039,7 +4043,15 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(107),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4055,17 +4067,17 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(105),
-                kind: Kind::Integer,
+                name: NameId(89),
+                kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
-                kind: Kind::String,
-                versions: 0x7f,
+                name: NameId(91),
+                kind: Kind::Integer,
+                versions: 0x7e,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
@@ -4079,15 +4091,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
-                kind: Kind::Integer,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(85),
+                name: NameId(86),
                 kind: Kind::String,
                 versions: 0x7a,
                 missing: Id::MissingAttribute,
@@ -4095,7 +4099,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(84),
+                name: NameId(85),
                 kind: Kind::String,
                 versions: 0x4,
                 missing: Id::MissingAttribute,
@@ -4103,7 +4107,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(130),
+                name: NameId(131),
                 kind: Kind::Decimal,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -4111,7 +4115,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(132),
+                name: NameId(133),
                 kind: Kind::OneOf(&["default", "end-card", "concurrent"]),
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -4176,7 +4180,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(141),
+            name: NameId(142),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -4240,7 +4244,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(147),
+            name: NameId(148),
             kind: Kind::Boolean,
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -4743,7 +4747,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4751,7 +4755,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4759,7 +4763,15 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(107),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4775,15 +4787,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(105),
-                kind: Kind::Integer,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(135),
+                name: NameId(136),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4791,7 +4795,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(118),
+                name: NameId(119),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4799,7 +4803,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(123),
+                name: NameId(124),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4807,7 +4811,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5012,7 +5016,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5020,7 +5024,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5028,7 +5032,15 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
+                kind: Kind::Integer,
+                versions: 0x3,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(107),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5044,15 +5056,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(105),
-                kind: Kind::Integer,
-                versions: 0x3,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(135),
+                name: NameId(136),
                 kind: Kind::Boolean,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5060,7 +5064,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(118),
+                name: NameId(119),
                 kind: Kind::Boolean,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5068,7 +5072,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(123),
+                name: NameId(124),
                 kind: Kind::Time,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5076,7 +5080,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5255,7 +5259,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::CompanionclicktrackingWithoutId,
@@ -5319,7 +5323,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(147),
+            name: NameId(148),
             kind: Kind::Boolean,
             versions: 0x2,
             missing: Id::MissingAttribute,
@@ -5441,7 +5445,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(100),
+                name: NameId(101),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5449,7 +5453,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x40,
                 missing: Id::MissingAttribute,
@@ -5556,24 +5560,8 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(129),
+                name: NameId(130),
                 kind: Kind::String,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(145),
-                kind: Kind::Integer,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(113),
-                kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
@@ -5581,6 +5569,22 @@ pub(crate) static TYPES: [Type; 116] = [
             },
             AttrRow {
                 name: NameId(146),
+                kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(114),
+                kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(147),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5588,7 +5592,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(148),
+                name: NameId(149),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5596,7 +5600,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(125),
+                name: NameId(126),
                 kind: Kind::Time,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5604,7 +5608,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(104),
                 kind: Kind::Time,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5612,7 +5616,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5620,7 +5624,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(130),
+                name: NameId(131),
                 kind: Kind::Decimal,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5628,7 +5632,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(131),
+                name: NameId(132),
                 kind: Kind::OneOf(&["0", "1"]),
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5765,23 +5769,23 @@ pub(crate) static TYPES: [Type; 116] = [
         }],
         attrs: &[
             AttrRow {
-                name: NameId(141),
-                kind: Kind::String,
-                versions: 0x7c,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(88),
-                kind: Kind::String,
-                versions: 0x7c,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
                 name: NameId(142),
+                kind: Kind::String,
+                versions: 0x7c,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(89),
+                kind: Kind::String,
+                versions: 0x7c,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(143),
                 kind: Kind::Boolean,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -5847,7 +5851,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5855,7 +5859,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(102),
+                name: NameId(103),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDelivery,
@@ -5863,7 +5867,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(141),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutType,
@@ -5871,7 +5875,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(93),
+                name: NameId(94),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5879,7 +5883,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -5887,7 +5891,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -5895,39 +5899,31 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(135),
+                name: NameId(136),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(118),
-                kind: Kind::Boolean,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(88),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(122),
-                kind: Kind::Integer,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::MediafileBitrateInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
                 name: NameId(119),
+                kind: Kind::Boolean,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(89),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(123),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5935,7 +5931,15 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(120),
+                kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(98),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5943,7 +5947,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(110),
+                name: NameId(111),
                 kind: Kind::Integer,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -5951,7 +5955,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(122),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6017,7 +6021,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6025,7 +6029,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(102),
+                name: NameId(103),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutDelivery,
@@ -6033,7 +6037,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(141),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutType,
@@ -6041,7 +6045,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutDimensions,
@@ -6049,7 +6053,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
                 kind: Kind::Integer,
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutDimensions,
@@ -6057,7 +6061,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(98),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6065,7 +6069,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(110),
+                name: NameId(111),
                 kind: Kind::Integer,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6073,7 +6077,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(122),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6139,7 +6143,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(105),
                 kind: Kind::Event,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -6147,7 +6151,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(125),
+                name: NameId(126),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -6212,7 +6216,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6276,7 +6280,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6340,7 +6344,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6461,7 +6465,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -6665,7 +6669,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(141),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6673,7 +6677,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(117),
+                name: NameId(118),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6859,7 +6863,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -6941,7 +6945,7 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
                 kind: Kind::Integer,
                 versions: 0x70,
                 missing: Id::MissingAttribute,
@@ -6949,7 +6953,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x70,
                 missing: Id::MissingAttribute,
@@ -7014,7 +7018,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(100),
+            name: NameId(101),
             kind: Kind::String,
             versions: 0x70,
             missing: Id::MissingAttribute,
@@ -7079,7 +7083,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(141),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7087,7 +7091,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7243,7 +7247,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7251,7 +7255,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(102),
+                name: NameId(103),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDelivery,
@@ -7259,7 +7263,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(141),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutType,
@@ -7267,7 +7271,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(93),
+                name: NameId(94),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7275,7 +7279,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -7283,7 +7287,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -7291,47 +7295,23 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(135),
+                name: NameId(136),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(118),
-                kind: Kind::Boolean,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(88),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(122),
-                kind: Kind::Integer,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::MediafileBitrateInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
                 name: NameId(119),
-                kind: Kind::Integer,
+                kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
-                value: Id::MediafileBitrateInvalid,
+                value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7339,7 +7319,31 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(110),
+                name: NameId(123),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(120),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(98),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(111),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7347,7 +7351,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(122),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7420,23 +7424,23 @@ pub(crate) static TYPES: [Type; 116] = [
         }],
         attrs: &[
             AttrRow {
-                name: NameId(141),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(88),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
                 name: NameId(142),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(89),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(143),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7501,7 +7505,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -7630,7 +7634,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(116),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::CtvUniversaladidWithoutRegistry,
@@ -7638,7 +7642,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(99),
+                name: NameId(100),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7646,7 +7650,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(116),
+                name: NameId(117),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7843,7 +7847,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7851,7 +7855,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(102),
+                name: NameId(103),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutDelivery,
@@ -7859,7 +7863,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(141),
+                name: NameId(142),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutType,
@@ -7867,7 +7871,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(145),
+                name: NameId(146),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutDimensions,
@@ -7875,7 +7879,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(114),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutDimensions,
@@ -7883,7 +7887,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(98),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7891,7 +7895,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(110),
+                name: NameId(111),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7899,7 +7903,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(122),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7907,7 +7911,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(120),
+                name: NameId(121),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8054,23 +8058,23 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(141),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(88),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
                 name: NameId(142),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(89),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(143),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8078,7 +8082,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(120),
+                name: NameId(121),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8143,7 +8147,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(147),
+            name: NameId(148),
             kind: Kind::Boolean,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -8313,7 +8317,71 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(129),
+                name: NameId(130),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(132),
+                kind: Kind::OneOf(&["0", "1"]),
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::IconRegsInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(146),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(114),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(147),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(149),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(104),
+                kind: Kind::Time,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(126),
+                kind: Kind::Time,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8322,70 +8390,6 @@ pub(crate) static TYPES: [Type; 116] = [
             },
             AttrRow {
                 name: NameId(131),
-                kind: Kind::OneOf(&["0", "1"]),
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::IconRegsInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(145),
-                kind: Kind::Integer,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(113),
-                kind: Kind::Integer,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(146),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(148),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(103),
-                kind: Kind::Time,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(125),
-                kind: Kind::Time,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(88),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(130),
                 kind: Kind::Decimal,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8524,7 +8528,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -8588,14 +8592,6 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Open,
         children: &[
             ChildRow {
-                name: NameId(127),
-                ty: TypeId(98),
-                versions: 0x7f,
-                missing: Id::MissingElement,
-                twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
-            },
-            ChildRow {
                 name: NameId(128),
                 ty: TypeId(98),
                 versions: 0x7f,
@@ -8604,7 +8600,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(126),
+                name: NameId(129),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8612,7 +8608,15 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(91),
+                name: NameId(127),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(92),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8743,14 +8747,6 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(127),
-                ty: TypeId(98),
-                versions: 0x7f,
-                missing: Id::MissingElement,
-                twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
-            },
-            ChildRow {
                 name: NameId(128),
                 ty: TypeId(98),
                 versions: 0x7f,
@@ -8759,7 +8755,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(126),
+                name: NameId(129),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8767,7 +8763,15 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(91),
+                name: NameId(127),
+                ty: TypeId(98),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(92),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8954,7 +8958,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(104),
+                name: NameId(105),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8962,7 +8966,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(125),
+                name: NameId(126),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9027,7 +9031,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(114),
+            name: NameId(115),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -9296,7 +9300,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(146),
+                name: NameId(147),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::QrPositionIncomplete,
@@ -9304,7 +9308,7 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(148),
+                name: NameId(149),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::QrPositionIncomplete,
@@ -9369,7 +9373,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(137),
+            name: NameId(138),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::QrSizeMissing,
@@ -9434,7 +9438,7 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[
             ChildRow {
                 name: NameId(2),
-                ty: TypeId(109),
+                ty: TypeId(111),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
@@ -9442,7 +9446,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
             ChildRow {
                 name: NameId(36),
-                ty: TypeId(15),
+                ty: TypeId(109),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
@@ -9450,60 +9454,188 @@ pub(crate) static TYPES: [Type; 116] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(144),
+            name: NameId(145),
             kind: Kind::String,
             versions: 0x7f,
-            missing: Id::MissingAttribute,
+            missing: Id::VmapWithoutVersion,
             value: Id::AttributeValueInvalid,
             outdated: Id::AttributeNotInVersion,
         }],
         masks: [
             Masks {
                 child_allowed: 0x3,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x2,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x3,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x2,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x3,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x2,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x3,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x2,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x3,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x2,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x3,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x2,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x3,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x2,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+        ],
+    },
+    Type {
+        name: "VMAP/Extensions",
+        content: Content::Elements,
+        children: &[ChildRow {
+            name: NameId(35),
+            ty: TypeId(110),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "VMAP/Extension",
+        content: Content::Open,
+        children: &[],
+        attrs: &[AttrRow {
+            name: NameId(142),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::VmapExtensionWithoutType,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
             },
@@ -9515,15 +9647,15 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[
             ChildRow {
                 name: NameId(6),
-                ty: TypeId(110),
+                ty: TypeId(112),
                 versions: 0x7f,
                 missing: Id::MissingElement,
-                twice: Id::DuplicateElement,
+                twice: Id::AdbreakSeveralAdsources,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
                 name: NameId(70),
-                ty: TypeId(114),
+                ty: TypeId(116),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
@@ -9531,7 +9663,7 @@ pub(crate) static TYPES: [Type; 116] = [
             },
             ChildRow {
                 name: NameId(36),
-                ty: TypeId(15),
+                ty: TypeId(109),
                 versions: 0x7f,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
@@ -9540,10 +9672,18 @@ pub(crate) static TYPES: [Type; 116] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(140),
+                name: NameId(141),
                 kind: Kind::String,
                 versions: 0x7f,
-                missing: Id::MissingAttribute,
+                missing: Id::AdbreakWithoutTimeoffset,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(96),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::AdbreakWithoutBreaktype,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
@@ -9556,19 +9696,11 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(94),
-                kind: Kind::String,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(133),
+                name: NameId(134),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::RepeatafterFormat,
                 outdated: Id::AttributeNotInVersion,
             },
         ],
@@ -9630,32 +9762,40 @@ pub(crate) static TYPES: [Type; 116] = [
         children: &[
             ChildRow {
                 name: NameId(73),
-                ty: TypeId(111),
+                ty: TypeId(113),
                 versions: 0x7f,
                 missing: Id::MissingElement,
-                twice: Id::DuplicateElement,
+                twice: Id::AdsourceSeveralContents,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(75),
+                ty: TypeId(113),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::AdsourceSeveralContents,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
                 name: NameId(8),
-                ty: TypeId(112),
+                ty: TypeId(114),
                 versions: 0x7f,
                 missing: Id::MissingElement,
-                twice: Id::DuplicateElement,
+                twice: Id::AdsourceSeveralContents,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
                 name: NameId(28),
-                ty: TypeId(113),
+                ty: TypeId(115),
                 versions: 0x7f,
                 missing: Id::MissingElement,
-                twice: Id::DuplicateElement,
+                twice: Id::AdsourceSeveralContents,
                 outdated: Id::ElementNotInVersion,
             },
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(115),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9663,69 +9803,69 @@ pub(crate) static TYPES: [Type; 116] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(87),
+                name: NameId(88),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::AdsourceBoolean,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(112),
+                name: NameId(113),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::AdsourceBoolean,
                 outdated: Id::AttributeNotInVersion,
             },
         ],
         masks: [
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
-                child_allowed: 0x7,
+                child_allowed: 0xf,
                 child_required: 0x0,
-                child_single: 0x7,
+                child_single: 0xf,
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
@@ -9746,49 +9886,49 @@ pub(crate) static TYPES: [Type; 116] = [
         masks: [
             Masks {
                 child_allowed: 0x1,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x1,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x1,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x1,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x1,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x1,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x1,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
             },
             Masks {
                 child_allowed: 0x1,
-                child_required: 0x1,
+                child_required: 0x0,
                 child_single: 0x1,
                 attr_allowed: 0x0,
                 attr_required: 0x0,
@@ -9800,10 +9940,10 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(139),
+            name: NameId(140),
             kind: Kind::String,
             versions: 0x7f,
-            missing: Id::MissingAttribute,
+            missing: Id::AdtaguriWithoutTemplatetype,
             value: Id::AttributeValueInvalid,
             outdated: Id::AttributeNotInVersion,
         }],
@@ -9813,49 +9953,49 @@ pub(crate) static TYPES: [Type; 116] = [
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
         ],
     },
@@ -9864,10 +10004,10 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(139),
+            name: NameId(140),
             kind: Kind::String,
             versions: 0x7f,
-            missing: Id::MissingAttribute,
+            missing: Id::CustomaddataWithoutTemplatetype,
             value: Id::AttributeValueInvalid,
             outdated: Id::AttributeNotInVersion,
         }],
@@ -9877,49 +10017,49 @@ pub(crate) static TYPES: [Type; 116] = [
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
             Masks {
                 child_allowed: 0x0,
                 child_required: 0x0,
                 child_single: 0x0,
                 attr_allowed: 0x1,
-                attr_required: 0x0,
+                attr_required: 0x1,
             },
         ],
     },
@@ -9928,7 +10068,7 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(69),
-            ty: TypeId(115),
+            ty: TypeId(117),
             versions: 0x7f,
             missing: Id::MissingElement,
             twice: Id::DuplicateElement,
@@ -9992,11 +10132,11 @@ pub(crate) static TYPES: [Type; 116] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(104),
+            name: NameId(105),
             kind: Kind::OneOf(&["breakStart", "breakEnd", "error"]),
             versions: 0x7f,
-            missing: Id::MissingAttribute,
-            value: Id::AttributeValueInvalid,
+            missing: Id::VmapTrackingWithoutEvent,
+            value: Id::VmapEventUnknown,
             outdated: Id::AttributeNotInVersion,
         }],
         masks: [

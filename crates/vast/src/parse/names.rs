@@ -20,6 +20,7 @@ impl Parser<'_> {
             tag.split_once(':').map_or(("", tag), |(prefix, local)| (prefix, local));
         element.name = NameId::intern(local);
         let Some(parent) = self.elements.get(element.parent.index()) else {
+            self.take_for_ours(prefix);
             self.resolve_root(element, local);
             return;
         };
@@ -107,6 +108,19 @@ impl Parser<'_> {
         let found =
             bindings.find(|binding| self.slice(binding.prefix.0, binding.prefix.1) == prefix);
         found.is_none_or(|binding| binding.ours)
+    }
+
+    /// The prefix of the root is ours whatever namespace it stands for: a wrong one is said by a
+    /// rule, and must not hide the rest.
+    fn take_for_ours(&mut self, root: &str) {
+        for binding in &mut self.bindings {
+            let (start, end) = binding.prefix;
+            let prefix = self.text.get(start as usize..end as usize);
+            if !binding.ours && prefix == Some(root) {
+                binding.ours = true;
+                self.foreign = self.foreign.saturating_sub(1);
+            }
+        }
     }
 
     pub(super) fn unbind(&mut self) {

@@ -5,7 +5,7 @@ use crate::document::{
     Document, Element, ElementId, FOREIGN, UNCLOSED, UNKNOWN, UNKNOWN_ATTRIBUTE,
 };
 use crate::generated::rules::Id;
-use crate::rules::{mend, name_range};
+use crate::rules::{mend, name_range, vmap};
 use crate::sink::Sink;
 use crate::structure::{Content, NO_ROW, Type, TypeId};
 
@@ -206,7 +206,8 @@ fn outdated_attributes(
 }
 
 fn unknown_element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    let parent = doc.element(element.parent).map_or(TypeId::OPEN, |parent| parent.ty).info();
+    let parent_ty = doc.element(element.parent).map_or(TypeId::OPEN, |parent| parent.ty);
+    let parent = parent_ty.info();
     let name = sink.quote(doc.name(id));
     if let Some(row) = parent.children.get(usize::from(element.row)) {
         let right = row.name.as_str();
@@ -217,6 +218,9 @@ fn unknown_element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             format_args!("<{name}> is spelled <{right}>"),
             |doc| mend::rename_element(doc, id, right),
         );
+        return;
+    }
+    if vmap::unknown(doc, sink, id, element, parent_ty) {
         return;
     }
     let parent = parent.element_name();

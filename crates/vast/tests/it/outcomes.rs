@@ -178,7 +178,7 @@ fn prefixes_are_resolved() {
     let text = "<vmap:VMAP xmlns:vmap='http://www.iab.net/videosuite/vmap' version='1.0'><vmap:AdBreak timeOffset='start' breakType='linear'><x:Y xmlns:x='urn:x'/><vmap:Nope/></vmap:AdBreak></vmap:VMAP>";
     let report = run(text.as_bytes());
     assert_eq!(report.verdict.kind, DocumentKind::Vmap);
-    assert_eq!(rules_of(&report), ["unknown-element"]);
+    assert_eq!(rules_of(&report), ["vmap-unknown-element"]);
     assert_eq!(&*report.findings[0].path, "/vmap:VMAP/vmap:AdBreak[1]/vmap:Nope[1]");
 }
 
