@@ -20,6 +20,7 @@ mod resolver;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
 pub(crate) use macros::NAMES as MACRO_NAMES;
 pub use macros::{Macros, expand};
 pub use model::{

@@ -103,6 +103,10 @@ pub(crate) enum Id {
     CaptionsDuplicate,
     /// There is a place for captions, but no file
     CaptionsWithoutFile,
+    /// A click position is asked for without a click
+    ClickposOutsideClick,
+    /// A click opens no page
+    ClickthroughOpensNoPage,
     /// A companion has nothing to show
     CompanionWithoutResource,
     /// A companion click tracker has no id
@@ -165,6 +169,8 @@ pub(crate) enum Id {
     EntityReference,
     /// An error URL does not ask for the code
     ErrorUrlWithoutCode,
+    /// The error code is asked for where none exists
+    ErrorcodeOutsideError,
     /// A file for download is marked as streaming
     FileMarkedStreaming,
     /// An HLS playlist is marked as progressive
@@ -179,6 +185,8 @@ pub(crate) enum Id {
     IconWithoutResource,
     /// An impression is counted twice
     ImpressionDuplicate,
+    /// An impression is called by nobody
+    ImpressionNotCounted,
     /// An inline ad has no AdServingId
     InlineWithoutAdservingid,
     /// An inline ad has no Creatives
@@ -219,12 +227,38 @@ pub(crate) enum Id {
     LinearWithoutMezzanine,
     /// Nothing tracks how far an ad was watched
     LinearWithoutQuartiles,
+    /// A macro is deprecated
+    MacroDeprecated,
     /// The brackets of a macro are percent-encoded
     MacroEncoded,
+    /// A macro is percent-encoded twice
+    MacroEncodedTwice,
+    /// The host of a tracker is a macro
+    MacroInHost,
+    /// A macro stands in the address of a file
+    MacroInMediaUrl,
+    /// A macro has the name of another system
+    MacroMisspelt,
+    /// A macro stands in two pairs of brackets
+    MacroNested,
+    /// A macro is newer than the tag
+    MacroNotInVersion,
+    /// A price macro was never filled
+    MacroOfAuction,
+    /// A consent macro was never filled
+    MacroOfConsent,
+    /// A macro of ad requests stands in a tracker
+    MacroOfRequest,
     /// A macro of an ad server was never filled
     MacroOfServer,
+    /// A macro of trackers stands in a tag URL
+    MacroOfTracker,
+    /// A macro has no closing bracket
+    MacroUnclosed,
     /// A macro is not one of VAST
     MacroUnknown,
+    /// A macro has spaces inside its brackets
+    MacroWithSpace,
     /// A macro is not in capitals
     MacroWrongCase,
     /// A media file needs a program to run it
@@ -387,6 +421,8 @@ pub(crate) enum Id {
     QrWithoutImageUrl,
     /// A QR code leads nowhere
     QrWithoutScanUrl,
+    /// A verification reason is asked for elsewhere
+    ReasonOutsideVerification,
     /// repeatAfter is no time
     RepeatafterFormat,
     /// repeatAfter stands at the start or the end
@@ -459,24 +495,94 @@ pub(crate) enum Id {
     UnknownAttribute,
     /// No version of VAST has this element here
     UnknownElement,
+    /// A URL is about:blank
+    UrlAboutBlank,
+    /// A URL has characters that must be encoded
+    UrlCharacterNotEncoded,
     /// An ampersand is encoded inside CDATA
     UrlDoubleEncoded,
     /// A URL is empty
     UrlEmpty,
+    /// A percent sign begins no escape
+    UrlEscapeBroken,
+    /// A host is an address
+    UrlHostIsAddress,
+    /// A host is malformed
+    UrlHostMalformed,
+    /// A host mixes scripts that look alike
+    UrlHostMixedScripts,
+    /// A host is not written in ASCII
+    UrlHostNotAscii,
+    /// A host is written in Punycode
+    UrlHostPunycode,
+    /// A host is reserved for tests
+    UrlHostReserved,
     /// A URL leads into the viewer's own network
     UrlHostSpecial,
+    /// A host ends in a dot
+    UrlHostTrailingDot,
+    /// A host has an underscore
+    UrlHostUnderscore,
+    /// A host has no domain
+    UrlHostWithoutDot,
     /// A URL is not https
     UrlHttp,
+    /// A click leads to a page without https
+    UrlHttpClick,
+    /// A framed page is not https
+    UrlHttpFrame,
+    /// A media file is not https
+    UrlHttpMedia,
+    /// A verification script is not https
+    UrlHttpScript,
+    /// A tracker is not https
+    UrlHttpTracker,
+    /// The next tag is asked for without https
+    UrlHttpWrapper,
+    /// A URL stands in quotes
+    UrlInQuotes,
     /// A URL cannot be requested
     UrlInvalid,
+    /// A URL is longer than 2,048 characters
+    UrlLong,
+    /// A URL has characters beyond ASCII
+    UrlNotAscii,
     /// A URL stands outside of CDATA
     UrlNotCdata,
+    /// A URL was never filled in
+    UrlPlaceholder,
+    /// A URL has no valid port
+    UrlPortInvalid,
+    /// A URL uses an unusual port
+    UrlPortUnusual,
     /// A URL runs code or reaches local files
     UrlSchemeDangerous,
+    /// The scheme of a URL is in capitals
+    UrlSchemeInCapitals,
+    /// The scheme of a URL is misspelt
+    UrlSchemeMisspelt,
+    /// One element holds several URLs
+    UrlSeveral,
+    /// A URL is longer than 8,000 characters
+    UrlTooLong,
+    /// A URL could be asked for over https
+    UrlUpgradeToHttps,
+    /// A URL has a backslash
+    UrlWithBackslash,
     /// A URL carries a password
     UrlWithCredentials,
+    /// A tracker has a fragment
+    UrlWithFragment,
+    /// A URL has a line break inside
+    UrlWithLineBreak,
+    /// There is HTML where a URL belongs
+    UrlWithMarkup,
     /// A URL has a space inside
     UrlWithSpace,
+    /// A URL has two schemes
+    UrlWithTwoSchemes,
+    /// A URL has no host
+    UrlWithoutHost,
     /// A URL has no scheme
     UrlWithoutScheme,
     /// VAST stands in VASTAdData as text
@@ -537,12 +643,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    209, 97, 176, 19, 173, 43, 153, 95, 155, 54, 117, 137, 230, 130, 80, 9, 227, 125, 171, 46, 82,
-    173, 60, 29, 247, 123, 232, 4, 158, 94, 4, 243,
+    107, 23, 174, 73, 27, 232, 155, 4, 222, 255, 241, 26, 104, 198, 203, 94, 243, 223, 87, 6, 84,
+    249, 110, 51, 95, 115, 65, 130, 253, 10, 39, 183,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 262] = [
+pub(crate) static RULES: [Rule; 315] = [
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -1091,6 +1197,28 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "clickpos-outside-click",
+        title: "A click position is asked for without a click",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "clickthrough-opens-no-page",
+        title: "A click opens no page",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "companion-without-resource",
         title: "A companion has nothing to show",
         axis: Axis::Spec,
@@ -1459,6 +1587,17 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "errorcode-outside-error",
+        title: "The error code is asked for where none exists",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &["vastlint:VAST-2.0-macro-wrong-context"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "file-marked-streaming",
         title: "A file for download is marked as streaming",
         axis: Axis::Interop,
@@ -1535,6 +1674,17 @@ pub(crate) static RULES: [Rule; 262] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.4.3" },
         aliases: &["vastlint:VAST-2.0-duplicate-impression"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "impression-not-counted",
+        title: "An impression is called by nobody",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.4.4" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1759,6 +1909,17 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "macro-deprecated",
+        title: "A macro is deprecated",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x78,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &["vastlint:VAST-4.1-macro-deprecated"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "macro-encoded",
         title: "The brackets of a macro are percent-encoded",
         axis: Axis::Interop,
@@ -1770,8 +1931,132 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "macro-encoded-twice",
+        title: "A macro is percent-encoded twice",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-in-host",
+        title: "The host of a tracker is a macro",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-in-media-url",
+        title: "A macro stands in the address of a file",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-misspelt",
+        title: "A macro has the name of another system",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &["vastlint:VAST-2.0-macro-unknown"],
+        fix: FixKind::Unsafe,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-nested",
+        title: "A macro stands in two pairs of brackets",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-not-in-version",
+        title: "A macro is newer than the tag",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "macro-of-auction",
+        title: "A price macro was never filled",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "OpenRTB 2.6", section: "§4.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-of-consent",
+        title: "A consent macro was never filled",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "IAB Europe Transparency and Consent Framework",
+            section: "URL-based services",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-of-request",
+        title: "A macro of ad requests stands in a tracker",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &["vastlint:VAST-2.0-macro-wrong-context"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "macro-of-server",
         title: "A macro of an ad server was never filled",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-of-tracker",
+        title: "A macro of trackers stands in a tag URL",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &["vastlint:VAST-2.0-macro-wrong-context"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "macro-unclosed",
+        title: "A macro has no closing bracket",
         axis: Axis::Interop,
         severity: Severity::Warning,
         versions: 0x7f,
@@ -1792,6 +2077,17 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "macro-with-space",
+        title: "A macro has spaces inside its brackets",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
         id: "macro-wrong-case",
         title: "A macro is not in capitals",
         axis: Axis::Interop,
@@ -1799,7 +2095,7 @@ pub(crate) static RULES: [Rule; 262] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§6.1" },
         aliases: &["vastlint:VAST-2.0-macro-lowercase"],
-        fix: FixKind::None,
+        fix: FixKind::Safe,
         default_on: true,
     },
     Rule {
@@ -2732,6 +3028,17 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "reason-outside-verification",
+        title: "A verification reason is asked for elsewhere",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "IAB Tech Lab, VAST 4.x macros", section: "list of macros" },
+        aliases: &["vastlint:VAST-2.0-macro-wrong-context"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "repeatafter-format",
         title: "repeatAfter is no time",
         axis: Axis::Spec,
@@ -3157,6 +3464,28 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "url-about-blank",
+        title: "A URL is about:blank",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.4.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-character-not-encoded",
+        title: "A URL has characters that must be encoded",
+        axis: Axis::Spec,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§2" },
+        aliases: &["vastlint:VAST-2.0-macro-uri-unencoded"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "url-double-encoded",
         title: "An ampersand is encoded inside CDATA",
         axis: Axis::Interop,
@@ -3187,6 +3516,83 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "url-escape-broken",
+        title: "A percent sign begins no escape",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§2.1" },
+        aliases: &["vastlint:VAST-2.0-macro-uri-unencoded"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-is-address",
+        title: "A host is an address",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.2.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-malformed",
+        title: "A host is malformed",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 1123", section: "§2.1" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-mixed-scripts",
+        title: "A host mixes scripts that look alike",
+        axis: Axis::Risk,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Unicode Technical Standard #39", section: "§5" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-not-ascii",
+        title: "A host is not written in ASCII",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 5891", section: "§4.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-punycode",
+        title: "A host is written in Punycode",
+        axis: Axis::Risk,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3492", section: "§1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-reserved",
+        title: "A host is reserved for tests",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 6761", section: "§6" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "url-host-special",
         title: "A URL leads into the viewer's own network",
         axis: Axis::Risk,
@@ -3198,21 +3604,124 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "url-host-trailing-dot",
+        title: "A host ends in a dot",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.2.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-underscore",
+        title: "A host has an underscore",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 1123", section: "§2.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-host-without-dot",
+        title: "A host has no domain",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.2.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "url-http",
         title: "A URL is not https",
         axis: Axis::Policy,
         severity: Severity::Info,
         versions: 0x7f,
         citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
-        aliases: &[
-            "vastlint:SIMID-1.0-simid-url-https",
-            "vastlint:SIMID-1.1-iframe-simid-url-https",
-            "vastlint:VAST-2.0-mediafile-https",
-            "vastlint:VAST-2.0-tracking-https",
-            "vastlint:VAST-4.1-js-resource-https",
-            "vastlint:VAST-4.1-exec-resource-https",
-        ],
+        aliases: &["vastlint:SIMID-1.0-simid-url-https"],
         fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-http-click",
+        title: "A click leads to a page without https",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &["vastlint:VAST-2.0-tracking-https"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-http-frame",
+        title: "A framed page is not https",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &["vastlint:SIMID-1.1-iframe-simid-url-https"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-http-media",
+        title: "A media file is not https",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &["vastlint:VAST-2.0-mediafile-https"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-http-script",
+        title: "A verification script is not https",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &["vastlint:VAST-4.1-js-resource-https", "vastlint:VAST-4.1-exec-resource-https"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-http-tracker",
+        title: "A tracker is not https",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &["vastlint:VAST-2.0-tracking-https"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-http-wrapper",
+        title: "The next tag is asked for without https",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &["vastlint:VAST-2.0-tracking-https"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-in-quotes",
+        title: "A URL stands in quotes",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§2" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::Safe,
         default_on: true,
     },
     Rule {
@@ -3223,6 +3732,28 @@ pub(crate) static RULES: [Rule; 262] = [
         versions: 0x7f,
         citation: Citation { document: "RFC 3986", section: "§4.3" },
         aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-long",
+        title: "A URL is longer than 2,048 characters",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 9110", section: "§4.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "url-not-ascii",
+        title: "A URL has characters beyond ASCII",
+        axis: Axis::Spec,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§2" },
+        aliases: &["vastlint:VAST-2.0-macro-uri-unencoded"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -3238,6 +3769,39 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "url-placeholder",
+        title: "A URL was never filled in",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§4.3" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-port-invalid",
+        title: "A URL has no valid port",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.2.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-port-unusual",
+        title: "A URL uses an unusual port",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.2.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "url-scheme-dangerous",
         title: "A URL runs code or reaches local files",
         axis: Axis::Risk,
@@ -3246,6 +3810,72 @@ pub(crate) static RULES: [Rule; 262] = [
         citation: Citation { document: "VAST 4.2", section: "§2.3.5.1" },
         aliases: &["vastlint:SIMID-1.0-simid-url-https"],
         fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-scheme-in-capitals",
+        title: "The scheme of a URL is in capitals",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.1" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "url-scheme-misspelt",
+        title: "The scheme of a URL is misspelt",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.1" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-several",
+        title: "One element holds several URLs",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.3" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-too-long",
+        title: "A URL is longer than 8,000 characters",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 9110", section: "§4.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-upgrade-to-https",
+        title: "A URL could be asked for over https",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &[],
+        fix: FixKind::Unsafe,
+        default_on: false,
+    },
+    Rule {
+        id: "url-with-backslash",
+        title: "A URL has a backslash",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§2" },
+        aliases: &[],
+        fix: FixKind::Safe,
         default_on: true,
     },
     Rule {
@@ -3260,6 +3890,39 @@ pub(crate) static RULES: [Rule; 262] = [
         default_on: true,
     },
     Rule {
+        id: "url-with-fragment",
+        title: "A tracker has a fragment",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.5" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-with-line-break",
+        title: "A URL has a line break inside",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§2" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "url-with-markup",
+        title: "There is HTML where a URL belongs",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.3" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "url-with-space",
         title: "A URL has a space inside",
         axis: Axis::Spec,
@@ -3267,6 +3930,28 @@ pub(crate) static RULES: [Rule; 262] = [
         versions: 0x7f,
         citation: Citation { document: "RFC 3986", section: "§2" },
         aliases: &["vastlint:VAST-2.0-url-invalid", "vastlint:VAST-2.0-macro-uri-unencoded"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-with-two-schemes",
+        title: "A URL has two schemes",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.2.2" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "url-without-host",
+        title: "A URL has no host",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.2.2" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
         fix: FixKind::None,
         default_on: true,
     },

@@ -1,13 +1,16 @@
 //! URLs: whether they lead somewhere, and whether they may.
 
+mod characters;
+mod host;
+mod scheme;
+
 use std::borrow::Cow;
 
 use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED, unescape};
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
-use crate::rules::host::special;
 use crate::rules::{macros, mend, name_range};
-use crate::sink::Sink;
+use crate::sink::{Sink, TextFix};
 use crate::structure::TypeId;
 
 /// What bytes of a URL ask to be looked at more closely.
@@ -16,7 +19,8 @@ const BRACKET: u8 = 2;
 const PERCENT: u8 = 4;
 const DOLLAR: u8 = 8;
 const AMPERSAND: u8 = 16;
-const FORBIDDEN: u8 = 32;
+/// Bytes that RFC 3986 has nowhere unencoded, and the number sign.
+const ODD: u8 = 32;
 const AT: u8 = 64;
 const BEYOND_ASCII: u8 = 128;
 
@@ -31,11 +35,11 @@ static CLASS: [u8; 256] = {
         )]
         let class = match byte as u8 {
             0..=b' ' | 0x7f => SPACE,
-            b'[' => BRACKET,
+            b'[' | b']' => BRACKET,
             b'%' => PERCENT,
             b'$' => DOLLAR,
             b'&' => AMPERSAND,
-            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'|' | b'{' | b'}' => FORBIDDEN,
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'|' | b'{' | b'}' | b'#' => ODD,
             b'@' => AT,
             0x80.. => BEYOND_ASCII,
             _ => 0,
@@ -45,6 +49,63 @@ static CLASS: [u8; 256] = {
     }
     table
 };
+
+/// What is lost when a URL is not requested.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Media,
+    Tracker,
+    Click,
+    Tag,
+    Script,
+    Frame,
+    /// Images and whatever else a page may load passively.
+    Resource,
+    Interactive,
+    Other,
+}
+
+impl Use {
+    pub(crate) const fn of(ty: TypeId) -> Self {
+        match ty {
+            ty::TRACKING
+            | ty::IMPRESSION
+            | ty::ERROR
+            | ty::CLICK_TRACKING
+            | ty::CUSTOM_CLICK
+            | ty::VIEWABLE
+            | ty::NOT_VIEWABLE
+            | ty::VIEW_UNDETERMINED
+            | ty::VERIFICATION_TRACKING
+            | ty::VMAP_TRACKING
+            | ty::COMPANION_CLICK_TRACKING
+            | ty::NON_LINEAR_CLICK_TRACKING
+            | ty::ICON_CLICK_TRACKING
+            | ty::ICON_VIEW_TRACKING
+            | ty::NON_LINEAR_CUSTOM_CLICK
+            | ty::PORTFOLIO_TRACKING
+            | ty::PORTFOLIO_NON_LINEAR_CLICK_TRACKING
+            | ty::EXTENSION_ICON_CLICK_TRACKING => Self::Tracker,
+            ty::MEDIA_FILE
+            | ty::NON_LINEAR_MEDIA_FILE
+            | ty::MEZZANINE
+            | ty::EXTENSION_MEZZANINE
+            | ty::CLOSED_CAPTION_FILE => Self::Media,
+            ty::CLICK_THROUGH
+            | ty::COMPANION_CLICK_THROUGH
+            | ty::NON_LINEAR_CLICK_THROUGH
+            | ty::ICON_CLICK_THROUGH => Self::Click,
+            ty::VASTAD_TAG_URI | ty::AD_TAG_URI => Self::Tag,
+            ty::JAVA_SCRIPT_RESOURCE => Self::Script,
+            ty::IFRAME_RESOURCE | ty::NON_LINEAR_IFRAME_RESOURCE => Self::Frame,
+            ty::INTERACTIVE_CREATIVE_FILE
+            | ty::NON_LINEAR_INTERACTIVE_CREATIVE_FILE
+            | ty::EXTENSION_INTERACTIVE_CREATIVE_FILE => Self::Interactive,
+            ty::STATIC_RESOURCE | ty::ICON_CLICK_FALLBACK_IMAGE_STATIC_RESOURCE => Self::Resource,
+            _ => Self::Other,
+        }
+    }
+}
 
 /// A URL of the document.
 pub(crate) struct Url<'d> {
@@ -67,6 +128,22 @@ impl Url<'_> {
             self.range
         }
     }
+
+    /// Edits of pieces of the URL; none where the document writes it in another way than it reads.
+    pub(crate) fn edits<'t>(
+        &self,
+        title: &'static str,
+        pieces: impl Iterator<Item = (usize, usize, &'t str)>,
+    ) -> Option<TextFix> {
+        if !self.exact {
+            return None;
+        }
+        let edit = |(at, len, text): (usize, usize, &str)| {
+            let (start, end) = self.part(at, len);
+            (start, end, text.into())
+        };
+        Some(TextFix::safe(title, pieces.map(edit).collect()))
+    }
 }
 
 /// An element whose content is a URL.
@@ -86,7 +163,8 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         }
         return;
     };
-    let single = parts.next().is_none();
+    let second = parts.next();
+    let single = second.is_none();
     let (text, range) = if single {
         let written = doc.slice(first.start, first.end);
         let trimmed = written.trim_ascii();
@@ -103,6 +181,22 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         (doc.content(id), doc.content_range(id).unwrap_or((element.start, element.open_end)))
     };
     let exact = single && matches!(text, Cow::Borrowed(_));
+    if let Some(second) = second
+        && doc
+            .slice(second.start, second.end)
+            .trim_ascii()
+            .get(..4)
+            .is_some_and(|start| start.eq_ignore_ascii_case("http"))
+    {
+        let name = element.ty.info().element_name();
+        sink.report(
+            Id::UrlSeveral,
+            id,
+            (second.start, second.end),
+            format_args!("<{name}> holds several URLs, and players join them into one"),
+        );
+        return;
+    }
     let url = Url { id, ty: element.ty, text, range, exact };
     let classes = url.text.bytes().fold(0, |classes, byte| classes | CLASS[usize::from(byte)]);
     if first.kind != PartKind::Cdata && single {
@@ -155,7 +249,7 @@ fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) {
     if classes & BRACKET != 0 {
         macros::brackets(sink, url);
     }
-    if classes & (PERCENT | DOLLAR | FORBIDDEN) != 0 {
+    if classes & (PERCENT | DOLLAR | ODD) != 0 {
         macros::foreign(sink, url);
     }
     if url.ty == ty::ERROR && !macros::names_error_code(text) {
@@ -166,161 +260,17 @@ fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) {
             format_args!("the error URL has no [ERRORCODE]"),
         );
     }
-    if classes & SPACE != 0
-        && let Some(at) = text.bytes().position(|byte| CLASS[usize::from(byte)] & SPACE != 0)
+    if classes & (SPACE | PERCENT | ODD | BEYOND_ASCII) != 0
+        && characters::judge(sink, url, classes)
     {
-        sink.report(
-            Id::UrlWithSpace,
-            url.id,
-            url.part(at, 1),
-            format_args!("the URL has a space or a control character inside"),
-        );
+        return;
+    }
+    if text.len() > characters::LONG {
+        characters::length(sink, url);
     }
     if let Some(rest) = text.strip_prefix("https://") {
-        authority(sink, url, rest, 8, classes);
-        return;
-    }
-    if macros::begins_with_one(text) {
-        return;
-    }
-    if text.starts_with("//") {
-        sink.report(
-            Id::UrlWithoutScheme,
-            url.id,
-            url.range,
-            format_args!("the URL takes its scheme from the page; apps and televisions have none"),
-        );
-        return;
-    }
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme));
-    let Some(scheme) = scheme else {
-        let quoted = sink.quote(text);
-        sink.report(
-            Id::UrlInvalid,
-            url.id,
-            url.range,
-            format_args!("`{quoted}` is no absolute URL"),
-        );
-        return;
-    };
-    let after = text.get(scheme.len() + 1..).unwrap_or("");
-    if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
-        let Some(rest) = after.strip_prefix("//") else {
-            sink.report(
-                Id::UrlInvalid,
-                url.id,
-                url.range,
-                format_args!("`{scheme}:` must be followed by `//` and a host"),
-            );
-            return;
-        };
-        if scheme.len() == 4 {
-            sink.report(
-                Id::UrlHttp,
-                url.id,
-                url.part(0, 4),
-                format_args!("the URL is not https; secure pages do not load it"),
-            );
-        }
-        authority(sink, url, rest, scheme.len() + 3, classes);
-        return;
-    }
-    other_scheme(sink, url, scheme);
-}
-
-fn is_scheme(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-}
-
-/// Schemes other than the web's: some run code or read files, some open an app, others do nothing.
-fn other_scheme(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str) {
-    let name = scheme.to_ascii_lowercase();
-    let range = url.part(0, scheme.len());
-    let resource = matches!(
-        url.ty,
-        ty::STATIC_RESOURCE
-            | ty::IFRAME_RESOURCE
-            | ty::NON_LINEAR_IFRAME_RESOURCE
-            | ty::INTERACTIVE_CREATIVE_FILE
-            | ty::NON_LINEAR_INTERACTIVE_CREATIVE_FILE
-            | ty::EXTENSION_INTERACTIVE_CREATIVE_FILE
-            | ty::ICON_CLICK_FALLBACK_IMAGE_STATIC_RESOURCE
-    );
-    let click = matches!(
-        url.ty,
-        ty::CLICK_THROUGH
-            | ty::COMPANION_CLICK_THROUGH
-            | ty::NON_LINEAR_CLICK_THROUGH
-            | ty::ICON_CLICK_THROUGH
-    );
-    match name.as_str() {
-        "data" if resource => {}
-        "javascript" | "vbscript" | "file" | "data" | "blob" | "about" | "jar" | "view-source" => {
-            let quoted = sink.quote(scheme);
-            sink.report(Id::UrlSchemeDangerous, url.id, range, format_args!("`{quoted}:` runs code or reaches files of the player instead of requesting a server"));
-        }
-        // Clicks may open an app; media may come over a streaming protocol.
-        _ if click || matches!(url.ty, ty::MEDIA_FILE | ty::NON_LINEAR_MEDIA_FILE) => {}
-        _ => {
-            let quoted = sink.quote(scheme);
-            sink.report(
-                Id::UrlInvalid,
-                url.id,
-                range,
-                format_args!("players do not request `{quoted}:`"),
-            );
-        }
-    }
-}
-
-/// User, host and port: who is asked, and with whose name.
-fn authority(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize, classes: u8) {
-    let end = rest
-        .bytes()
-        .position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\'))
-        .unwrap_or(rest.len());
-    let mut authority = rest.get(..end).unwrap_or("");
-    let mut at = at;
-    if classes & AT != 0
-        && let Some((user, host)) = authority.rsplit_once('@')
-    {
-        sink.report(
-            Id::UrlWithCredentials,
-            url.id,
-            url.part(at, user.len()),
-            format_args!("the URL carries a user name or a password in plain text"),
-        );
-        at += user.len() + 1;
-        authority = host;
-    }
-    let host = match authority.strip_prefix('[') {
-        Some(inner) => inner
-            .split_once(']')
-            .map_or(authority, |(inner, _)| authority.get(..inner.len() + 2).unwrap_or(authority)),
-        None => authority.split(':').next().unwrap_or(authority),
-    };
-    if host.is_empty() {
-        let quoted = sink.quote(&url.text);
-        sink.report(Id::UrlInvalid, url.id, url.range, format_args!("`{quoted}` has no host"));
-        return;
-    }
-    if classes & FORBIDDEN != 0
-        && host.bytes().any(|byte| CLASS[usize::from(byte)] & FORBIDDEN != 0)
-        && !macros::is_template(host)
-    {
-        let quoted = sink.quote(host);
-        sink.report(
-            Id::UrlInvalid,
-            url.id,
-            url.part(at, host.len()),
-            format_args!("`{quoted}` is no host"),
-        );
-        return;
-    }
-    if let Some(kind) = special(host) {
-        let quoted = sink.quote(host);
-        sink.report(Id::UrlHostSpecial, url.id, url.part(at, host.len()), format_args!("`{quoted}` is a {kind} address: every viewer would ask a machine of their own network"));
+        host::judge(sink, url, rest, 8);
+    } else {
+        scheme::judge(sink, url);
     }
 }

@@ -54,9 +54,9 @@ fn shipped_bad_tags_say_what_is_wrong() {
         rules_of(&run(&tag("risky-url.xml"))),
         [
             "url-with-credentials",
-            "url-http",
+            "url-http-tracker",
             "url-host-special",
-            "url-http",
+            "url-http-tracker",
             "url-host-special",
             "url-scheme-dangerous"
         ]

@@ -1,0 +1,383 @@
+//! User, host and port: who is asked, and with whose name.
+
+use super::{Url, Use};
+use crate::generated::rules::Id;
+use crate::rules::host::{address, special};
+use crate::rules::macros;
+use crate::sink::Sink;
+
+/// What a byte is to an authority.
+const END: u8 = 1;
+const DOT: u8 = 2;
+const COLON: u8 = 4;
+const USER: u8 = 8;
+const HYPHEN: u8 = 16;
+/// Not a letter, a digit, a hyphen or a dot.
+const OTHER: u8 = 32;
+
+static CLASS: [u8; 256] = {
+    let mut table = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "below 256, and `try_from` is not const"
+        )]
+        let class = match byte as u8 {
+            b'/' | b'?' | b'#' | b'\\' => END,
+            b'.' => DOT,
+            b':' => COLON,
+            b'@' => USER,
+            b'-' => HYPHEN,
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => 0,
+            _ => OTHER,
+        };
+        table[byte] = class;
+        byte += 1;
+    }
+    table
+};
+
+/// Judges what stands between `//` and the path. `at` is the place of `rest` in the URL.
+pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize) {
+    let (mut classes, mut end) = (0, rest.len());
+    for (place, byte) in rest.bytes().enumerate() {
+        let class = CLASS[usize::from(byte)];
+        if class == END {
+            end = place;
+            break;
+        }
+        classes |= class;
+    }
+    let mut authority = rest.get(..end).unwrap_or("");
+    let mut at = at;
+    if classes & USER != 0
+        && let Some((user, host)) = authority.rsplit_once('@')
+    {
+        sink.report(
+            Id::UrlWithCredentials,
+            url.id,
+            url.part(at, user.len()),
+            format_args!("the URL carries a user name or a password in plain text"),
+        );
+        at += user.len() + 1;
+        authority = host;
+    }
+    let host = if classes & (COLON | OTHER) == 0 {
+        authority
+    } else {
+        let host = match authority.strip_prefix('[') {
+            Some(inner) => inner.split_once(']').map_or(authority, |(inner, _)| {
+                authority.get(..inner.len() + 2).unwrap_or(authority)
+            }),
+            None => authority.split(':').next().unwrap_or(authority),
+        };
+        if let Some(port) = authority.get(host.len()..).and_then(|port| port.strip_prefix(':')) {
+            self::port(sink, url, port, at + host.len() + 1);
+        }
+        host
+    };
+    if host.is_empty() {
+        let quoted = sink.quote(&url.text);
+        sink.report(Id::UrlWithoutHost, url.id, url.range, format_args!("`{quoted}` has no host"));
+        return;
+    }
+    name(sink, url, host, at, classes);
+}
+
+/// The port: a number that firewalls let through.
+fn port(sink: &mut Sink<'_>, url: &Url<'_>, port: &str, at: usize) {
+    if port.is_empty() || macros::is_template(port) || port.starts_with('[') {
+        return;
+    }
+    let number = crate::rules::time::number(port).filter(|number| (1..=65535).contains(number));
+    let quoted = sink.quote(port);
+    let range = url.part(at, port.len());
+    match number {
+        None => {
+            sink.report(Id::UrlPortInvalid, url.id, range, format_args!("`{quoted}` is no port"));
+        }
+        Some(80 | 443) => {}
+        Some(_) => sink.report(
+            Id::UrlPortUnusual,
+            url.id,
+            range,
+            format_args!("port {quoted} is closed in many networks; use the port of https"),
+        ),
+    }
+}
+
+fn name(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, at: usize, classes: u8) {
+    let range = url.part(at, host.len());
+    if classes & OTHER != 0 && other(sink, url, host, range) {
+        return;
+    }
+    if let Some(kind) = special(host) {
+        let quoted = sink.quote(host);
+        sink.report(
+            Id::UrlHostSpecial,
+            url.id,
+            range,
+            format_args!(
+                "`{quoted}` is a {kind} address: every viewer would ask a machine of their own network"
+            ),
+        );
+        return;
+    }
+    if classes & DOT == 0 {
+        if host.eq_ignore_ascii_case("http") || host.eq_ignore_ascii_case("https") {
+            sink.report(
+                Id::UrlWithTwoSchemes,
+                url.id,
+                range,
+                format_args!("the URL has two schemes, so that its host is `{host}`"),
+            );
+        } else if !host.starts_with('[') {
+            let quoted = sink.quote(host);
+            sink.report(
+                Id::UrlHostWithoutDot,
+                url.id,
+                range,
+                format_args!("`{quoted}` is a name that only a private network knows"),
+            );
+        }
+        return;
+    }
+    if host.ends_with('.') {
+        sink.report(
+            Id::UrlHostTrailingDot,
+            url.id,
+            range,
+            format_args!("the host ends in a dot, which certificates and caches do not match"),
+        );
+        return;
+    }
+    if classes & HYPHEN != 0 {
+        if host.starts_with('-') || host.contains(".-") || host.contains("-.") {
+            malformed(sink, url, host, range, "a label begins or ends with a hyphen");
+            return;
+        }
+        if host.contains("xn--") {
+            encoded(sink, url, host, range);
+        }
+    }
+    if host.len() > 63 && host.split('.').any(|label| label.len() > 63) || host.len() > 253 {
+        malformed(
+            sink,
+            url,
+            host,
+            range,
+            "names have at most 63 characters a label and 253 in all",
+        );
+        return;
+    }
+    if host.starts_with('.') || host.contains("..") {
+        malformed(sink, url, host, range, "a label is empty");
+        return;
+    }
+    let last = host.rsplit('.').next().unwrap_or(host);
+    if last.eq_ignore_ascii_case("invalid") || last.eq_ignore_ascii_case("test") {
+        let quoted = sink.quote(host);
+        sink.report(
+            Id::UrlHostReserved,
+            url.id,
+            range,
+            format_args!("`{quoted}` is reserved for tests and never answers"),
+        );
+    } else if last.starts_with(|c: char| c.is_ascii_digit()) && address(host).is_some() {
+        literal(sink, url, host, range);
+    }
+}
+
+fn malformed(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32), why: &str) {
+    let quoted = sink.quote(host);
+    sink.report(Id::UrlHostMalformed, url.id, range, format_args!("`{quoted}` is no host: {why}"));
+}
+
+fn literal(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) {
+    let quoted = sink.quote(host);
+    sink.report(
+        Id::UrlHostIsAddress,
+        url.id,
+        range,
+        format_args!(
+            "`{quoted}` is an address without a name, which hardly any certificate covers"
+        ),
+    );
+}
+
+/// Hosts with other bytes than those of names. Says whether that is all there is to say.
+fn other(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) -> bool {
+    if let Some(inner) = host.strip_prefix('[') {
+        if inner.starts_with(|c: char| c.is_ascii_alphabetic() && !c.is_ascii_hexdigit())
+            || !inner.contains(':')
+        {
+            template(sink, url, range);
+            return true;
+        }
+        if special(host).is_none() {
+            if address(host).is_some() {
+                literal(sink, url, host, range);
+            } else {
+                malformed(sink, url, host, range, "brackets hold an IPv6 address");
+            }
+            return true;
+        }
+        return false;
+    }
+    if host.contains('[') || host.contains("%5B") || macros::is_template(host) {
+        template(sink, url, range);
+        return true;
+    }
+    if !host.is_ascii() {
+        let quoted = sink.quote(host);
+        if mixes_scripts(host) {
+            sink.report(
+                Id::UrlHostMixedScripts,
+                url.id,
+                range,
+                format_args!("`{quoted}` mixes letters of several scripts that look alike"),
+            );
+        } else {
+            sink.report(
+                Id::UrlHostNotAscii,
+                url.id,
+                range,
+                format_args!("`{quoted}` is not written in ASCII, as DNS needs it"),
+            );
+        }
+        return true;
+    }
+    if host.bytes().all(|byte| CLASS[usize::from(byte)] & OTHER == 0 || byte == b'_') {
+        let quoted = sink.quote(host);
+        sink.report(
+            Id::UrlHostUnderscore,
+            url.id,
+            range,
+            format_args!("`{quoted}` has an underscore, which some players take for no host"),
+        );
+        return false;
+    }
+    if host.contains('%') || host.bytes().any(|byte| byte <= b' ') {
+        // What stands here is reported as a character of the URL.
+        return true;
+    }
+    let quoted = sink.quote(host);
+    sink.report(Id::UrlInvalid, url.id, range, format_args!("`{quoted}` is no host"));
+    true
+}
+
+/// The host comes from a macro: whoever fills it decides who is asked.
+fn template(sink: &mut Sink<'_>, url: &Url<'_>, range: (u32, u32)) {
+    if Use::of(url.ty) == Use::Tag {
+        return;
+    }
+    sink.report(
+        Id::MacroInHost,
+        url.id,
+        range,
+        format_args!("the host is made of a macro; unfilled, it is no host"),
+    );
+}
+
+/// Labels in Punycode: a name of another script, or one that pretends.
+fn encoded(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) {
+    let mixed = host
+        .split('.')
+        .filter_map(|label| label.strip_prefix("xn--"))
+        .filter_map(punycode)
+        .any(|label| mixes_scripts(&label));
+    let quoted = sink.quote(host);
+    if mixed {
+        sink.report(
+            Id::UrlHostMixedScripts,
+            url.id,
+            range,
+            format_args!("`{quoted}` mixes letters of several scripts that look alike"),
+        );
+    } else {
+        sink.report(
+            Id::UrlHostPunycode,
+            url.id,
+            range,
+            format_args!("`{quoted}` is shown to people in another script than it is written in"),
+        );
+    }
+}
+
+/// Whether one label has Latin letters beside Cyrillic or Greek ones.
+fn mixes_scripts(host: &str) -> bool {
+    host.split('.').any(|label| {
+        let latin =
+            label.chars().any(|c| c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}'));
+        let alike = label.chars().any(|c| matches!(c, '\u{370}'..='\u{52f}'));
+        latin && alike
+    })
+}
+
+/// Decodes a label of at most 59 characters (RFC 3492, section 6.2).
+fn punycode(label: &str) -> Option<String> {
+    if label.len() > 59 {
+        return None;
+    }
+    let (basic, digits) = label.rsplit_once('-').unwrap_or(("", label));
+    let mut out: Vec<char> = basic.chars().collect();
+    let (mut n, mut i, mut bias) = (128_u32, 0_u32, 72_u32);
+    let mut digits = digits.bytes().peekable();
+    while digits.peek().is_some() {
+        let (old, mut weight) = (i, 1_u32);
+        for k in (36_u32..).step_by(36) {
+            let digit = match digits.next()? {
+                byte @ b'a'..=b'z' => u32::from(byte - b'a'),
+                byte @ b'A'..=b'Z' => u32::from(byte - b'A'),
+                byte @ b'0'..=b'9' => u32::from(byte - b'0') + 26,
+                _ => return None,
+            };
+            i = i.checked_add(digit.checked_mul(weight)?)?;
+            let threshold = k.saturating_sub(bias).clamp(1, 26);
+            if digit < threshold {
+                break;
+            }
+            weight = weight.checked_mul(36 - threshold)?;
+        }
+        let len = u32::try_from(out.len()).ok()?.checked_add(1)?;
+        let mut delta = (i - old) / if old == 0 { 700 } else { 2 };
+        delta += delta / len;
+        let mut k = 0;
+        while delta > 455 {
+            delta /= 35;
+            k += 36;
+        }
+        bias = k + 36 * delta / (delta + 38);
+        n = n.checked_add(i / len)?;
+        i %= len;
+        out.insert(usize::try_from(i).ok()?, char::from_u32(n)?);
+        i += 1;
+    }
+    Some(out.into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn punycode_is_decoded() {
+        assert_eq!(punycode("mnchen-3ya").as_deref(), Some("münchen"));
+        assert_eq!(punycode("pple-43d").as_deref(), Some("аpple"));
+        for label in ["", "-", "a-é", "99999999", "zzzzzzzzzzzzzzzzzzzzzzzz"] {
+            let _ = punycode(label);
+        }
+    }
+
+    #[test]
+    fn only_letters_that_look_alike_are_mixed() {
+        for host in ["аpple.example", "exаmple.com"] {
+            assert!(mixes_scripts(host), "{host}");
+        }
+        for host in ["münchen.example", "пример.example", "例え.example", "παράδειγμα.example"]
+        {
+            assert!(!mixes_scripts(host), "{host}");
+        }
+    }
+}
