@@ -43,6 +43,8 @@ pub(crate) enum Id {
     AdcomPosContradictsPlcmt,
     /// A position is on no list
     AdcomPosUnknown,
+    /// A signal is there twice with two values
+    AdcomSignalsDisagree,
     /// An AdCOM extension carries another signal than it says
     AdcomTypeMismatch,
     /// An AdCOM extension names no signal
@@ -195,6 +197,8 @@ pub(crate) enum Id {
     InlineWithoutImpression,
     /// An interactive file needs a framework that players do not have
     InteractiveApiframeworkUnknown,
+    /// An interactive file has a URL and a page
+    InteractiveTwoForms,
     /// The type of an interactive file does not exist
     InteractiveTypeInvalid,
     /// variableDuration is no boolean
@@ -387,6 +391,8 @@ pub(crate) enum Id {
     PortfolioCreativeidUnmatched,
     /// The media of a CTV format are none
     PortfolioMediafilesEmpty,
+    /// A CTV extension names another placement
+    PortfolioPlcmtNotCtv,
     /// An interactive CTV format has nothing for devices without SIMID
     PortfolioSimidWithoutFallback,
     /// An extension does not say which creative its media belong to
@@ -453,6 +459,8 @@ pub(crate) enum Id {
     SimidInMediafile,
     /// A SIMID overlay has no frame to load
     SimidOverlayWithoutIframe,
+    /// There are two SIMID files
+    SimidRepeated,
     /// A SIMID file is not marked as HTML
     SimidTypeNotHtml,
     /// variableDuration is set without being true
@@ -643,12 +651,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    107, 23, 174, 73, 27, 232, 155, 4, 222, 255, 241, 26, 104, 198, 203, 94, 243, 223, 87, 6, 84,
-    249, 110, 51, 95, 115, 65, 130, 253, 10, 39, 183,
+    208, 213, 222, 102, 9, 224, 98, 38, 201, 165, 120, 63, 137, 80, 170, 165, 88, 89, 231, 112,
+    140, 85, 51, 76, 224, 2, 94, 216, 69, 170, 244, 23,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 315] = [
+pub(crate) static RULES: [Rule; 319] = [
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -846,6 +854,20 @@ pub(crate) static RULES: [Rule; 315] = [
         default_on: true,
     },
     Rule {
+        id: "adcom-signals-disagree",
+        title: "A signal is there twice with two values",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "CTV Ad Portfolio Signaling Guidelines",
+            section: "Format-to-Signal Reference Table",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "adcom-type-mismatch",
         title: "An AdCOM extension carries another signal than it says",
         axis: Axis::Spec,
@@ -853,7 +875,7 @@ pub(crate) static RULES: [Rule; 315] = [
         versions: 0x7f,
         citation: Citation {
             document: "CTV Ad Portfolio Signaling Guidelines",
-            section: "Purpose of VAST ext",
+            section: "Purpose of VAST ext & Failure Cases",
         },
         aliases: &["vastlint:VAST-4.4-adcom-extension-type-mismatch"],
         fix: FixKind::None,
@@ -867,7 +889,7 @@ pub(crate) static RULES: [Rule; 315] = [
         versions: 0x7f,
         citation: Citation {
             document: "CTV Ad Portfolio Signaling Guidelines",
-            section: "Purpose of VAST ext",
+            section: "Purpose of VAST ext & Failure Cases",
         },
         aliases: &["vastlint:VAST-4.4-adcom-extension-unknown-signal"],
         fix: FixKind::None,
@@ -881,7 +903,7 @@ pub(crate) static RULES: [Rule; 315] = [
         versions: 0x7f,
         citation: Citation {
             document: "CTV Ad Portfolio Signaling Guidelines",
-            section: "Purpose of VAST ext",
+            section: "Purpose of VAST ext & Failure Cases",
         },
         aliases: &[],
         fix: FixKind::None,
@@ -1149,7 +1171,7 @@ pub(crate) static RULES: [Rule; 315] = [
         versions: 0x78,
         citation: Citation { document: "VAST 4.2", section: "§3.9.5" },
         aliases: &[],
-        fix: FixKind::None,
+        fix: FixKind::Safe,
         default_on: true,
     },
     Rule {
@@ -1733,6 +1755,17 @@ pub(crate) static RULES: [Rule; 315] = [
         default_on: true,
     },
     Rule {
+        id: "interactive-two-forms",
+        title: "An interactive file has a URL and a page",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x40,
+        citation: Citation { document: "VAST 4.4 schema", section: "InteractiveCreativeFile" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "interactive-type-invalid",
         title: "The type of an interactive file does not exist",
         axis: Axis::Spec,
@@ -2203,7 +2236,7 @@ pub(crate) static RULES: [Rule; 315] = [
         axis: Axis::Interop,
         severity: Severity::Info,
         versions: 0x7e,
-        citation: Citation { document: "RFC 6381", section: "§3.2" },
+        citation: Citation { document: "RFC 6381", section: "§3" },
         aliases: &[],
         fix: FixKind::None,
         default_on: false,
@@ -2820,6 +2853,17 @@ pub(crate) static RULES: [Rule; 315] = [
         default_on: true,
     },
     Rule {
+        id: "portfolio-plcmt-not-ctv",
+        title: "A CTV extension names another placement",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "CTV Ad Portfolio for VAST 2.0", section: "Overview" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "portfolio-simid-without-fallback",
         title: "An interactive CTV format has nothing for devices without SIMID",
         axis: Axis::Interop,
@@ -3099,7 +3143,7 @@ pub(crate) static RULES: [Rule; 315] = [
         axis: Axis::Interop,
         severity: Severity::Info,
         versions: 0x40,
-        citation: Citation { document: "VAST 4.4", section: "Executive Summary" },
+        citation: Citation { document: "VAST 4.4 schema", section: "annotation" },
         aliases: &["vastlint:VAST-4.4-version-attribute"],
         fix: FixKind::None,
         default_on: false,
@@ -3200,6 +3244,17 @@ pub(crate) static RULES: [Rule; 315] = [
         versions: 0x7f,
         citation: Citation { document: "SIMID 1.2", section: "§3.6.2" },
         aliases: &["vastlint:SIMID-1.1-nonlinear-simid-no-iframe"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "simid-repeated",
+        title: "There are two SIMID files",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "SIMID 1.2", section: "§3.2" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },

@@ -6,7 +6,6 @@ use crate::generated::structure::{name, ty};
 use crate::rules::media::{begins_with_macro, value, value_range};
 use crate::rules::name_range;
 use crate::sink::Sink;
-use crate::structure::NameId;
 
 const SIGNALS: [&str; 4] = ["plcmt", "pos", "playbackmethod", "attr"];
 
@@ -105,7 +104,7 @@ pub(crate) fn extensions(
     }
     for child in doc.children(id) {
         if doc.element(child).is_some_and(|child| child.ty == ty::ADCOM_EXTENSION) {
-            signals.read(doc, child);
+            signals.read(doc, sink, child);
         }
     }
     signals.judge(sink);
@@ -114,42 +113,60 @@ pub(crate) fn extensions(
 /// An extension that carries all signals itself.
 pub(crate) fn container(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
     let mut signals = Signals::default();
-    signals.read(doc, id);
+    signals.read(doc, sink, id);
     signals.judge(sink);
+    if let Some((format @ 1..5, id, range)) = signals.format {
+        sink.report(
+            Id::PortfolioPlcmtNotCtv,
+            id,
+            range,
+            format_args!("plcmt {format} is none of the CTV formats, which are 5 to 9"),
+        );
+    }
 }
 
 /// The first of each signal, and where it stands.
 #[derive(Default)]
 struct Signals {
-    format: Option<i64>,
+    format: Option<(i64, ElementId, (u32, u32))>,
     position: Option<(i64, ElementId, (u32, u32))>,
     playback: Option<(i64, ElementId, (u32, u32))>,
+    /// How much moves: static, limited or full motion.
+    motion: Option<(i64, ElementId, (u32, u32))>,
 }
 
 impl Signals {
-    fn read(&mut self, doc: &Document<'_>, id: ElementId) {
+    fn read(&mut self, doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
         for child in doc.children(id) {
             let Some(of) = doc.element(child).filter(|of| of.ty == ty::ADCOM_SIGNAL) else {
                 continue;
             };
-            let interesting: [NameId; 3] = [name::PLCMT, name::POS, name::PLAYBACKMETHOD];
-            if !interesting.contains(&of.name) {
-                continue;
-            }
             let Ok(number) = doc.content(child).parse::<i64>() else {
                 continue;
             };
             let range = doc.content_range(child).unwrap_or((of.start, of.open_end));
-            match of.name {
-                name::PLCMT => self.format = self.format.or(Some(number)),
-                name::POS => self.position = self.position.or(Some((number, child, range))),
-                _ => self.playback = self.playback.or(Some((number, child, range))),
+            let slot = match of.name {
+                name::PLCMT => &mut self.format,
+                name::POS => &mut self.position,
+                name::PLAYBACKMETHOD => &mut self.playback,
+                _ if (21..=23).contains(&number) => &mut self.motion,
+                _ => continue,
+            };
+            match slot {
+                None => *slot = Some((number, child, range)),
+                Some((first, _, _)) if *first == number => {}
+                Some((first, _, _)) => sink.report(
+                    Id::AdcomSignalsDisagree,
+                    child,
+                    range,
+                    format_args!("{} is {number} here and {first} before", of.name.as_str()),
+                ),
             }
         }
     }
 
     fn judge(&self, sink: &mut Sink<'_>) {
-        let Some(format) = self.format else {
+        let Some((format, _, _)) = self.format else {
             return;
         };
         let named = match format {

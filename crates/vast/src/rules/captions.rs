@@ -24,6 +24,18 @@ const FORMATS: [(&str, &[&str]); 13] = [
     ("application/mp4", &["mp4", "cmft"]),
 ];
 
+/// What is written where one of the formats is meant, and nothing else can be.
+const MISSPELT: [(&str, &str); 8] = [
+    ("vtt", "text/vtt"),
+    ("webvtt", "text/vtt"),
+    ("text/webvtt", "text/vtt"),
+    ("video/vtt", "text/vtt"),
+    ("application/vtt", "text/vtt"),
+    ("srt", "text/srt"),
+    ("ttml", "application/ttml+xml"),
+    ("application/ttml", "application/ttml+xml"),
+];
+
 /// Files further apart are not compared.
 const WINDOW: usize = 16;
 
@@ -95,11 +107,16 @@ fn kind(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, written: &str, r
     let Some((_, endings)) = FORMATS.iter().find(|(known, _)| known.eq_ignore_ascii_case(essence))
     else {
         let quoted = sink.quote(written);
-        sink.report(
+        sink.report_fix(
             Id::CaptionTypeUnknown,
             id,
             range,
             format_args!("`{quoted}` is no format of captions such as `text/vtt`"),
+            |_| {
+                let known = |(wrong, _): &&(&str, &str)| wrong.eq_ignore_ascii_case(essence);
+                let (_, right) = MISSPELT.iter().find(known)?;
+                mend::replace("Write the type as it is registered", range, right)
+            },
         );
         return;
     };

@@ -1,6 +1,6 @@
 //! Fixes that more than one rule offers.
 
-use crate::document::{Document, ElementId, PartKind, SELF_CLOSING, reference};
+use crate::document::{Document, Element, ElementId, PartKind, SELF_CLOSING, reference};
 use crate::sink::TextFix;
 
 /// Puts the text of an element into CDATA and decodes its references, which CDATA would not.
@@ -96,6 +96,16 @@ pub(crate) fn replace(
     text: &str,
 ) -> Option<TextFix> {
     Some(TextFix::safe(title, vec![(start, end, text.into())]))
+}
+
+/// Gives an element an attribute that it lacks, before all others.
+pub(crate) fn insert_attribute(
+    title: &'static str,
+    element: &Element,
+    attribute: &str,
+) -> Option<TextFix> {
+    let at = element.start.checked_add(1)?.checked_add(u32::from(element.name_len))?;
+    Some(TextFix::safe(title, vec![(at, at, format!(" {attribute}").into())]))
 }
 
 /// Escapes every ampersand of a range that begins no reference.

@@ -6,7 +6,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::media::{begins_with_macro, essence, is_media_type, value, value_range};
 use crate::rules::{mend, name_range};
-use crate::sink::Sink;
+use crate::sink::{Sink, TextFix};
 
 /// Children and events among which one is looked for.
 const NEAR: usize = 256;
@@ -96,6 +96,18 @@ pub(crate) fn interactive(
     element: &Element,
 ) {
     let kind = doc.attr(element, name::TYPE);
+    // In an extension that is judged with the rest of its payload.
+    if element.seen != 0
+        && element.ty != ty::EXTENSION_INTERACTIVE_CREATIVE_FILE
+        && !doc.content(id).is_empty()
+    {
+        sink.report(
+            Id::InteractiveTwoForms,
+            id,
+            name_range(element),
+            format_args!("the file is named by a URL and stands in <HTMLResource>, too"),
+        );
+    }
     let Some(attribute) = doc.attr(element, name::API_FRAMEWORK) else {
         sink.report(
             Id::InteractiveWithoutApiframework,
@@ -187,7 +199,7 @@ fn simid_file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &
             id,
             range,
             format_args!("a SIMID file must have the type `text/html`"),
-            |_| kind.and_then(|_| mend::replace("Write `text/html`", range, "text/html")),
+            |_| html(element, kind.map(value_range)),
         );
     }
     if let Some(attribute) = doc.attr(element, name::VARIABLE_DURATION)
@@ -201,6 +213,14 @@ fn simid_file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &
         );
     }
     data_uri(doc, sink, id);
+}
+
+/// Marks an element as a page, whether it has another type or none.
+fn html(element: &Element, kind: Option<(u32, u32)>) -> Option<TextFix> {
+    match kind {
+        Some(range) => mend::replace("Write `text/html`", range, "text/html"),
+        None => mend::insert_attribute("Add the type", element, "type=\"text/html\""),
+    }
 }
 
 /// A page that stands in the tag itself.
@@ -289,7 +309,7 @@ fn frame(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Eleme
             id,
             range,
             format_args!("the frame of a SIMID overlay must have the type `text/html`"),
-            |_| kind.and_then(|_| mend::replace("Write `text/html`", range, "text/html")),
+            |_| html(element, kind.map(value_range)),
         );
     }
     if own && sink.version() >= Version::V4_4 {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use adproof_vast::{Options, lint};
+use adproof_vast::{Options, fix, lint};
 
 fn rules_of(tag: &str) -> Vec<&'static str> {
     let report = lint(tag.as_bytes(), &Options::default());
@@ -91,4 +91,22 @@ fn thousands_of_files_do_not_cost_their_square() {
     // The square of these would take minutes, and the test would not end.
     let report = lint(tag.as_bytes(), &Options::default());
     assert!(!report.findings.is_empty());
+}
+
+#[test]
+fn a_simid_file_without_a_type_is_given_one() {
+    let frame = |attributes: &str| {
+        overlay("").replacen(
+            r#"<StaticResource creativeType="image/jpeg">"#,
+            &format!("<IFrameResource{attributes} apiFramework=\"SIMID\">"),
+            1,
+        )
+    };
+    let close = |tag: String| tag.replacen("</StaticResource>", "</IFrameResource>", 1);
+    let bad = close(frame(""));
+    assert_eq!(rules_of(&bad), ["simid-iframe-type-not-html"]);
+    let mended = fix(bad.as_bytes(), &Options::default());
+    let good = close(frame(r#" type="text/html""#));
+    assert_eq!(String::from_utf8(mended.bytes).unwrap(), good);
+    assert_eq!(rules_of(&good), [""; 0]);
 }

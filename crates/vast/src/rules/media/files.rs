@@ -66,6 +66,15 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                     .attr_raw(of, name::API_FRAMEWORK)
                     .is_some_and(|api| api.trim_ascii().eq_ignore_ascii_case("SIMID"))
                 {
+                    if seen.simid.is_some() {
+                        said(
+                            sink,
+                            Id::SimidRepeated,
+                            child,
+                            of,
+                            format_args!("another SIMID file stands here already; one is run"),
+                        );
+                    }
                     seen.simid = seen.simid.or(Some(child));
                 }
             }
