@@ -59,6 +59,8 @@ pub(crate) enum Verb {
     Rerun(verb::rerun::RerunArgs),
     /// Lists the rules of the linter, or explains one.
     Rules(verb::rules::RulesArgs),
+    /// Lists who takes which tags, or shows what one requires and who says so.
+    Profiles(verb::profiles::ProfilesArgs),
     /// Verifies, shows and proves the records of a ledger.
     Ledger(verb::ledger::LedgerArgs),
     /// Packs records for the other side of a dispute, and checks such packs.

@@ -31,6 +31,9 @@ pub(crate) struct Lint {
     /// All but these rules.
     #[serde(default)]
     pub(crate) ignore: Vec<String>,
+    /// What these profiles make of each tag.
+    #[serde(default)]
+    pub(crate) profile: Vec<String>,
     /// Only findings of this severity or worse: `error`, `warning`, `info`.
     pub(crate) severity: Option<String>,
 }

@@ -10,6 +10,7 @@ pub(crate) mod keys;
 pub(crate) mod ledger;
 pub(crate) mod lint;
 pub(crate) mod policy;
+pub(crate) mod profiles;
 pub(crate) mod rerun;
 pub(crate) mod rules;
 pub(crate) mod score;
@@ -27,6 +28,7 @@ pub(crate) fn run(verb: &Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Diff(args) => diff::run(args, out),
         Verb::Lint(args) => lint::run(args, out),
         Verb::Rules(args) => rules::run(args, out),
+        Verb::Profiles(args) => profiles::run(args, out),
         Verb::Inspect(args) => inspect::run(args, out),
         Verb::Decide(args) => decide::run(args, out),
         Verb::Stream(args) => stream::run(args, out),

@@ -13,7 +13,7 @@ mod requirement;
 use adproof_model::{Digest, Span};
 
 use crate::Limits;
-use crate::generated::profiles::{DIGEST, PROFILES};
+use crate::generated::profiles::PROFILES;
 
 pub(crate) use requirement::{Check, Urls, Vpaid};
 pub use requirement::{Effect, Requirement};
@@ -30,6 +30,9 @@ pub struct Profile {
     pub kind: ProfileKind,
     /// What it covers and what it leaves open.
     pub about: &'static str,
+    /// SHA-256 over its file and those that it takes over. It is apart from
+    /// [`crate::ruleset_digest`]: records pin that one, and a profile changes no finding.
+    pub digest: Digest,
     /// What it requires, with what it takes over from other profiles at the end.
     pub requirements: &'static [Requirement],
 }
@@ -179,15 +182,6 @@ pub fn profiles() -> &'static [Profile] {
 pub fn profile(id: &str) -> Option<&'static Profile> {
     let place = PROFILES.binary_search_by(|profile| profile.id.cmp(id)).ok()?;
     PROFILES.get(place)
-}
-
-/// SHA-256 over the files of the profiles.
-///
-/// It is apart from [`crate::ruleset_digest`]: records pin that one, and a profile changes no
-/// finding.
-#[must_use]
-pub const fn profiles_digest() -> Digest {
-    Digest::new(DIGEST)
 }
 
 /// What each profile makes of a document, in the order asked for. The settings of the linter have

@@ -6,6 +6,7 @@ pub mod diff;
 pub mod ledger;
 pub mod lint;
 pub mod place;
+pub mod profiles;
 pub mod rules;
 pub mod sarif;
 pub mod score;
@@ -25,6 +26,7 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("diff", diff::schema()),
         ("lint", lint::schema()),
         ("policy-test", decide::policy_test_schema()),
+        ("profiles", profiles::schema()),
         ("rerun", decide::rerun_schema()),
         ("rules", rules::schema()),
         ("score", score::schema()),

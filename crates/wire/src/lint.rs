@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use adproof_model::{Finding, Severity};
-use adproof_vast::{Report, rule};
+use adproof_vast::profile::Profile;
+use adproof_vast::{Limits, Report, rule};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::place::Lines;
+use crate::profiles::{self, VerdictV1};
 
 /// The JSON Schema of `adproof.lint/1`.
 #[must_use]
@@ -63,6 +65,10 @@ pub struct DocumentV1 {
     pub findings: Vec<FindingV1>,
     /// Findings beyond the bounds, counted by rule.
     pub truncated: BTreeMap<&'static str, u32>,
+    /// What the profiles that were asked for make of it, in the order asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub profiles: Vec<VerdictV1>,
 }
 
 /// The version of a document.
@@ -143,10 +149,14 @@ impl LintV1 {
     /// From reports, each with the name and the bytes of its document.
     #[must_use]
     pub fn new<'a>(reports: impl IntoIterator<Item = (&'a str, &'a [u8], &'a Report)>) -> Self {
-        let documents: Vec<DocumentV1> = reports
-            .into_iter()
-            .map(|(path, bytes, report)| DocumentV1::new(path, bytes, report))
-            .collect();
+        let documents = reports.into_iter();
+        Self::of(documents.map(|(path, bytes, report)| DocumentV1::new(path, bytes, report)))
+    }
+
+    /// From documents that were judged.
+    #[must_use]
+    pub fn of(documents: impl IntoIterator<Item = DocumentV1>) -> Self {
+        let documents: Vec<DocumentV1> = documents.into_iter().collect();
         let mut summary = SummaryV1::default();
         for document in &documents {
             summary.add(document);
@@ -203,7 +213,21 @@ impl DocumentV1 {
                 .map(|finding| FindingV1::new(finding, &mut lines))
                 .collect(),
             truncated: report.truncated.clone(),
+            profiles: Vec::new(),
         }
+    }
+
+    /// With what profiles make of the document.
+    #[must_use]
+    pub fn judged(mut self, bytes: &[u8], profiles: &[&'static Profile], limits: &Limits) -> Self {
+        self.profiles = profiles::verdicts(bytes, self.encoding, profiles, limits);
+        self
+    }
+
+    /// Whether a profile that was asked for says that the ads do not play.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        self.profiles.iter().any(|verdict| verdict.verdict == "fails")
     }
 
     /// How many findings have a severity.

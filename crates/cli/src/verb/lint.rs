@@ -1,6 +1,7 @@
 //! `adproof lint`: what is wrong with tags, where, and what to change.
 
 mod table;
+mod verdicts;
 mod write;
 
 use std::io::Write as _;
@@ -16,6 +17,7 @@ use clap::{Args, ValueEnum};
 use crate::config;
 use crate::input::{self, Input};
 use crate::out::{Exit, Failure, Format, Out};
+use crate::verb::profiles;
 
 /// Arguments of `adproof lint`.
 #[derive(Debug, Args)]
@@ -23,14 +25,17 @@ use crate::out::{Exit, Failure, Format, Out};
   adproof lint tag.xml
   adproof lint tags/ 'more/*.xml' --severity warning
   curl -s https://ads.example/tag | adproof lint -
+  adproof lint tag.xml --profile roku,ima
   adproof lint tag.xml --fix-dry-run
   adproof lint tags/ --output-format sarif > lint.sarif
 
 A selector is the id of a rule, an axis (spec, interop, policy, risk, limit) or the
 beginning of an id with `*`. `adproof rules` lists them; `adproof rules ID` explains one.
-`adproof.toml` above the working folder may hold [lint] select, ignore and severity.
+`adproof profiles` lists the players and platforms that --profile takes.
+`adproof.toml` above the working folder may hold [lint] select, ignore, severity and profile.
 
-Exit codes: 0 no error was found, 1 errors were found, 2 the tool could not do its work.")]
+Exit codes: 0 no error was found, 1 errors were found or a profile fails, 2 the tool could
+not do its work.")]
 pub(crate) struct LintArgs {
     /// Tags: files, folders (their .xml, .vast and .vmap), globs, or `-`.
     #[arg(required = true, value_name = "TAG")]
@@ -51,6 +56,10 @@ pub(crate) struct LintArgs {
     /// Not these rules.
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     ignore: Vec<String>,
+
+    /// Also say whether the tag plays with these profiles; `all` asks all.
+    #[arg(long, value_name = "PROFILE", value_delimiter = ',', conflicts_with = "fix_dry_run")]
+    profile: Vec<String>,
 
     /// Only findings that are at least this bad.
     #[arg(long, value_enum, value_name = "SEVERITY")]
@@ -79,7 +88,10 @@ impl From<AtLeast> for Severity {
 }
 
 pub(crate) fn run(args: &LintArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let options = options(args)?;
+    let settings = config::discover(&std::env::current_dir()?)?.lint;
+    let asked = if args.profile.is_empty() { &settings.profile } else { &args.profile };
+    let profiles = profiles::named(asked)?;
+    let options = options(args, settings)?;
     let inputs = input::expand(&args.tags, is_tag)?;
     if args.fix_dry_run {
         out.format(&[Format::Table])?;
@@ -92,8 +104,18 @@ pub(crate) fn run(args: &LintArgs, out: &mut Out) -> anyhow::Result<Exit> {
         let reports = in_parallel(&inputs, out, |input| adproof_vast::lint(&input.bytes, &options));
         (inputs, reports)
     };
-    show(&inputs, &reports, format, out)?;
-    Ok(exit(&reports))
+    let tags: Vec<(&Input, &Report)> = inputs.iter().zip(&reports).collect();
+    let documents = in_parallel(&tags, out, |(input, report)| {
+        let document = DocumentV1::new(&input.name, &input.bytes, report);
+        if profiles.is_empty() {
+            document
+        } else {
+            document.judged(&input.bytes, &profiles, &options.limits)
+        }
+    });
+    let failed = documents.iter().any(DocumentV1::fails);
+    show(&inputs, documents, format, out)?;
+    Ok(if failed { Exit::Findings } else { exit(&reports) })
 }
 
 fn exit(reports: &[Report]) -> Exit {
@@ -106,8 +128,7 @@ fn is_tag(path: &Path) -> bool {
 }
 
 /// The settings of `adproof.toml`, overridden by the command line.
-fn options(args: &LintArgs) -> anyhow::Result<Options> {
-    let settings = config::discover(&std::env::current_dir()?)?.lint;
+fn options(args: &LintArgs, settings: config::Lint) -> anyhow::Result<Options> {
     let mut options = Options::default();
     let or = |given: &[String], found: Vec<String>| {
         if given.is_empty() { found } else { given.to_vec() }
@@ -132,30 +153,29 @@ fn unknown(error: &adproof_vast::UnknownRule) -> Failure {
     Failure::new(error.to_string()).todo("list the rules with `adproof rules`")
 }
 
-fn show(inputs: &[Input], reports: &[Report], format: Format, out: &mut Out) -> anyhow::Result<()> {
-    let documents = || {
-        inputs
-            .iter()
-            .zip(reports)
-            .map(|(input, report)| (input.name.as_str(), input.bytes.as_slice(), report))
-    };
+fn show(
+    inputs: &[Input],
+    documents: Vec<DocumentV1>,
+    format: Format,
+    out: &mut Out,
+) -> anyhow::Result<()> {
     match format {
-        Format::Json => out.json(&LintV1::new(documents())),
+        Format::Json => out.json(&LintV1::of(documents)),
         Format::Ndjson => {
-            for document in documents() {
-                out.json_line(&LintV1::new([document]))?;
+            for document in documents {
+                out.json_line(&LintV1::of([document]))?;
             }
             Ok(())
         }
-        Format::Sarif => out.json(&Sarif::new(&LintV1::new(documents()).documents)),
+        Format::Sarif => out.json(&Sarif::new(&documents)),
         _ => {
             let mut summary = SummaryV1::default();
-            for (name, bytes, report) in documents() {
-                let document = DocumentV1::new(name, bytes, report);
-                summary.add(&document);
-                table::document(&document, bytes, out)?;
+            for (input, document) in inputs.iter().zip(&documents) {
+                summary.add(document);
+                table::document(document, &input.bytes, out)?;
+                verdicts::document(document, out)?;
             }
-            table::summary(summary, reports.len(), out)
+            table::summary(summary, documents.len(), out)
         }
     }
 }
@@ -219,9 +239,9 @@ fn s(count: u32) -> &'static str {
 }
 
 /// Runs over all inputs with one thread a core; results are in the order of the inputs.
-fn in_parallel<T: Send>(inputs: &[Input], out: &Out, work: impl Fn(&Input) -> T + Sync) -> Vec<T> {
+fn in_parallel<I: Sync, T: Send>(inputs: &[I], out: &Out, work: impl Fn(&I) -> T + Sync) -> Vec<T> {
     let bar = out.progress(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
-    let work = |input: &Input| {
+    let work = |input: &I| {
         let done = work(input);
         bar.inc(1);
         done

@@ -14,6 +14,7 @@ mod inspect;
 mod ledger;
 mod lint;
 mod policy;
+mod profiles;
 mod rerun;
 mod run;
 mod score;

@@ -1,5 +1,7 @@
 //! Each requirement against the document.
 
+use std::fmt::Write as _;
+
 use adproof_model::Finding;
 
 use super::facts::{self, Holds};
@@ -141,7 +143,10 @@ impl<'d> Judge<'d> {
         let facts = self.facts;
         for linear in &facts.linears {
             match self.linear(&requirement.check, linear) {
-                Judged::Missed(message) => {
+                Judged::Missed(mut message) => {
+                    if requirement.has_limit() {
+                        let _ = write!(message, "; needed is {}", requirement.statement());
+                    }
                     let place = match requirement.check {
                         Check::DurationsMs(_) | Check::DurationRangeMs(..) => linear.duration,
                         _ => None,

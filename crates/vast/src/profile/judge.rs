@@ -293,6 +293,7 @@ mod tests {
         title: "Streams only, one by one",
         kind: ProfileKind::Player,
         about: "It takes words that no shipped profile uses.",
+        digest: adproof_model::Digest::new([0; 32]),
         requirements: &[fails(Check::NoPod), fails(Check::Delivery("streaming"))],
     };
 

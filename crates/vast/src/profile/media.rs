@@ -1,7 +1,5 @@
 //! Requirements of each linear creative and of its files.
 
-use std::fmt::Write as _;
-
 use super::checks::QUOTED;
 use super::facts::{self, Linear};
 use super::judge::{Judge, count};
@@ -35,8 +33,8 @@ impl Judge<'_> {
             Check::NoSkip => missed_unless(!linear.skippable, "the ad can be skipped"),
             // That there is no file at all is a fault of its own.
             _ if files.is_empty() => Judged::Met,
-            Check::MediaTypes(types) => self.some_type(files, "only", |kind| is_in(types, kind)),
-            Check::NoMediaTypes(types) => self.some_type(files, "only", |kind| !is_in(types, kind)),
+            Check::MediaTypes(types) => self.some_type(files, |kind| is_in(types, kind)),
+            Check::NoMediaTypes(types) => self.some_type(files, |kind| !is_in(types, kind)),
             Check::NoVpaid(Vpaid::Only) => {
                 let all = files.iter().all(|file| facts::is_vpaid(self.doc, *file));
                 missed_unless(!all, "there is nothing but VPAID to play")
@@ -50,7 +48,7 @@ impl Judge<'_> {
     }
 
     /// Whether one of the files has a type that is taken.
-    fn some_type(&self, files: &[ElementId], only: &str, taken: impl Fn(&str) -> bool) -> Judged {
+    fn some_type(&self, files: &[ElementId], taken: impl Fn(&str) -> bool) -> Judged {
         let types = || files.iter().map(|file| facts::media_type(self.doc, *file));
         if types().any(&taken) {
             return Judged::Met;
@@ -61,11 +59,15 @@ impl Judge<'_> {
         let mut there: Vec<&str> = types().collect();
         there.sort_unstable();
         there.dedup();
-        let mut message = format!("{only} `{}`", excerpt(there.first().unwrap_or(&""), QUOTED));
+        let mut message =
+            format!("the only type is `{}`", excerpt(there.first().unwrap_or(&""), QUOTED));
         if there.len() > 1 {
-            let _ = write!(message, " and {} more", there.len() - 1);
+            message = format!(
+                "there are {} types, among them `{}`",
+                there.len(),
+                excerpt(there.first().unwrap_or(&""), QUOTED)
+            );
         }
-        message.push_str(" to play");
         Judged::Missed(message)
     }
 

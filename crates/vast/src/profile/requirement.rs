@@ -164,6 +164,22 @@ impl Requirement {
         }
     }
 
+    /// Whether it states a value that a creative is measured by.
+    pub(super) fn has_limit(&self) -> bool {
+        matches!(
+            self.check,
+            Check::DurationsMs(_)
+                | Check::DurationRangeMs(..)
+                | Check::MediaTypes(_)
+                | Check::NoMediaTypes(_)
+                | Check::Delivery(_)
+                | Check::Renditions(_)
+                | Check::BitrateKbps(..)
+                | Check::Dimensions(..)
+                | Check::FileBytes(_)
+        )
+    }
+
     /// What is required, in a few words, without a full stop.
     #[must_use]
     pub fn statement(&self) -> String {
