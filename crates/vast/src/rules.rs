@@ -110,6 +110,9 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     }
 }
 
+/// How many children are compared one by one.
+const FEW: usize = 8;
+
 /// Children of a type that have the same text and the same values of these attributes as one
 /// before them.
 fn repeated(
@@ -123,19 +126,30 @@ fn repeated(
         doc.children(parent)
             .filter(move |child| doc.element(*child).is_some_and(|child| child.ty == ty))
     };
-    if of_type().nth(1).is_none() {
-        return;
-    }
-    let mut seen: Vec<(Cow<'_, str>, ElementId)> =
-        of_type().map(|child| (doc.content(child), child)).collect();
-    seen.retain(|(text, _)| !text.is_empty());
-    seen.sort();
     let same = |a: ElementId, b: ElementId| {
         let (Some(a), Some(b)) = (doc.element(a), doc.element(b)) else {
             return false;
         };
         attributes.iter().all(|name| doc.attr_raw(a, *name) == doc.attr_raw(b, *name))
     };
+    // A few are compared one by one, without a list of them.
+    if of_type().nth(FEW).is_none() {
+        for (place, child) in of_type().enumerate().skip(1) {
+            let text = doc.content(child);
+            let before = |other: &ElementId| doc.content(*other) == text && same(*other, child);
+            if !text.is_empty()
+                && of_type().take(place).any(|other| before(&other))
+                && let Some(element) = doc.element(child)
+            {
+                report(child, element);
+            }
+        }
+        return;
+    }
+    let mut seen: Vec<(Cow<'_, str>, ElementId)> =
+        of_type().map(|child| (doc.content(child), child)).collect();
+    seen.retain(|(text, _)| !text.is_empty());
+    seen.sort();
     // Equal texts stand together; renditions of one address are few.
     for group in seen.chunk_by(|(a, _), (b, _)| a == b) {
         let window = group.get(..group.len().min(64)).unwrap_or(group);

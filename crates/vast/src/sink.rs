@@ -62,7 +62,7 @@ impl<'d> Sink<'d> {
             options,
             version: Version::V4_3,
             findings: Vec::new(),
-            counts: vec![0; RULES.len()],
+            counts: Vec::new(),
             dropped: BTreeMap::new(),
             silences: Vec::new(),
             suppressed: BTreeMap::new(),
@@ -168,6 +168,10 @@ impl<'d> Sink<'d> {
 
     fn room(&mut self, id: Id) -> bool {
         let limits = &self.options.limits;
+        // A clean document, which is the usual one, needs no counts.
+        if self.counts.is_empty() {
+            self.counts.resize(RULES.len(), 0);
+        }
         let Some(count) = self.counts.get_mut(id.index()) else {
             return false;
         };

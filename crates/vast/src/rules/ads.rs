@@ -10,7 +10,7 @@ use crate::sink::Sink;
 
 /// `VAST`: places in the pod are positive and unique. Ads without a place may stand beside a pod.
 pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
-    let mut taken = BTreeSet::new();
+    let mut taken = Taken::default();
     for ad in doc.children(id) {
         let attribute = doc
             .element(ad)
@@ -38,6 +38,31 @@ pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
             // The value as such is judged with all other numbers.
             _ => {}
         }
+    }
+}
+
+/// Places of a pod: a bit each, and a list only of what is beyond any pod.
+#[derive(Default)]
+struct Taken {
+    bits: Vec<u64>,
+    others: BTreeSet<u64>,
+}
+
+impl Taken {
+    /// False when the place was taken already.
+    fn insert(&mut self, place: u64) -> bool {
+        let Some(word) = usize::try_from(place / 64).ok().filter(|word| *word < 1024) else {
+            return self.others.insert(place);
+        };
+        if word >= self.bits.len() {
+            self.bits.resize((word + 1).next_power_of_two(), 0);
+        }
+        let bit = 1_u64 << (place % 64);
+        self.bits.get_mut(word).is_some_and(|bits| {
+            let free = *bits & bit == 0;
+            *bits |= bit;
+            free
+        })
     }
 }
 
