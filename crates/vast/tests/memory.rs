@@ -3,7 +3,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a test fails by panicking, and the sizes are small"
+    clippy::print_stdout,
+    reason = "a test fails by panicking, the sizes are small, and `--nocapture` shows them"
 )]
 
 use adproof_vast::{Options, check};

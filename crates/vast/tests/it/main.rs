@@ -16,4 +16,6 @@ mod let_through;
 mod outcomes;
 mod profiles;
 mod reader;
+#[allow(unreachable_pub, reason = "the fuzz targets use the same file")]
+mod reference;
 mod suppress;
