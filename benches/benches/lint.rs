@@ -1,7 +1,9 @@
 //! Judging tags: ours against vastlint-core and against a bare pass of quick-xml over events and
 //! attributes, on the same generated inputs, in one run, on one thread.
 
+use std::fs;
 use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use adproof_benches::tags::tag;
@@ -58,5 +60,52 @@ fn benches(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(lint_tags, benches);
+/// Documents from the wild, one after the other: `ADPROOF_CORPUS` names their folder.
+#[allow(clippy::print_stderr, reason = "says whether the corpus was there")]
+fn corpus(criterion: &mut Criterion) {
+    let Some(folder) = std::env::var_os("ADPROOF_CORPUS") else {
+        eprintln!("ADPROOF_CORPUS names no folder: the corpus was not measured");
+        return;
+    };
+    let mut texts = Vec::new();
+    walk(Path::new(&folder), &mut texts);
+    let bytes: usize = texts.iter().map(String::len).sum();
+    eprintln!("{} documents, {bytes} bytes", texts.len());
+    let options = Options::default();
+    let mut group = criterion.benchmark_group("corpus");
+    group.throughput(Throughput::Bytes(u64::try_from(bytes).unwrap_or(u64::MAX)));
+    group.sample_size(30).measurement_time(Duration::from_secs(3));
+    group.bench_function("adproof-check", |bencher| {
+        bencher.iter(|| {
+            texts.iter().map(|text| check(text.as_bytes(), &options).findings.len()).sum::<usize>()
+        });
+    });
+    group.bench_function("quick-xml", |bencher| {
+        bencher.iter(|| texts.iter().map(|text| bare(text)).sum::<usize>());
+    });
+    group.bench_function("vastlint-core", |bencher| {
+        bencher.iter(|| {
+            texts.iter().map(|text| vastlint_core::validate(text).issues.len()).sum::<usize>()
+        });
+    });
+    group.finish();
+}
+
+/// The peer takes text, so that what is not UTF-8 is left out for all.
+fn walk(folder: &Path, texts: &mut Vec<String>) {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            walk(&path, texts);
+        } else if path.extension().is_some_and(|extension| extension == "xml")
+            && let Ok(text) = fs::read_to_string(&path)
+        {
+            texts.push(text);
+        }
+    }
+}
+
+criterion_group!(lint_tags, benches, corpus);
 criterion_main!(lint_tags);

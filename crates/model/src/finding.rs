@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 /// A half-open range of bytes of the input as it was given.
@@ -121,7 +122,7 @@ pub struct Edit {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fix {
     /// What it does, in the imperative.
-    pub title: Box<str>,
+    pub title: &'static str,
     /// Its edits, sorted, never overlapping.
     pub edits: Vec<Edit>,
     /// Whether it keeps the meaning of the tag for every player.
@@ -140,7 +141,7 @@ pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong here, one sentence.
-    pub message: Box<str>,
+    pub message: Cow<'static, str>,
     /// The element's path with positions: `/VAST/Ad[1]/InLine[1]`.
     pub path: Box<str>,
     /// How to mend it, where that is known.

@@ -1,10 +1,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::charset::Charset;
 use crate::decode::Map;
 use crate::generated::rules::Id;
+use crate::path::Paths;
 use crate::structure::{NameId, TypeId};
 use adproof_model::{DocumentKind, Span};
 
@@ -273,52 +273,36 @@ impl Document<'_> {
     /// Where an element stands: `/VAST/Ad[1]/InLine[1]`.
     #[must_use]
     pub fn path(&self, id: ElementId) -> String {
-        self.path_by(id, |parent, id| self.position(parent, id, None))
+        Paths::default().of(self, id).to_owned()
     }
 
-    /// A path whose positions the caller finds.
-    pub(crate) fn path_by(
-        &self,
-        id: ElementId,
-        mut position: impl FnMut(ElementId, ElementId) -> u32,
-    ) -> String {
-        let mut steps = Vec::new();
-        let mut at = id.some();
-        while let Some(id) = at {
-            let parent = self.parent(id);
-            steps.push((self.tag(id), parent.map(|parent| position(parent, id))));
-            at = parent;
-        }
-        let mut path = String::new();
-        for (name, position) in steps.into_iter().rev() {
-            path.push('/');
-            path.push_str(name);
-            if let Some(position) = position {
-                let _ = write!(path, "[{position}]");
-            }
-        }
-        path
-    }
-
-    /// The place of an element among its siblings of the same name, from 1. A sibling of the same
-    /// name whose place is known shortens the way.
+    /// The place of an element among its siblings of the same name, from 1; none when more than
+    /// `most` siblings are in between. A sibling of the same name whose place is known shortens the
+    /// way.
     pub(crate) fn position(
         &self,
         parent: ElementId,
         id: ElementId,
         known: Option<(ElementId, u32)>,
-    ) -> u32 {
+        most: usize,
+    ) -> Option<u32> {
         let name = self.tag(id);
         let (first, before) = match known.filter(|(sibling, _)| *sibling <= id) {
             Some((sibling, place)) => (Some(sibling), place.saturating_sub(1)),
             None => (self.element(parent).and_then(|parent| parent.first_child.some()), 0),
         };
-        let siblings = std::iter::successors(first, |child| {
+        let mut siblings = std::iter::successors(first, |child| {
             self.element(*child).and_then(|child| child.next.some())
         });
-        let between = siblings.take_while(|sibling| *sibling != id);
-        let same = between.filter(|sibling| self.tag(*sibling) == name).count();
-        before.saturating_add(u32::try_from(same).unwrap_or(u32::MAX)).saturating_add(1)
+        let mut place = before.saturating_add(1);
+        for _ in 0..=most {
+            match siblings.next() {
+                Some(sibling) if sibling == id => return Some(place),
+                Some(sibling) => place = place.saturating_add(u32::from(self.tag(sibling) == name)),
+                None => return Some(place),
+            }
+        }
+        None
     }
 
     /// Bytes of the input for a range of the text.

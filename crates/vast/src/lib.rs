@@ -15,6 +15,7 @@ mod limits;
 mod lint;
 mod options;
 mod parse;
+mod path;
 pub mod profile;
 mod references;
 mod rule;

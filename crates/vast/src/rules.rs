@@ -166,7 +166,7 @@ fn repeated(
 
 /// A value of the document, bounded, for a field of the report.
 pub(crate) fn quoted(text: &str) -> Box<str> {
-    excerpt(text, 60).into()
+    excerpt(text, 60).to_string().into()
 }
 
 /// The name in a start tag: where a fault of an element as a whole is shown.

@@ -1,13 +1,15 @@
 //! Where checks report: selection, versions, bounds and counts are decided here, once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use adproof_model::{Edit, Finding, Fix, Severity};
 
 use crate::document::{Document, ElementId};
 use crate::generated::rules::{Id, RULES};
-use crate::parse::excerpt;
+use crate::parse::Quoted;
+use crate::path::Paths;
 use crate::suppress::{self, Silence};
 use crate::{Options, Version};
 
@@ -51,8 +53,9 @@ pub(crate) struct Sink<'d> {
     dropped: BTreeMap<Id, u32>,
     silences: Vec<Silence>,
     suppressed: BTreeMap<&'static str, u32>,
-    /// By parent and name, the last sibling whose place was asked for.
-    places: BTreeMap<(ElementId, &'d str), (ElementId, u32)>,
+    paths: Paths<'d>,
+    /// Where messages are written.
+    message: String,
 }
 
 impl<'d> Sink<'d> {
@@ -66,7 +69,8 @@ impl<'d> Sink<'d> {
             dropped: BTreeMap::new(),
             silences: Vec::new(),
             suppressed: BTreeMap::new(),
-            places: BTreeMap::new(),
+            paths: Paths::default(),
+            message: String::new(),
         };
         if options.suppressions && !doc.directives.is_empty() {
             sink.silences = suppress::silences(doc, &mut sink);
@@ -114,24 +118,42 @@ impl<'d> Sink<'d> {
         if !self.hears(id) || self.silenced(id, start) || !self.room(id) {
             return;
         }
+        let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
+        self.push(id, element, (start, end), message, fix);
+    }
+
+    fn push(
+        &mut self,
+        id: Id,
+        element: ElementId,
+        (start, end): (u32, u32),
+        message: fmt::Arguments<'_>,
+        fix: Option<TextFix>,
+    ) {
         let rule = id.rule();
         let severity = if self.version.is_draft() {
             rule.severity.max(Severity::Warning)
         } else {
             rule.severity
         };
-        let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
         let doc = self.doc;
-        let path = self.path(element).into();
+        let message = if let Some(text) = message.as_str() {
+            Cow::Borrowed(text)
+        } else {
+            // Written to where there is room, so that there is one allocation.
+            self.message.clear();
+            let _ = self.message.write_fmt(message);
+            Cow::Owned(self.message.as_str().to_owned())
+        };
         self.findings.push(Finding {
             span: doc.span(start, end),
             rule: rule.id,
             axis: rule.axis,
             severity,
-            message: message.to_string().into(),
-            path,
+            message,
+            path: self.paths.of(doc, element).into(),
             fix: fix.map(|fix| Fix {
-                title: fix.title.into(),
+                title: fix.title,
                 safe: !fix.danger,
                 edits: fix
                     .edits
@@ -151,19 +173,6 @@ impl<'d> Sink<'d> {
         let count = self.suppressed.entry(id.rule().id).or_default();
         *count = count.saturating_add(1);
         true
-    }
-
-    /// The path of an element. Findings come in the order of the document, so that the place of
-    /// the next sibling is found from that of the last.
-    fn path(&mut self, id: ElementId) -> String {
-        let (doc, places) = (self.doc, &mut self.places);
-        doc.path_by(id, |parent, id| {
-            let place = places.entry((parent, doc.tag(id))).or_insert((id, 0));
-            let known = Some(*place).filter(|(_, position)| *position > 0);
-            let position = doc.position(parent, id, known);
-            *place = (id, position);
-            position
-        })
     }
 
     fn room(&mut self, id: Id) -> bool {
@@ -190,8 +199,8 @@ impl<'d> Sink<'d> {
     }
 
     /// A piece of the document for a message.
-    pub(crate) fn quote(&self, text: &str) -> String {
-        excerpt(text, self.options.limits.excerpt)
+    pub(crate) fn quote<'t>(&self, text: &'t str) -> Quoted<'t> {
+        Quoted { text, limit: self.options.limits.excerpt }
     }
 
     /// The findings in the order of their places, and what was left out by rule.

@@ -11,7 +11,7 @@ mod tag;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use adproof_model::DocumentKind;
 
@@ -436,18 +436,35 @@ fn estimate(bytes: &[u8]) -> (usize, usize) {
     (elements.min(most), attributes.min(most))
 }
 
-/// A quoted piece of the document, cut to a number of characters and without line ends.
-pub(crate) fn excerpt(text: &str, limit: u32) -> String {
-    let limit = limit as usize;
-    let mut out = String::new();
-    for (count, c) in text.chars().enumerate() {
-        if count == limit {
-            out.push('…');
-            break;
+/// A piece of the document, cut to a number of characters and without line ends.
+#[derive(Clone, Copy)]
+pub(crate) struct Quoted<'t> {
+    pub(crate) text: &'t str,
+    /// In characters.
+    pub(crate) limit: u32,
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut end = self.text.len();
+        if end > self.limit as usize {
+            let mut places = self.text.char_indices().map(|(at, _)| at);
+            end = places.nth(self.limit as usize).unwrap_or(end);
         }
-        out.push(if c.is_control() { ' ' } else { c });
+        let shown = self.text.get(..end).unwrap_or(self.text);
+        for (place, run) in shown.split(char::is_control).enumerate() {
+            if place > 0 {
+                f.write_char(' ')?;
+            }
+            f.write_str(run)?;
+        }
+        if end < self.text.len() { f.write_char('…') } else { Ok(()) }
     }
-    out
+}
+
+/// A quoted piece of the document for a message.
+pub(crate) fn excerpt(text: &str, limit: u32) -> Quoted<'_> {
+    Quoted { text, limit }
 }
 
 /// Documents are bounded far below 4 GiB before they come here.

@@ -1,0 +1,105 @@
+//! Paths of elements for findings: `/VAST/Ad[1]/InLine[1]`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::document::{Document, ElementId};
+
+/// Writes paths. Findings come in the order of the document, so that most of a path is that of the
+/// one before.
+#[derive(Default)]
+pub(crate) struct Paths<'d> {
+    text: String,
+    /// From the root to the last element asked for.
+    steps: Vec<Step>,
+    wanted: Vec<ElementId>,
+    /// By parent and name, the last element whose place was far to count.
+    far: BTreeMap<(ElementId, &'d str), (ElementId, u32)>,
+}
+
+struct Step {
+    id: ElementId,
+    /// Length of the text with this step.
+    len: usize,
+    place: u32,
+}
+
+/// How many siblings are counted before their places are worth remembering.
+const NEAR: usize = 256;
+
+impl<'d> Paths<'d> {
+    /// The path of an element, valid until the next one is asked for.
+    pub(crate) fn of(&mut self, doc: &'d Document<'d>, id: ElementId) -> &str {
+        self.wanted.clear();
+        let mut at = id.some();
+        let mut keep = 0;
+        while let Some(id) = at {
+            if let Ok(step) = self.steps.binary_search_by(|step| step.id.cmp(&id)) {
+                keep = step + 1;
+                break;
+            }
+            self.wanted.push(id);
+            at = doc.parent(id);
+        }
+        let mut known = self.steps.get(keep).map(|step| (step.id, step.place));
+        self.steps.truncate(keep);
+        self.text.truncate(self.steps.last().map_or(0, |step| step.len));
+        while let Some(id) = self.wanted.pop() {
+            let name = doc.tag(id);
+            self.text.push('/');
+            self.text.push_str(name);
+            let mut place = 1;
+            if let Some(parent) = doc.parent(id) {
+                known = known.filter(|(sibling, _)| doc.tag(*sibling) == name);
+                place = self.place(doc, parent, id, known.take());
+                let _ = write!(self.text, "[{place}]");
+            }
+            self.steps.push(Step { id, len: self.text.len(), place });
+        }
+        &self.text
+    }
+
+    /// The place among the siblings of the same name. A hostile document has a hundred thousand.
+    fn place(
+        &mut self,
+        doc: &'d Document<'d>,
+        parent: ElementId,
+        id: ElementId,
+        known: Option<(ElementId, u32)>,
+    ) -> u32 {
+        if let Some(place) = doc.position(parent, id, known, NEAR) {
+            return place;
+        }
+        let key = (parent, doc.tag(id));
+        let place = doc.position(parent, id, self.far.get(&key).copied(), usize::MAX).unwrap_or(1);
+        self.far.insert(key, (id, place));
+        place
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{Limits, parse};
+
+    #[test]
+    fn paths_do_not_depend_on_what_was_asked_before() {
+        let rest = "<B/><A><C/><D/><C/></A>".repeat(300);
+        let text = format!("<VAST><A><B/></A>{rest}<A/></VAST>");
+        let doc = parse(text.as_bytes(), &Limits::default());
+        let all: Vec<ElementId> = doc.elements().collect();
+        let orders = [all.clone(), all.iter().rev().copied().collect(), {
+            let mut mixed = all.clone();
+            mixed.sort_by_key(|id| (id.0 * 7919) % 1009);
+            mixed
+        }];
+        for order in orders {
+            let mut paths = Paths::default();
+            for id in order {
+                assert_eq!(paths.of(&doc, id), doc.path(id));
+            }
+        }
+        assert_eq!(doc.path(*all.last().unwrap()), "/VAST/A[302]");
+    }
+}
