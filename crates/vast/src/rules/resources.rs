@@ -1,5 +1,6 @@
 //! Companions, icons, overlays and verification: what there is to show or run.
 
+use crate::Version;
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
@@ -13,6 +14,8 @@ pub(crate) fn shown(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         ty::ICON => Id::IconWithoutResource,
         _ => Id::NonlinearWithoutResource,
     };
+    // Before 4.0 no player looks for media in an overlay.
+    let media = sink.version() >= Version::V4_0;
     let resource = |child: ElementId| {
         let ty = doc.element(child).map(|child| child.ty);
         matches!(
@@ -22,9 +25,8 @@ pub(crate) fn shown(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                     | ty::IFRAME_RESOURCE
                     | ty::NON_LINEAR_IFRAME_RESOURCE
                     | ty::HTMLRESOURCE
-                    | ty::NON_LINEAR_MEDIA_FILES
             )
-        )
+        ) || media && ty == Some(ty::NON_LINEAR_MEDIA_FILES)
     };
     if !element.has(UNCLOSED) && !doc.children(id).any(resource) {
         let name = element.ty.info().element_name();

@@ -96,7 +96,6 @@ pub(crate) fn interactive(
     element: &Element,
 ) {
     let kind = doc.attr(element, name::TYPE);
-    // In an extension that is judged with the rest of its payload.
     if element.seen != 0
         && element.ty != ty::EXTENSION_INTERACTIVE_CREATIVE_FILE
         && !doc.content(id).is_empty()
@@ -108,7 +107,12 @@ pub(crate) fn interactive(
             format_args!("the file is named by a URL and stands in <HTMLResource>, too"),
         );
     }
+    // An extension says itself that it is for SIMID only.
+    let extension = element.ty == ty::EXTENSION_INTERACTIVE_CREATIVE_FILE;
     let Some(attribute) = doc.attr(element, name::API_FRAMEWORK) else {
+        if extension {
+            return;
+        }
         sink.report(
             Id::InteractiveWithoutApiframework,
             id,
@@ -123,6 +127,9 @@ pub(crate) fn interactive(
     if api.eq_ignore_ascii_case("SIMID") {
         framework(doc, sink, id, range);
         simid_file(doc, sink, id, element);
+        return;
+    }
+    if extension {
         return;
     }
     interactive_type(doc, sink, id, element, kind);

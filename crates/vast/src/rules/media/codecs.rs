@@ -127,7 +127,7 @@ pub(super) fn codec(
             }
         }
     }
-    if has_marketing_name(list) {
+    if sink.hears(Id::MediafileCodecForm) && has_marketing_name(list) {
         let quoted = sink.quote(list);
         sink.report(
             Id::MediafileCodecForm,
