@@ -1,6 +1,7 @@
 //! Laws that hold for any bytes.
 
 use adproof_model::Span;
+use adproof_vast::profile::{Outcome, profiles, verdicts};
 use adproof_vast::{Limits, Options, fix, lint, parse};
 use proptest::prelude::*;
 
@@ -113,6 +114,25 @@ proptest! {
     #[test]
     fn lint_is_deterministic(bytes in any_bytes()) {
         prop_assert_eq!(lint(&bytes, &Options::default()), lint(&bytes, &Options::default()));
+    }
+
+    #[test]
+    fn verdicts_of_profiles_are_deterministic_bounded_and_point_inside(bytes in any_bytes()) {
+        let profiles: Vec<_> = profiles().iter().collect();
+        let (first, again) = (
+            verdicts(&bytes, &profiles, &Limits::default()),
+            verdicts(&bytes, &profiles, &Limits::default()),
+        );
+        prop_assert_eq!(format!("{first:?}"), format!("{again:?}"));
+        for verdict in &first {
+            prop_assert_eq!(verdict.outcome == Outcome::Plays, verdict.reasons.is_empty());
+            prop_assert!(verdict.vast_error.is_none() || verdict.outcome == Outcome::Fails);
+            prop_assert!(verdict.reasons.len() <= verdict.profile.requirements.len() + 4);
+            for reason in &verdict.reasons {
+                inside(reason.span, &bytes);
+                prop_assert!(reason.places > 0 && reason.message.chars().count() < 200);
+            }
+        }
     }
 
     #[test]
