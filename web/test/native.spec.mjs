@@ -46,7 +46,9 @@ describe('score', () => {
 
 describe('the rest of the module', () => {
   test('rules are the binary’s rules', async () => {
-    assert.equal(adproof.rules(), await native(['rules'], DATASETS));
+    const rules = JSON.parse(await native(['rules'], DATASETS));
+    for (const rule of rules) { delete rule.page; delete rule.examples; }
+    assert.deepEqual(JSON.parse(adproof.rules()).rules, rules);
   });
 
   test('its version is the binary’s', async () => {

@@ -56,6 +56,14 @@ pub(crate) fn files(paths: &[PathBuf], accepts: fn(&Path) -> bool) -> anyhow::Re
     files_within(paths, accepts, Limits::default())
 }
 
+/// As [`files`], for a reader that holds few of them at a time.
+pub(crate) fn many_files(
+    paths: &[PathBuf],
+    accepts: fn(&Path) -> bool,
+) -> anyhow::Result<Vec<PathBuf>> {
+    files_within(paths, accepts, Limits { files: 1_000_000, ..Limits::default() })
+}
+
 fn files_within(
     paths: &[PathBuf],
     accepts: fn(&Path) -> bool,

@@ -1,11 +1,11 @@
 //! Where output goes: formats, colour, exit codes, and errors that say what, where and what to do.
 
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::GlobalArgs;
@@ -41,6 +41,10 @@ pub(crate) enum Format {
     Csv,
     /// SARIF 2.1.0.
     Sarif,
+    /// JUnit XML, for the test reports of CI systems.
+    Junit,
+    /// Workflow commands of GitHub Actions: annotations of a pull request.
+    Github,
     /// One self-contained page.
     Html,
 }
@@ -69,6 +73,11 @@ impl Out {
             quiet: args.quiet,
             width: terminal_width(),
         }
+    }
+
+    /// The format that the settings name. The command line wins over it.
+    pub(crate) fn prefer(&mut self, format: Format) {
+        self.format.get_or_insert(format);
     }
 
     /// The chosen format, if the verb has it; the first of `allowed` when none was chosen.
@@ -106,9 +115,16 @@ impl Out {
         }
     }
 
-    /// A bar on standard error for work of `len` steps; hidden off a terminal and by `--quiet`.
+    /// A bar on standard error for work of `len` steps; hidden off a terminal, by `--quiet`, and
+    /// where the output itself moves on the terminal.
     pub(crate) fn progress(&self, len: u64) -> ProgressBar {
-        if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(len) }
+        if self.quiet || io::stdout().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new(len);
+        let style =
+            ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}, {per_sec}, {eta}");
+        style.into_iter().fold(bar, ProgressBar::with_style)
     }
 
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {

@@ -46,6 +46,37 @@ pub(crate) fn clip_start(text: &str, room: usize) -> String {
     format!("…{tail}")
 }
 
+/// The one of the names that is most likely meant; none where all are far off.
+pub(crate) fn nearest<'a>(
+    given: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let near = names.into_iter().map(|name| (distance(given, name), name)).min()?;
+    let allowed = (given.chars().count() / 3).max(1);
+    (near.0 <= allowed).then_some(near.1)
+}
+
+/// How many characters must be put in, left out or changed to get from one text to the other.
+pub(crate) fn distance(given: &str, name: &str) -> usize {
+    // Nobody mistypes more than this, and the work is quadratic in it.
+    let given: Vec<char> = given.chars().take(80).collect();
+    let mut row: Vec<usize> = (0..=given.len()).collect();
+    for (line, to) in name.chars().enumerate() {
+        let mut diagonal = line;
+        let mut left = line + 1;
+        for (from, above) in given.iter().zip(row.iter_mut().skip(1)) {
+            let change = diagonal + usize::from(*from != to);
+            diagonal = *above;
+            left = change.min(left + 1).min(*above + 1);
+            *above = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +84,23 @@ mod tests {
     #[test]
     fn nothing_steers_the_terminal() {
         assert_eq!(safe("a\u{1b}[31mb\u{202e}c"), "a\u{fffd}[31mb\u{fffd}c");
+    }
+
+    #[test]
+    fn the_nearest_name_is_the_one_that_was_meant() {
+        let names = ["select", "ignore", "severity", "enable"];
+        for (given, meant) in [
+            ("selct", Some("select")),
+            ("ignored", Some("ignore")),
+            ("sverty", Some("severity")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(given, names), meant, "{given}");
+        }
+        for (a, b, far) in [("", "", 0), ("kitten", "sitting", 3), ("ab", "", 2), ("", "ab", 2)] {
+            assert_eq!(distance(a, b), far, "{a} {b}");
+        }
     }
 
     #[test]

@@ -1,21 +1,27 @@
 //! The JSON documents that other programs rely on, versioned, with their schemas
 
+pub mod baseline;
 pub mod chain;
 pub mod decide;
 pub mod diff;
+pub mod github;
+pub mod junit;
 pub mod ledger;
 pub mod lint;
 pub mod place;
+mod plain;
 pub mod profiles;
 pub mod rules;
 pub mod sarif;
 pub mod score;
 pub mod sql;
+mod stream;
 
 /// The JSON Schema of every document, by the stem of its file.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
     vec![
+        ("baseline", baseline::schema()),
         ("bundle-verify", ledger::bundle_schema()),
         ("chain", chain::schema()),
         ("chain-runs", chain::runs_schema()),
@@ -29,6 +35,7 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("profiles", profiles::schema()),
         ("rerun", decide::rerun_schema()),
         ("rules", rules::schema()),
+        ("rules-list", rules::list_schema()),
         ("score", score::schema()),
         ("sql", sql::schema()),
     ]

@@ -1,15 +1,20 @@
 //! `adproof.lint/1`: what the rules say of tags.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
 
-use adproof_model::{Finding, Severity};
+use adproof_model::{Finding, Severity, Span};
 use adproof_vast::profile::Profile;
 use adproof_vast::{Limits, Report, rule};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer as _};
+use sha2::{Digest as _, Sha256};
 
 use crate::place::Lines;
 use crate::profiles::{self, VerdictV1};
+use crate::stream::Stream;
 
 /// The JSON Schema of `adproof.lint/1`.
 #[must_use]
@@ -65,10 +70,17 @@ pub struct DocumentV1 {
     pub findings: Vec<FindingV1>,
     /// Findings beyond the bounds, counted by rule.
     pub truncated: BTreeMap<&'static str, u32>,
+    /// Findings that comments in the document silence, counted by rule.
+    pub suppressed: BTreeMap<&'static str, u32>,
+    /// How many findings a baseline hides.
+    pub baselined: u32,
     /// What the profiles that were asked for make of it, in the order asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     pub profiles: Vec<VerdictV1>,
+    /// The findings that a baseline hides.
+    #[serde(skip)]
+    pub hidden: Vec<FindingV1>,
 }
 
 /// The version of a document.
@@ -97,6 +109,9 @@ pub struct FindingV1 {
     pub path: String,
     /// The bytes that it is about.
     pub span: SpanV1,
+    /// The same for the same fault on another line: 32 hex digits over rule, element and the text
+    /// that it is about.
+    pub fingerprint: String,
     /// Where the rule comes from.
     pub citation: String,
     /// Ids of the same check elsewhere; `adproof rules` lists all that a rule has.
@@ -106,7 +121,7 @@ pub struct FindingV1 {
 }
 
 /// A place in the document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SpanV1 {
     /// The first byte of the input as given, from 0.
     pub start: u32,
@@ -118,6 +133,20 @@ pub struct SpanV1 {
     /// The column of the first byte, from 1, in UTF-16 code units as editors count.
     #[schemars(range(min = 1))]
     pub column: u32,
+    /// The line of `end`.
+    #[schemars(range(min = 1))]
+    pub end_line: u32,
+    /// The column of `end`.
+    #[schemars(range(min = 1))]
+    pub end_column: u32,
+}
+
+impl SpanV1 {
+    pub(crate) fn new(span: Span, lines: &mut Lines<'_>) -> Self {
+        let (line, column) = lines.place(span.start);
+        let (end_line, end_column) = lines.place(span.end);
+        Self { start: span.start, end: span.end, line, column, end_line, end_column }
+    }
 }
 
 /// A way to mend a finding.
@@ -140,6 +169,9 @@ pub struct EditV1 {
     pub end: u32,
     /// What stands there afterwards.
     pub text: String,
+    /// The same bytes with their lines.
+    #[serde(skip)]
+    pub span: SpanV1,
 }
 
 /// How many aliases a finding carries. Rules that cover a family have dozens, all on their page.
@@ -168,6 +200,26 @@ impl LintV1 {
             summary,
         }
     }
+}
+
+/// Writes the document of a run, each tag as soon as it is there, as [`crate::text`] writes it.
+pub fn write(
+    documents: impl IntoIterator<Item = DocumentV1>,
+    out: &mut impl io::Write,
+) -> Result<(), serde_json::Error> {
+    let mut summary = SummaryV1::default();
+    {
+        let mut serializer = serde_json::Serializer::pretty(&mut *out);
+        let mut lint = serializer.serialize_struct("LintV1", 4)?;
+        lint.serialize_field("schema", "adproof.lint/1")?;
+        let ruleset = format!("sha256:{}", adproof_vast::ruleset_digest());
+        lint.serialize_field("ruleset", &ruleset)?;
+        let documents = documents.into_iter().inspect(|document| summary.add(document));
+        lint.serialize_field("documents", &Stream::new(documents))?;
+        lint.serialize_field("summary", &summary)?;
+        lint.end()?;
+    }
+    out.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
 impl SummaryV1 {
@@ -210,10 +262,13 @@ impl DocumentV1 {
             findings: report
                 .findings
                 .iter()
-                .map(|finding| FindingV1::new(finding, &mut lines))
+                .map(|finding| FindingV1::new(finding, bytes, &mut lines))
                 .collect(),
             truncated: report.truncated.clone(),
+            suppressed: report.suppressed.clone(),
+            baselined: 0,
             profiles: Vec::new(),
+            hidden: Vec::new(),
         }
     }
 
@@ -238,16 +293,17 @@ impl DocumentV1 {
 }
 
 impl FindingV1 {
-    fn new(finding: &Finding, lines: &mut Lines<'_>) -> Self {
+    fn new(finding: &Finding, bytes: &[u8], lines: &mut Lines<'_>) -> Self {
         let rule = rule(finding.rule);
-        let (line, column) = lines.place(finding.span.start);
+        let span = SpanV1::new(finding.span, lines);
         Self {
             rule: finding.rule,
             axis: finding.axis.as_str(),
             severity: finding.severity.as_str(),
             message: finding.message.to_string(),
             path: finding.path.to_string(),
-            span: SpanV1 { start: finding.span.start, end: finding.span.end, line, column },
+            span,
+            fingerprint: fingerprint(finding, bytes),
             citation: rule.map(|rule| rule.citation.to_string()).unwrap_or_default(),
             aliases: rule
                 .map(|rule| rule.aliases.iter().copied().take(ALIASES).collect())
@@ -261,10 +317,103 @@ impl FindingV1 {
                         start: edit.span.start,
                         end: edit.span.end,
                         text: edit.text.to_string(),
+                        span: SpanV1::new(edit.span, lines),
                     })
                     .collect(),
                 safe: fix.safe,
             }),
         }
+    }
+}
+
+/// 128 bits of SHA-256 over the rule, the element and the bytes that the finding is about, each
+/// with its length. Lines and columns have no part in it.
+fn fingerprint(finding: &Finding, bytes: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"adproof/finding/1\0");
+    let text = finding.span.slice(bytes).unwrap_or_default();
+    for part in [finding.rule.as_bytes(), finding.path.as_bytes(), text] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    let mut hex = String::with_capacity(32);
+    for byte in hash.finalize().iter().take(16) {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use adproof_vast::Options;
+
+    use super::*;
+
+    /// What the rules say of a tag, by default options.
+    pub(crate) fn document(path: &str, tag: &str) -> DocumentV1 {
+        let report = adproof_vast::lint(tag.as_bytes(), &Options::default());
+        DocumentV1::new(path, tag.as_bytes(), &report)
+    }
+
+    #[test]
+    fn a_fingerprint_survives_new_lines_above() {
+        let tag = "<VAST version=\"4.2\"><Nope/></VAST>";
+        let moved = tag.replace("<Nope/>", "\n\n\n   <Nope/>");
+        let (a, b) = (document("a.xml", tag), document("a.xml", &moved));
+        assert_ne!(a.findings[0].span, b.findings[0].span);
+        assert_eq!(a.findings[0].fingerprint, b.findings[0].fingerprint);
+        let other = document("a.xml", &tag.replace("Nope", "None"));
+        assert_ne!(a.findings[0].fingerprint, other.findings[0].fingerprint);
+    }
+
+    #[test]
+    fn a_stream_is_the_whole_document() {
+        let documents =
+            [document("a.xml", "<VAST/>"), document("b.xml", "<VAST version=\"4.2\"/>")];
+        let whole = LintV1::of(documents.to_vec());
+        let mut streamed = Vec::new();
+        write(documents, &mut streamed).unwrap();
+        assert_eq!(String::from_utf8(streamed).unwrap(), crate::text(&whole).unwrap());
+    }
+
+    /// A tag that breaks rules wherever it can.
+    pub(crate) fn broken(len: usize, line_end: &str) -> String {
+        let mut text = String::from("<VAST version=\"4.2\">");
+        while text.len() < len {
+            text.push_str("<Ad><InLine><Impression>http://10.0.0.1/?a=1&amp;b=2&amp;c=3&amp;d=4&amp;e=5&amp;f=[nope] x</Impression><Nope/><Creatives><Creative><Linear skipoffset='x'><mediafiles a='b'><MediaFile type='banana'><![CDATA[//x/&amp;&amp;&amp;&amp;&amp;&amp;&amp;&amp;]]></MediaFile></mediafiles></Linear></Creative></Creatives></InLine></Ad>");
+            text.push_str(line_end);
+        }
+        text + "</VAST>"
+    }
+
+    #[test]
+    fn a_bad_tag_of_2_7_megabytes_gives_less_than_one_of_json() {
+        for line_end in ["", "\n"] {
+            let tag = broken(2_700_000, line_end);
+            let report = adproof_vast::lint(tag.as_bytes(), &Options::default());
+            let lint = LintV1::new([("tag.xml", tag.as_bytes(), &report)]);
+            assert!(report.findings.len() >= 300, "{}", report.findings.len());
+            assert!(!report.truncated.is_empty());
+            let text = crate::text(&lint).unwrap();
+            assert!(text.len() < 1_000_000, "{}", text.len());
+        }
+    }
+
+    #[test]
+    fn no_tag_fills_more_than_the_bounds() {
+        // Every text of a finding is bounded: messages, paths, aliases and edits.
+        let deep = "<a>".repeat(3000);
+        let long = format!(
+            "<VAST version=\"{}\"><Nope{}/></VAST>",
+            "9".repeat(100_000),
+            "x".repeat(100_000)
+        );
+        for tag in [deep, long, format!("<VAST>{}", "<Ad><InLine>".repeat(50_000))] {
+            let report = adproof_vast::lint(tag.as_bytes(), &Options::default());
+            let lint = LintV1::new([("tag.xml", tag.as_bytes(), &report)]);
+            let text = crate::text(&lint).unwrap();
+            assert!(text.len() < 1_000_000, "{}", text.len());
+        }
+        assert_eq!(Limits::default().findings, 800);
     }
 }

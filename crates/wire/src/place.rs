@@ -1,13 +1,20 @@
 //! Bytes to lines and columns as editors count them.
 
-/// Lines and columns of a document. Asked in the order of the places it looks at each byte once.
+/// Lines and columns of a document. It looks at each byte once, and at a few of them again where
+/// it is asked for a place before the last one.
 pub struct Lines<'a> {
     bytes: &'a [u8],
     unit: Unit,
     at: usize,
     line: u32,
     column: u32,
+    /// Places passed on the way, one in every [`STRIDE`] bytes.
+    passed: Vec<(usize, u32, u32)>,
 }
+
+/// Bytes between two places that are remembered: tags are often one line, so that going back to
+/// the beginning of the line would be going back to the beginning of the tag.
+const STRIDE: usize = 4096;
 
 /// How many bytes a code unit has, and which characters take two UTF-16 units.
 #[derive(Clone, Copy)]
@@ -28,31 +35,32 @@ impl<'a> Lines<'a> {
             "UTF-16BE" => Unit::Utf16Be,
             _ => Unit::Single,
         };
-        let mut lines = Self { bytes, unit, at: 0, line: 1, column: 1 };
-        lines.rewind();
-        lines
+        // A byte order mark takes no column.
+        let at = match bytes {
+            [0xef, 0xbb, 0xbf, ..] => 3,
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => 2,
+            _ => 0,
+        };
+        Self { bytes, unit, at, line: 1, column: 1, passed: vec![(at, 1, 1)] }
     }
 
     /// Line and column of a byte, both from 1.
     pub fn place(&mut self, offset: u32) -> (u32, u32) {
         let offset = (offset as usize).min(self.bytes.len());
-        if offset < self.at {
-            self.rewind();
+        let next = self.passed.partition_point(|(at, ..)| *at <= offset);
+        let before = next.checked_sub(1).and_then(|before| self.passed.get(before));
+        let (at, line, column) = before.copied().unwrap_or((0, 1, 1));
+        // The mark is nearer than where we stand, or we stand behind the place.
+        if offset < self.at || at > self.at {
+            (self.at, self.line, self.column) = (at, line, column);
         }
         while self.at < offset {
             self.step();
+            if self.passed.last().is_none_or(|(at, ..)| self.at >= at + STRIDE) {
+                self.passed.push((self.at, self.line, self.column));
+            }
         }
         (self.line, self.column)
-    }
-
-    fn rewind(&mut self) {
-        // A byte order mark takes no column.
-        self.at = match self.bytes {
-            [0xef, 0xbb, 0xbf, ..] => 3,
-            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => 2,
-            _ => 0,
-        };
-        (self.line, self.column) = (1, 1);
     }
 
     fn step(&mut self) {
@@ -95,6 +103,21 @@ mod tests {
         assert_eq!(lines.place(8), (2, 1));
         assert_eq!(lines.place(2), (1, 2));
         assert_eq!(lines.place(99), (2, 2));
+    }
+
+    #[test]
+    fn going_back_gives_what_going_forward_gave() {
+        let text = "é😀x\nabc\n".repeat(2000) + &"z😀".repeat(9000);
+        let mut forward = Lines::new(text.as_bytes(), "UTF-8");
+        let places: Vec<(u32, u32)> = (0..text.len())
+            .step_by(97)
+            .map(|at| forward.place(u32::try_from(at).unwrap()))
+            .collect();
+        for (back, at) in
+            (0..text.len()).step_by(97).enumerate().collect::<Vec<_>>().into_iter().rev()
+        {
+            assert_eq!(forward.place(u32::try_from(at).unwrap()), places[back], "{at}");
+        }
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! `adproof.profiles/1`: what players, stitchers and platforms say that they take; and their
 //! verdicts in `adproof.lint/1`.
 
-use std::collections::BTreeMap;
-
 use adproof_vast::Limits;
 use adproof_vast::profile::{self, Profile, Reason, Requirement, Source, Verdict};
 use schemars::JsonSchema;
@@ -178,38 +176,29 @@ pub fn verdicts(
     limits: &Limits,
 ) -> Vec<VerdictV1> {
     let verdicts = profile::verdicts(bytes, profiles, limits);
-    // Places are found in one walk over the document, whatever the order of the reasons.
-    let reasons = || verdicts.iter().flat_map(|verdict| &verdict.reasons);
-    let mut places: BTreeMap<u32, (u32, u32)> =
-        reasons().map(|reason| (reason.span.start, (0, 0))).collect();
     let mut lines = Lines::new(bytes, encoding);
-    for (offset, place) in &mut places {
-        *place = lines.place(*offset);
-    }
-    verdicts.iter().map(|verdict| VerdictV1::new(verdict, &places)).collect()
+    verdicts.iter().map(|verdict| VerdictV1::new(verdict, &mut lines)).collect()
 }
 
 impl VerdictV1 {
-    fn new(verdict: &Verdict, places: &BTreeMap<u32, (u32, u32)>) -> Self {
+    fn new(verdict: &Verdict, lines: &mut Lines<'_>) -> Self {
         Self {
             profile: verdict.profile.id,
             digest: format!("sha256:{}", verdict.profile.digest),
             verdict: verdict.outcome.as_str(),
             vast_error: verdict.vast_error,
-            reasons: verdict.reasons.iter().map(|reason| ReasonV1::new(reason, places)).collect(),
+            reasons: verdict.reasons.iter().map(|reason| ReasonV1::new(reason, lines)).collect(),
         }
     }
 }
 
 impl ReasonV1 {
-    fn new(reason: &Reason, places: &BTreeMap<u32, (u32, u32)>) -> Self {
-        let (start, end) = (reason.span.start, reason.span.end);
-        let (line, column) = places.get(&start).copied().unwrap_or((1, 1));
+    fn new(reason: &Reason, lines: &mut Lines<'_>) -> Self {
         Self {
             weight: reason.weight.as_str(),
             message: reason.message.to_string(),
             path: reason.path.to_string(),
-            span: SpanV1 { start, end, line, column },
+            span: SpanV1::new(reason.span, lines),
             places: reason.places,
             requirement: reason.requirement.map(RequirementV1::from),
         }

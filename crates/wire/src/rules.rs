@@ -10,6 +10,12 @@ pub fn schema() -> schemars::Schema {
     schemars::schema_for!(RulesV1)
 }
 
+/// The JSON Schema of the list of rules with their pages, which `adproof rules` prints.
+#[must_use]
+pub fn list_schema() -> schemars::Schema {
+    schemars::schema_for!(Vec<RuleV1>)
+}
+
 /// The rules of the linter.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct RulesV1 {
@@ -48,10 +54,24 @@ pub struct RuleV1 {
     pub fix: &'static str,
     /// Whether it speaks without being asked to.
     pub default_on: bool,
-    /// The whole page in Markdown: why it matters, a bad and a good example. Only where one rule
-    /// was asked for.
+    /// The examples of the page. Left out of `adproof.rules/1` where all rules are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examples: Option<ExamplesV1>,
+    /// The whole page in Markdown: why it matters, a bad and a good example. Left out as the
+    /// examples are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<&'static str>,
+}
+
+/// Pieces of tags that show a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ExamplesV1 {
+    /// Has the fault.
+    pub bad: &'static str,
+    /// Has it not.
+    pub good: &'static str,
+    /// The bad one after its fix; none where the rule has no fix.
+    pub fixed: Option<&'static str>,
 }
 
 impl RulesV1 {
@@ -65,7 +85,7 @@ impl RulesV1 {
     #[must_use]
     pub fn one(id: &str) -> Option<Self> {
         let rule = adproof_vast::rule(id)?;
-        Some(Self::of(vec![RuleV1 { page: Some(rule.page()), ..RuleV1::from(rule) }]))
+        Some(Self::of(vec![RuleV1::with_page(rule)]))
     }
 
     fn of(rules: Vec<RuleV1>) -> Self {
@@ -75,6 +95,31 @@ impl RulesV1 {
             rules,
         }
     }
+}
+
+impl RuleV1 {
+    /// A rule with its page and its examples.
+    #[must_use]
+    pub fn with_page(rule: &Rule) -> Self {
+        let page = rule.page();
+        let examples = ExamplesV1 {
+            bad: example(page, "## Bad").unwrap_or_default(),
+            good: example(page, "## Good").unwrap_or_default(),
+            fixed: example(page, "## Fixed"),
+        };
+        Self { examples: Some(examples), page: Some(page), ..Self::from(rule) }
+    }
+}
+
+/// The first block of code below a heading.
+fn example<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
+    let mut sections = page.split("\n## ");
+    let name = heading.trim_start_matches("## ");
+    let section = sections.find_map(|section| section.strip_prefix(name)?.strip_prefix('\n'))?;
+    let (_, code) = section.split_once("```")?;
+    let (_, code) = code.split_once('\n')?;
+    let (code, _) = code.split_once("\n```")?;
+    Some(code)
 }
 
 impl From<&Rule> for RuleV1 {
@@ -90,7 +135,34 @@ impl From<&Rule> for RuleV1 {
             why: rule.why(),
             fix: rule.fix.as_str(),
             default_on: rule.default_on,
+            examples: None,
             page: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_its_examples() {
+        for rule in adproof_vast::rules() {
+            let rule = RuleV1::with_page(rule);
+            let examples = rule.examples.unwrap();
+            let page = rule.page.unwrap();
+            for (heading, code) in [
+                ("Bad", Some(examples.bad)),
+                ("Good", Some(examples.good)),
+                ("Fixed", examples.fixed),
+            ] {
+                let Some(code) = code else {
+                    assert_eq!((heading, rule.fix), ("Fixed", "none"), "{}", rule.id);
+                    continue;
+                };
+                assert!(!code.is_empty(), "{} {heading}", rule.id);
+                assert!(page.contains(&format!("\n{code}\n```")), "{} {heading}", rule.id);
+            }
         }
     }
 }

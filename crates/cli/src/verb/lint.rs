@@ -1,23 +1,23 @@
 //! `adproof lint`: what is wrong with tags, where, and what to change.
 
+mod baseline;
+mod queue;
+mod settings;
+mod show;
 mod table;
 mod verdicts;
+mod work;
 mod write;
 
-use std::io::Write as _;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use adproof_model::Severity;
-use adproof_vast::{Fixed, Options, Report};
-use adproof_wire::lint::{DocumentV1, LintV1, SummaryV1};
-use adproof_wire::sarif::Sarif;
 use clap::{Args, ValueEnum};
 
-use crate::config;
-use crate::input::{self, Input};
+use crate::input;
 use crate::out::{Exit, Failure, Format, Out};
-use crate::verb::profiles;
+
+use settings::Settings;
 
 /// Arguments of `adproof lint`.
 #[derive(Debug, Args)]
@@ -27,15 +27,23 @@ use crate::verb::profiles;
   curl -s https://ads.example/tag | adproof lint -
   adproof lint tag.xml --profile roku,ima
   adproof lint tag.xml --fix-dry-run
-  adproof lint tags/ --output-format sarif > lint.sarif
+  adproof lint tags/ --write-baseline known.json
+  adproof lint tags/ --baseline known.json --output-format sarif > lint.sarif
 
 A selector is the id of a rule, an axis (spec, interop, policy, risk, limit) or the
 beginning of an id with `*`. `adproof rules` lists them; `adproof rules ID` explains one.
 `adproof profiles` lists the players and platforms that --profile takes.
-`adproof.toml` above the working folder may hold [lint] select, ignore, severity and profile.
+A comment `<!-- adproof-ignore RULE: why -->` silences a rule for the next element,
+`<!-- adproof-ignore-file RULE: why -->` for the whole tag.
 
-Exit codes: 0 no error was found, 1 errors were found or a profile fails, 2 the tool could
-not do its work.")]
+`adproof.toml` above the working folder may hold [lint] select, enable, ignore, severity,
+profile, unsafe-fixes, suppressions, baseline, output-format and rules-url,
+[lint.per-file-ignores] with a list of selectors for each pattern, and [lint.limits].
+
+Of the formats, github annotates a pull request, junit fails one test an error, sarif is
+for code scanning. Exit codes: 0 no error was found, 1 errors were found or a profile
+fails, 2 the tool could not do its work.")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct LintArgs {
     /// Tags: files, folders (their .xml, .vast and .vmap), globs, or `-`.
     #[arg(required = true, value_name = "TAG")]
@@ -49,9 +57,17 @@ pub(crate) struct LintArgs {
     #[arg(long, conflicts_with = "fix")]
     fix_dry_run: bool,
 
+    /// With a fix option: also mend what may change what some player does.
+    #[arg(long)]
+    unsafe_fixes: bool,
+
     /// Only these rules.
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     select: Vec<String>,
+
+    /// These rules, too, which are off by default.
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    enable: Vec<String>,
 
     /// Not these rules.
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
@@ -64,6 +80,18 @@ pub(crate) struct LintArgs {
     /// Only findings that are at least this bad.
     #[arg(long, value_enum, value_name = "SEVERITY")]
     severity: Option<AtLeast>,
+
+    /// Hide the findings that are recorded here.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+
+    /// Record all findings here, for `--baseline`, instead of showing them.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["baseline", "fix_dry_run"])]
+    write_baseline: Option<PathBuf>,
+
+    /// Report what comments in the tags silence, too.
+    #[arg(long)]
+    no_suppressions: bool,
 }
 
 /// How bad a finding must be.
@@ -87,180 +115,35 @@ impl From<AtLeast> for Severity {
     }
 }
 
+const FORMATS: [Format; 6] =
+    [Format::Table, Format::Json, Format::Ndjson, Format::Sarif, Format::Junit, Format::Github];
+
 pub(crate) fn run(args: &LintArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let settings = config::discover(&std::env::current_dir()?)?.lint;
-    let asked = if args.profile.is_empty() { &settings.profile } else { &args.profile };
-    let profiles = profiles::named(asked)?;
-    let options = options(args, settings)?;
-    let inputs = input::expand(&args.tags, is_tag)?;
-    if args.fix_dry_run {
-        out.format(&[Format::Table])?;
-        return dry_run(&inputs, &options, out);
-    }
-    let format = out.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Sarif])?;
-    let (inputs, reports) = if args.fix {
-        fix(inputs, &options, out)?
+    let settings = Settings::new(args)?;
+    // A file stays as it is when the output could not be written.
+    let format = if args.fix_dry_run {
+        out.format(&[Format::Table])?
     } else {
-        let reports = in_parallel(&inputs, out, |input| adproof_vast::lint(&input.bytes, &options));
-        (inputs, reports)
+        if let Some(format) = settings.format {
+            out.prefer(format);
+        }
+        out.format(&FORMATS)?
     };
-    let tags: Vec<(&Input, &Report)> = inputs.iter().zip(&reports).collect();
-    let documents = in_parallel(&tags, out, |(input, report)| {
-        let document = DocumentV1::new(&input.name, &input.bytes, report);
-        if profiles.is_empty() {
-            document
-        } else {
-            document.judged(&input.bytes, &profiles, &options.limits)
-        }
-    });
-    let failed = documents.iter().any(DocumentV1::fails);
-    show(&inputs, documents, format, out)?;
-    Ok(if failed { Exit::Findings } else { exit(&reports) })
-}
-
-fn exit(reports: &[Report]) -> Exit {
-    let errors = reports.iter().any(|report| report.verdict.errors > 0);
-    if errors { Exit::Findings } else { Exit::Clean }
-}
-
-fn is_tag(path: &Path) -> bool {
-    input::has_extension(path, &["xml", "vast", "vmap"])
-}
-
-/// The settings of `adproof.toml`, overridden by the command line.
-fn options(args: &LintArgs, settings: config::Lint) -> anyhow::Result<Options> {
-    let mut options = Options::default();
-    let or = |given: &[String], found: Vec<String>| {
-        if given.is_empty() { found } else { given.to_vec() }
-    };
-    let select = or(&args.select, settings.select);
-    if !select.is_empty() {
-        options.select(&select).map_err(|error| unknown(&error))?;
+    let tags = input::many_files(&args.tags, is_tag)?;
+    if args.fix_dry_run {
+        return work::dry_run(&tags, &settings, out);
     }
-    options.ignore(&or(&args.ignore, settings.ignore)).map_err(|error| unknown(&error))?;
-    let configured = settings.severity.map(|text| AtLeast::from_str(&text, true)).transpose();
-    let configured = configured.map_err(|_| {
-        Failure::new("the severity is none of `error`, `warning` and `info`")
-            .at(format!("{} [lint] severity", config::FILE_NAME))
-    })?;
-    if let Some(severity) = args.severity.or(configured) {
-        options.at_least = severity.into();
-    }
-    Ok(options)
-}
-
-fn unknown(error: &adproof_vast::UnknownRule) -> Failure {
-    Failure::new(error.to_string()).todo("list the rules with `adproof rules`")
-}
-
-fn show(
-    inputs: &[Input],
-    documents: Vec<DocumentV1>,
-    format: Format,
-    out: &mut Out,
-) -> anyhow::Result<()> {
-    match format {
-        Format::Json => out.json(&LintV1::of(documents)),
-        Format::Ndjson => {
-            for document in documents {
-                out.json_line(&LintV1::of([document]))?;
-            }
-            Ok(())
-        }
-        Format::Sarif => out.json(&Sarif::new(&documents)),
-        _ => {
-            let mut summary = SummaryV1::default();
-            for (input, document) in inputs.iter().zip(&documents) {
-                summary.add(document);
-                table::document(document, &input.bytes, out)?;
-                verdicts::document(document, out)?;
-            }
-            table::summary(summary, documents.len(), out)
-        }
-    }
-}
-
-/// Mends the files in place; what is reported is what remains.
-fn fix(
-    inputs: Vec<Input>,
-    options: &Options,
-    out: &Out,
-) -> anyhow::Result<(Vec<Input>, Vec<Report>)> {
-    if inputs.iter().any(|input| input.name == "-") {
+    if args.fix && tags.iter().any(|tag| tag == Path::new("-")) {
         return Err(Failure::new("standard input cannot be mended in place")
             .todo("save it to a file, or see the change with --fix-dry-run")
             .into());
     }
-    let fixed = in_parallel(&inputs, out, |input| adproof_vast::fix(&input.bytes, options));
-    let (mut mended, mut files) = (0, 0);
-    let mut pairs = (Vec::with_capacity(inputs.len()), Vec::with_capacity(inputs.len()));
-    for (input, fixed) in inputs.into_iter().zip(fixed) {
-        let Fixed { bytes, applied, report, .. } = fixed;
-        if bytes != input.bytes {
-            write::replace(Path::new(&input.name), &bytes)?;
-            mended += applied.values().sum::<u32>();
-            files += 1;
-        }
-        pairs.0.push(Input { name: input.name, bytes });
-        pairs.1.push(report);
+    match &args.write_baseline {
+        Some(file) => work::record(&tags, &settings, args.fix, file, out),
+        None => work::lint(&tags, &settings, args.fix, format, out),
     }
-    if mended > 0 {
-        out.note(format_args!("mended {mended} finding{} in {files} file{}", s(mended), s(files)));
-    }
-    Ok(pairs)
 }
 
-/// Shows the change that `--fix` would make.
-fn dry_run(inputs: &[Input], options: &Options, out: &mut Out) -> anyhow::Result<Exit> {
-    let fixed = in_parallel(inputs, out, |input| adproof_vast::fix(&input.bytes, options));
-    let limits = options.limits;
-    for (input, fixed) in inputs.iter().zip(&fixed) {
-        if fixed.bytes != input.bytes {
-            let (before, after) = (
-                adproof_vast::parse(&input.bytes, &limits),
-                adproof_vast::parse(&fixed.bytes, &limits),
-            );
-            table::diff(&input.name, before.text(), after.text(), out)?;
-        }
-    }
-    let mended: u32 = fixed.iter().flat_map(|fixed| fixed.applied.values()).sum();
-    if mended == 0 {
-        writeln!(out, "nothing to mend")?;
-    } else {
-        out.note(format_args!("--fix would mend {mended} finding{}", s(mended)));
-    }
-    let errors =
-        inputs.iter().any(|input| adproof_vast::lint(&input.bytes, options).verdict.errors > 0);
-    Ok(if errors { Exit::Findings } else { Exit::Clean })
-}
-
-fn s(count: u32) -> &'static str {
-    if count == 1 { "" } else { "s" }
-}
-
-/// Runs over all inputs with one thread a core; results are in the order of the inputs.
-fn in_parallel<I: Sync, T: Send>(inputs: &[I], out: &Out, work: impl Fn(&I) -> T + Sync) -> Vec<T> {
-    let bar = out.progress(u64::try_from(inputs.len()).unwrap_or(u64::MAX));
-    let work = |input: &I| {
-        let done = work(input);
-        bar.inc(1);
-        done
-    };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = inputs.len().div_ceil(threads).max(1);
-    let results = std::thread::scope(|scope| {
-        let work = &work;
-        let running: Vec<_> = inputs
-            .chunks(share)
-            .map(|inputs| scope.spawn(move || inputs.iter().map(work).collect::<Vec<T>>()))
-            .collect();
-        running
-            .into_iter()
-            .flat_map(|thread| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    });
-    bar.finish_and_clear();
-    results
+fn is_tag(path: &Path) -> bool {
+    input::has_extension(path, &["xml", "vast", "vmap"])
 }

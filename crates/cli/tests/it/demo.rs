@@ -108,7 +108,7 @@ fn every_json_document_holds_to_its_committed_schema() {
         (plain(&["score", &may]), 0),
         (plain(&["diff", &w21, &may]), 0),
         (plain(&["lint", &tags]), 1),
-        (plain(&["rules"]), 0),
+        (plain(&["profiles"]), 0),
         (plain(&["inspect", &chain, "--map", &map]), 1),
         (plain(&["inspect", &chain, "--map", &map, "--times", "2"]), 1),
         (plain(&["policy", "test", &policy]), 0),

@@ -82,6 +82,23 @@ fn the_json_names_the_requirement_and_its_source() {
 }
 
 #[test]
+fn a_profile_that_fails_is_an_annotation_and_a_failed_test() {
+    let run = |format| {
+        let args =
+            ["lint", "good-linear-30.xml", "--profile", "roku,ima", "--output-format", format];
+        in_tags(&args).exits(1).stdout
+    };
+    let github = run("github");
+    assert!(
+        github.contains("::error file=good-linear-30.xml,line=2,title=roku fails::"),
+        "{github}"
+    );
+    let junit = run("junit");
+    assert!(junit.contains("tests=\"2\" failures=\"1\""), "{junit}");
+    assert!(junit.contains("<testcase name=\"plays with ima\""), "{junit}");
+}
+
+#[test]
 fn every_profile_judges_every_shipped_tag() {
     let tags = dataset("tags").display().to_string();
     let json = adproof(&["lint", &tags, "--profile", "all", "--output-format", "json"]);

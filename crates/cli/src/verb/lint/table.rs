@@ -1,16 +1,19 @@
 //! Findings for people: the line of the tag, a caret, and what to do.
 
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::ops::Range;
 
 use adproof_vast::Limits;
-use adproof_wire::lint::{DocumentV1, FindingV1, SummaryV1};
-use adproof_wire::place::Lines;
+use adproof_wire::lint::{DocumentV1, FindingV1, SpanV1, SummaryV1};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
+use super::show::{Tally, s};
 use crate::out::Out;
+use crate::text::safe;
 
 /// The narrowest place in which a line of a tag still says something.
 const NARROWEST: usize = 40;
@@ -20,32 +23,29 @@ const NARROWEST: usize = 40;
 const LONGEST: usize = 4096;
 
 /// All findings of one document.
-pub(super) fn document(document: &DocumentV1, bytes: &[u8], out: &mut Out) -> anyhow::Result<()> {
+pub(super) fn document(
+    document: &DocumentV1,
+    bytes: &[u8],
+    width: usize,
+    out: &mut String,
+) -> fmt::Result {
     if document.findings.is_empty() {
         return Ok(());
     }
     // The bounds of the linter said already whether the document is read at all.
     let limits = Limits::default();
     let parsed = adproof_vast::parse(bytes, &limits);
-    let lines: Vec<&str> = parsed.text().split('\n').collect();
-    let mut places = Lines::new(bytes, document.encoding);
-    let width = out.width.max(NARROWEST);
+    let text = Text::new(parsed.text(), bytes, document.encoding);
+    let width = width.max(NARROWEST);
     let renderer = Renderer::styled().term_width(width);
+    let path = safe(&document.path);
     for finding in &document.findings {
-        let span = finding.span;
-        let (end_line, end_column) = places.place(span.end);
-        let line = lines
-            .get(span.line.saturating_sub(1) as usize)
-            .copied()
-            .unwrap_or("")
-            .trim_end_matches('\r');
-        let start = byte_of(line, span.column);
-        let end = if end_line == span.line { byte_of(line, end_column) } else { line.len() };
-        let text = renderer.render(&[group(document, finding, line, start..end.max(start), width)]);
+        let (line, span) = text.line(finding.span);
+        let text = renderer.render(&[group(&path, finding, line, span, width)]);
         writeln!(out, "{text}\n")?;
     }
     for (rule, count) in &document.truncated {
-        writeln!(out, "{}: {count} more of `{rule}`", document.path)?;
+        writeln!(out, "{path}: {count} more of `{rule}`")?;
     }
     if !document.truncated.is_empty() {
         writeln!(out)?;
@@ -53,8 +53,46 @@ pub(super) fn document(document: &DocumentV1, bytes: &[u8], out: &mut Out) -> an
     Ok(())
 }
 
+/// The text of a document, to find lines in.
+struct Text<'a> {
+    whole: &'a str,
+    lines: Vec<&'a str>,
+    /// Bytes before the text, where each byte of the text is a byte of the document: a place is
+    /// then known without counting columns, of which a tag on one line has millions.
+    before: Option<usize>,
+}
+
+impl<'a> Text<'a> {
+    fn new(text: &'a str, bytes: &[u8], encoding: &str) -> Self {
+        let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let same = encoding == "UTF-8" && bytes.get(mark..) == Some(text.as_bytes());
+        Self { whole: text, lines: text.split('\n').collect(), before: same.then_some(mark) }
+    }
+
+    /// The line that a span begins in, and where in it the span lies.
+    fn line(&self, span: SpanV1) -> (&'a str, Range<usize>) {
+        let index = span.line.saturating_sub(1) as usize;
+        let line = self.lines.get(index).copied().unwrap_or("").trim_end_matches('\r');
+        let in_line = |offset: u32, column: u32| match self.before {
+            Some(before) => {
+                let begin = line.as_ptr().addr().saturating_sub(self.whole.as_ptr().addr());
+                let at = (offset as usize).saturating_sub(before).saturating_sub(begin);
+                line.floor_char_boundary(at.min(line.len()))
+            }
+            None => byte_of(line, column),
+        };
+        let start = in_line(span.start, span.column);
+        let end = if span.end_line == span.line {
+            in_line(span.end, span.end_column)
+        } else {
+            line.len()
+        };
+        (line, start..end.max(start))
+    }
+}
+
 fn group<'a>(
-    document: &'a DocumentV1,
+    path: &'a str,
     finding: &'a FindingV1,
     line: &'a str,
     span: Range<usize>,
@@ -72,16 +110,16 @@ fn group<'a>(
     let note = |text: &str| wrap(text, width.saturating_sub(gutter), 0);
     let cut = line.len() > LONGEST;
     let (line, span) = if cut { window(line, span) } else { (line, span) };
-    let snippet = Snippet::source(line)
+    let snippet = Snippet::source(harmless(line))
         .line_start(finding.span.line as usize)
-        .path((!cut).then_some(document.path.as_str()))
+        .path((!cut).then_some(path))
         .fold(false)
         .annotation(AnnotationKind::Primary.span(span));
     let group = level.primary_title(title).id(finding.rule).element(snippet);
     let group = if cut {
         // Of a piece of a line the snippet does not know the column.
         let (line, column) = (finding.span.line, finding.span.column);
-        group.element(Level::NOTE.message(note(&format!("{}:{line}:{column}", document.path))))
+        group.element(Level::NOTE.message(note(&format!("{path}:{line}:{column}"))))
     } else {
         group
     };
@@ -92,7 +130,8 @@ fn group<'a>(
     };
     match &finding.fix {
         Some(fix) => {
-            group.element(Level::HELP.message(note(&format!("{}: --fix does it", fix.title))))
+            let how = if fix.safe { "--fix does it" } else { "--fix --unsafe-fixes does it" };
+            group.element(Level::HELP.message(note(&format!("{}: {how}", fix.title))))
         }
         None => group,
     }
@@ -146,32 +185,53 @@ fn wrap(text: &str, width: usize, head: usize) -> String {
     out
 }
 
+/// Without characters that could steer a terminal and that the renderer does not replace. Each is
+/// replaced by one of the same length, so that places stay.
+fn harmless(line: &str) -> Cow<'_, str> {
+    let steers = |c: char| matches!(c, '\u{80}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    if line.contains(steers) {
+        let replace = |c: char| match c {
+            c if !steers(c) => c,
+            c if c.len_utf8() == 2 => '\u{b7}',
+            _ => '\u{fffd}',
+        };
+        line.chars().map(replace).collect()
+    } else {
+        Cow::Borrowed(line)
+    }
+}
+
 /// How many findings there are over all documents.
-pub(super) fn summary(summary: SummaryV1, documents: usize, out: &mut Out) -> anyhow::Result<()> {
-    let count =
-        |count: u64, name: &str| format!("{count} {name}{}", if count == 1 { "" } else { "s" });
-    let documents = count(u64::try_from(documents).unwrap_or(u64::MAX), "document");
-    if summary == SummaryV1::default() {
-        writeln!(out, "{documents}, no finding")?;
+pub(super) fn summary(tally: &Tally, out: &mut Out) -> anyhow::Result<()> {
+    let summary = tally.summary;
+    let count = |count: u64, name: &str| format!("{count} {name}{}", s(count));
+    let documents = count(tally.documents, "document");
+    let mut text = if summary == SummaryV1::default() {
+        format!("{documents}, no finding")
     } else {
         let parts = [
             count(summary.error, "error"),
             count(summary.warning, "warning"),
             count(summary.info, "note"),
         ];
-        writeln!(out, "{documents}: {}", parts.join(", "))?;
+        format!("{documents}: {}", parts.join(", "))
+    };
+    if tally.suppressed > 0 {
+        let _ = write!(text, "; {} suppressed by comments", tally.suppressed);
     }
+    writeln!(out, "{text}")?;
     Ok(())
 }
 
 /// The change of one document as a unified diff.
-pub(super) fn diff(name: &str, before: &str, after: &str, out: &mut Out) -> anyhow::Result<()> {
+pub(super) fn diff(name: &str, before: &str, after: &str) -> String {
     let diff = TextDiff::from_lines(before, after);
     let paint = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
     let (minus, plus) = (paint(AnsiColor::Red), paint(AnsiColor::Green));
-    writeln!(out, "--- {name}\n+++ {name}")?;
+    let name = safe(name);
+    let mut out = format!("--- {name}\n+++ {name}\n");
     for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
-        writeln!(out, "{}", hunk.header())?;
+        let _ = writeln!(out, "{}", hunk.header());
         for change in hunk.iter_changes() {
             let (sign, style) = match change.tag() {
                 ChangeTag::Delete => ("-", minus),
@@ -179,10 +239,15 @@ pub(super) fn diff(name: &str, before: &str, after: &str, out: &mut Out) -> anyh
                 ChangeTag::Equal => (" ", Style::new()),
             };
             let line = change.value().trim_end_matches(['\n', '\r']);
-            writeln!(out, "{style}{sign}{line}{style:#}")?;
+            let _ = writeln!(out, "{style}{sign}{}{style:#}", visible(line));
         }
     }
-    Ok(())
+    out
+}
+
+/// A line of a tag with its tabs, and without what could steer a terminal.
+fn visible(line: &str) -> String {
+    line.split('\t').map(safe).collect::<Vec<_>>().join("\t")
 }
 
 #[cfg(test)]

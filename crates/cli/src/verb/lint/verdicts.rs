@@ -1,12 +1,11 @@
 //! What profiles make of a tag, for people: one line a profile, and its reasons.
 
-use std::io::Write as _;
+use std::fmt::{self, Write as _};
 
 use adproof_wire::lint::DocumentV1;
 use adproof_wire::profiles::{ReasonV1, VerdictV1};
 use anstyle::Style;
 
-use crate::out::Out;
 use crate::text;
 use crate::verb::profiles::effect;
 
@@ -16,16 +15,16 @@ const BOLD: Style = Style::new().bold();
 const INDENT: usize = 12;
 
 /// The verdicts on one document.
-pub(super) fn document(document: &DocumentV1, out: &mut Out) -> anyhow::Result<()> {
+pub(super) fn document(document: &DocumentV1, width: usize, out: &mut String) -> fmt::Result {
     for verdict in &document.profiles {
         let code = verdict.vast_error.map(|code| format!(", VAST error {code}"));
         let code = code.unwrap_or_default();
         let taken = verdict.profile.len() + verdict.verdict.len() + code.len() + 3;
-        let path = text::clip_start(&document.path, out.width.saturating_sub(taken).max(8));
+        let path = text::clip_start(&document.path, width.saturating_sub(taken).max(8));
         let (style, word) = effect(verdict.verdict);
         let name = verdict.profile;
         writeln!(out, "{path}: {BOLD}{name}{BOLD:#} {style}{word}{style:#}{code}")?;
-        reasons(verdict, out)?;
+        reasons(verdict, width, out)?;
     }
     if !document.profiles.is_empty() {
         writeln!(out)?;
@@ -33,8 +32,8 @@ pub(super) fn document(document: &DocumentV1, out: &mut Out) -> anyhow::Result<(
     Ok(())
 }
 
-fn reasons(verdict: &VerdictV1, out: &mut Out) -> anyhow::Result<()> {
-    let room = out.width.saturating_sub(INDENT);
+fn reasons(verdict: &VerdictV1, width: usize, out: &mut String) -> fmt::Result {
+    let room = width.saturating_sub(INDENT);
     for reason in &verdict.reasons {
         let (style, weight) = effect(reason.weight);
         for (place, line) in text::wrap(&said(reason), room).iter().enumerate() {
