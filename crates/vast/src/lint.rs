@@ -111,6 +111,9 @@ pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
         } else if matches!(element.ty, ty::AD_BREAK | ty::VMAP_TRACKING_EVENTS) {
             // What follows embedded VAST is judged as VMAP, whatever that VAST was.
             sink.set_version(Version::V4_3);
+        } else if element.ty == ty::DAAST {
+            // What both have in common DAAST took from VAST 3.0.
+            sink.set_version(Version::V3_0);
         }
         rules::element(doc, &mut sink, id, element);
     }
@@ -127,10 +130,7 @@ pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
 
 /// The version of the first VAST element; of VMAP the embedded ones are judged by their own.
 fn versions(doc: &Document<'_>) -> DocumentVersion {
-    let root = doc
-        .elements
-        .first()
-        .filter(|_| matches!(doc.kind, DocumentKind::Vast | DocumentKind::Vmap));
+    let root = doc.elements.first().filter(|_| doc.kind != DocumentKind::Unknown);
     let Some(root) = root else {
         return DocumentVersion::default();
     };

@@ -5,6 +5,7 @@ mod adcom;
 mod addendum;
 mod ads;
 mod captions;
+mod daast;
 mod host;
 mod macros;
 mod media;
@@ -100,6 +101,28 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
         }
         ty::UNIVERSAL_AD_ID => ads::universal_ad_id(doc, sink, id, element),
         ty::PRICING => ads::pricing(doc, sink, id, element),
+        _ => schedule_or_audio(doc, sink, id, element),
+    }
+}
+
+/// Judges an element of VMAP or DAAST.
+fn schedule_or_audio(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    match element.ty {
+        ty::DAAST => daast::root(doc, sink, id, element),
+        ty::DAAST_AD => daast::ad(doc, sink, id, element),
+        ty::DAAST_IN_LINE => ads::impressions(doc, sink, id),
+        ty::DAAST_WRAPPER => {
+            daast::wrapper(doc, sink, id, element);
+            ads::impressions(doc, sink, id);
+        }
+        ty::DAAST_LINEAR => {
+            time::skip_offset(doc, sink, id, element);
+            daast::linear(doc, sink, id);
+        }
+        ty::DAAST_WRAPPER_LINEAR => daast::linear(doc, sink, id),
+        ty::DAAST_TRACKING => time::progress(doc, sink, id, element),
+        ty::DAAST_MEDIA_FILE => daast::file(doc, sink, id, element),
+        ty::DAAST_PRICING => ads::pricing(doc, sink, id, element),
         ty::VMAP => vmap::root(doc, sink, id, element),
         ty::AD_BREAK => vmap::ad_break(doc, sink, id, element),
         ty::AD_SOURCE => vmap_source::source(doc, sink, id, element),

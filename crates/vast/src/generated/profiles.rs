@@ -743,8 +743,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Google's buying platform takes as audio tags of third parties. It wraps them with its own trackers; the old audio standard DAAST is not supported.",
         digest: Digest::new([
-            252, 13, 140, 230, 242, 210, 2, 136, 182, 204, 109, 134, 92, 151, 232, 46, 155, 134,
-            72, 142, 163, 216, 16, 225, 163, 186, 152, 26, 193, 52, 18, 5,
+            229, 179, 92, 197, 9, 223, 198, 236, 39, 254, 127, 54, 199, 64, 199, 173, 35, 114, 83,
+            47, 241, 254, 122, 168, 177, 20, 189, 195, 163, 236, 67, 3,
         ]),
         requirements: &[
             Requirement {

@@ -7,11 +7,12 @@ use crate::structure::{AttrRow, ChildRow, Content, Event, Kind, Masks, NameId, T
 pub(crate) const VERSIONS: [&str; 7] = ["2.0", "3.0", "4.0", "4.1", "4.2", "4.3", "4.4"];
 
 /// Names of elements and attributes; a [`NameId`] is a place in it.
-pub(crate) static NAMES: [&str; 150] = [
+pub(crate) static NAMES: [&str; 154] = [
     "",
     "Ad",
     "AdBreak",
     "AdID",
+    "AdInteractions",
     "AdParameters",
     "AdServingId",
     "AdSource",
@@ -21,6 +22,7 @@ pub(crate) static NAMES: [&str; 150] = [
     "AdVerifications",
     "Advertiser",
     "AltText",
+    "AudioInteractions",
     "BlockedAdCategories",
     "Category",
     "ClickThrough",
@@ -38,6 +40,8 @@ pub(crate) static NAMES: [&str; 150] = [
     "Creatives",
     "CustomAdData",
     "CustomClick",
+    "DAAST",
+    "DAASTAdTagURI",
     "Description",
     "Duration",
     "Error",
@@ -161,145 +165,145 @@ pub(crate) static NAMES: [&str; 150] = [
 ];
 
 /// Spreads all names over [`NAME_SLOTS`] without a collision.
-pub(crate) const NAME_MULTIPLIER: u64 = 0x1b39_896a_51a8_749b;
+pub(crate) const NAME_MULTIPLIER: u64 = 0x3466_e9a0_8391_4f65;
 
 /// Bits of a place in [`NAME_SLOTS`].
 pub(crate) const NAME_BITS: u32 = 12;
 
 /// The name that a hash belongs to.
 pub(crate) static NAME_SLOTS: [u8; 4096] = [
+    0, 88, 0, 0, 0, 0, 0, 143, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 73, 0, 0, 0, 0, 100, 109, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 153, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 141, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 107, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 145, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 36, 0, 0, 0, 0, 0, 0, 0, 150, 0, 0, 0, 0, 0, 0, 0, 60, 0, 85, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 140, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 129, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 145, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 122, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 33, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 92, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 91, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 46, 0, 0, 129, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 0, 0, 0, 0,
-    118, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 112, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 117, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 40, 0, 0, 0, 0, 0, 98, 152, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 0, 7,
+    0, 0, 0, 0, 0, 118, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    112, 0, 89, 0, 0, 0, 0, 0, 108, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 139, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 27, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 111, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 52, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 94, 0, 0, 0, 22,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 51, 0, 0, 0, 0, 0, 46, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 69, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 134, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 117, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80, 29, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 66, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 67,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 51, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 131, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 78, 0, 0, 0, 0, 0, 0, 0, 0, 0, 45, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 34, 41, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 53, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 124, 0, 0, 72, 0, 0, 123, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 149, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 83, 0, 0, 93, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 0, 76, 54, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 73, 0, 0, 0, 0, 49, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 79, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 98, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 24, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    103, 0, 0, 0, 0, 0, 0, 35, 0, 0, 0, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 133, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 144, 0, 0, 0, 0, 0,
-    0, 0, 0, 113, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    85, 0, 0, 0, 95, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 137, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 43, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 18, 0,
-    0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    56, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 86, 0, 0, 0, 0, 0, 0, 0, 0, 0, 132, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    108, 0, 0, 0, 0, 0, 115, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 125, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 109, 0, 0, 0, 0, 121, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 102, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 122, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 104, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 110, 0, 0, 0, 0, 0, 0, 114, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 130, 120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 87, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 81, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 111,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 146, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 106, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 61, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 142, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 82, 0, 0, 0, 126, 0, 0, 0, 0, 0, 139, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 36,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 19, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 39, 0, 0, 0, 0, 0, 0, 0, 96, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 140, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 27, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 74, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 89, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 119, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 135, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 22, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 97, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 90, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 65, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 75, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 148, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 63, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 38,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 127,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 82, 0, 0, 0, 127,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 103, 57, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 61, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 121, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 128, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 35, 0, 0, 0, 0, 0, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62, 0, 0, 0, 0, 91, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 59, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 83, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 90, 0, 0, 0, 0, 0, 126, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 113, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 79, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 115, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 105, 0,
+    0, 0, 0, 67, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 87, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0,
+    0, 55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 124, 0, 0, 0, 0, 0, 0, 148, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 119, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 116, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    143, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 84, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 105, 0, 14, 0, 0, 0, 0,
-    0, 0, 0, 0, 94, 0, 47, 0, 68, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 81, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 146, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 57, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 136, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 138, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 147, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 32, 0, 0,
+    0, 0, 138, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 106, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 114, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 70, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 68, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 63, 0, 0, 0, 0, 0, 69, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 15, 0, 0, 0, 0, 0, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 45, 0,
+    0, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 93, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 78, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 137, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 56, 0, 0, 0, 0, 65, 0, 0, 10,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 110, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 43, 0, 0, 0, 0, 104, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 128, 0, 0, 0, 0, 141, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 41, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 132, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 144, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 49, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 76, 0, 29, 0, 0, 0, 0, 0, 142, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 151, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 149, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 107, 0, 0, 0, 0, 0, 0, 0, 0, 0, 53, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 86, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 66, 0, 0, 0, 0, 0, 38, 0, 0, 0, 0, 0, 0, 0, 0, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    74, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 135, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 34, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 136, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 131, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 92, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 75, 0,
+    0, 0, 0, 130, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 134, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 39, 0,
+    0, 0, 33, 0, 0, 0, 0, 0, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 123, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 133, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    84, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 71, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 125, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 37, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 102, 0, 0, 0, 0, 0, 0, 147, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 58, 0, 0, 0, 0, 0, 47, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80, 97, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 72, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 101, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 116, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 99, 0, 0, 0, 0, 0, 95, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 24, 0, 0, 77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0,
 ];
 
 /// Names as constants.
@@ -309,152 +313,156 @@ pub(crate) mod name {
     pub(crate) const AD: NameId = NameId(1);
     pub(crate) const AD_BREAK: NameId = NameId(2);
     pub(crate) const AD_ID: NameId = NameId(3);
-    pub(crate) const AD_PARAMETERS: NameId = NameId(4);
-    pub(crate) const AD_SERVING_ID: NameId = NameId(5);
-    pub(crate) const AD_SOURCE: NameId = NameId(6);
-    pub(crate) const AD_SYSTEM: NameId = NameId(7);
-    pub(crate) const AD_TAG_URI: NameId = NameId(8);
-    pub(crate) const AD_TITLE: NameId = NameId(9);
-    pub(crate) const AD_VERIFICATIONS: NameId = NameId(10);
-    pub(crate) const ADVERTISER: NameId = NameId(11);
-    pub(crate) const ALT_TEXT: NameId = NameId(12);
-    pub(crate) const BLOCKED_AD_CATEGORIES: NameId = NameId(13);
-    pub(crate) const CATEGORY: NameId = NameId(14);
-    pub(crate) const CLICK_THROUGH: NameId = NameId(15);
-    pub(crate) const CLICK_TRACKING: NameId = NameId(16);
-    pub(crate) const CLOSED_CAPTION_FILE: NameId = NameId(17);
-    pub(crate) const CLOSED_CAPTION_FILES: NameId = NameId(18);
-    pub(crate) const COMPANION: NameId = NameId(19);
-    pub(crate) const COMPANION_ADS: NameId = NameId(20);
-    pub(crate) const COMPANION_CLICK_THROUGH: NameId = NameId(21);
-    pub(crate) const COMPANION_CLICK_TRACKING: NameId = NameId(22);
-    pub(crate) const CREATIVE: NameId = NameId(23);
-    pub(crate) const CREATIVE_EXTENSION: NameId = NameId(24);
-    pub(crate) const CREATIVE_EXTENSIONS: NameId = NameId(25);
-    pub(crate) const CREATIVE_ID: NameId = NameId(26);
-    pub(crate) const CREATIVES: NameId = NameId(27);
-    pub(crate) const CUSTOM_AD_DATA: NameId = NameId(28);
-    pub(crate) const CUSTOM_CLICK: NameId = NameId(29);
-    pub(crate) const DESCRIPTION: NameId = NameId(30);
-    pub(crate) const DURATION: NameId = NameId(31);
-    pub(crate) const ERROR: NameId = NameId(32);
-    pub(crate) const EXECUTABLE_RESOURCE: NameId = NameId(33);
-    pub(crate) const EXPIRES: NameId = NameId(34);
-    pub(crate) const EXTENSION: NameId = NameId(35);
-    pub(crate) const EXTENSIONS: NameId = NameId(36);
-    pub(crate) const FLASH_RESOURCE: NameId = NameId(37);
-    pub(crate) const HTMLRESOURCE: NameId = NameId(38);
-    pub(crate) const IFRAME_RESOURCE: NameId = NameId(39);
-    pub(crate) const ICON: NameId = NameId(40);
-    pub(crate) const ICON_CLICK_FALLBACK_IMAGE: NameId = NameId(41);
-    pub(crate) const ICON_CLICK_FALLBACK_IMAGES: NameId = NameId(42);
-    pub(crate) const ICON_CLICK_THROUGH: NameId = NameId(43);
-    pub(crate) const ICON_CLICK_TRACKING: NameId = NameId(44);
-    pub(crate) const ICON_CLICKS: NameId = NameId(45);
-    pub(crate) const ICON_VIEW_TRACKING: NameId = NameId(46);
-    pub(crate) const ICONS: NameId = NameId(47);
-    pub(crate) const IMPRESSION: NameId = NameId(48);
-    pub(crate) const IN_LINE: NameId = NameId(49);
-    pub(crate) const INTERACTIVE_CREATIVE_FILE: NameId = NameId(50);
-    pub(crate) const JAVA_SCRIPT_RESOURCE: NameId = NameId(51);
-    pub(crate) const LINEAR: NameId = NameId(52);
-    pub(crate) const MEDIA_FILE: NameId = NameId(53);
-    pub(crate) const MEDIA_FILES: NameId = NameId(54);
-    pub(crate) const MEZZANINE: NameId = NameId(55);
-    pub(crate) const NON_LINEAR: NameId = NameId(56);
-    pub(crate) const NON_LINEAR_ADS: NameId = NameId(57);
-    pub(crate) const NON_LINEAR_CLICK_THROUGH: NameId = NameId(58);
-    pub(crate) const NON_LINEAR_CLICK_TRACKING: NameId = NameId(59);
-    pub(crate) const NON_LINEAR_CUSTOM_CLICK: NameId = NameId(60);
-    pub(crate) const NOT_VIEWABLE: NameId = NameId(61);
-    pub(crate) const PRICING: NameId = NameId(62);
-    pub(crate) const QR_CODE_IMAGE_URL: NameId = NameId(63);
-    pub(crate) const QR_CODE_POSITION: NameId = NameId(64);
-    pub(crate) const QR_CODE_SCAN_URL: NameId = NameId(65);
-    pub(crate) const QR_CODE_SIZE: NameId = NameId(66);
-    pub(crate) const STATIC_RESOURCE: NameId = NameId(67);
-    pub(crate) const SURVEY: NameId = NameId(68);
-    pub(crate) const TRACKING: NameId = NameId(69);
-    pub(crate) const TRACKING_EVENTS: NameId = NameId(70);
-    pub(crate) const UNIVERSAL_AD_ID: NameId = NameId(71);
-    pub(crate) const VAST: NameId = NameId(72);
-    pub(crate) const VASTAD_DATA: NameId = NameId(73);
-    pub(crate) const VASTAD_TAG_URI: NameId = NameId(74);
-    pub(crate) const VASTDATA: NameId = NameId(75);
-    pub(crate) const VMAP: NameId = NameId(76);
-    pub(crate) const VERIFICATION: NameId = NameId(77);
-    pub(crate) const VERIFICATION_PARAMETERS: NameId = NameId(78);
-    pub(crate) const VIDEO_CLICKS: NameId = NameId(79);
-    pub(crate) const VIEW_UNDETERMINED: NameId = NameId(80);
-    pub(crate) const VIEWABLE: NameId = NameId(81);
-    pub(crate) const VIEWABLE_IMPRESSION: NameId = NameId(82);
-    pub(crate) const WRAPPER: NameId = NameId(83);
-    pub(crate) const AD_ID_ALT: NameId = NameId(84);
-    pub(crate) const AD_SLOT_ID: NameId = NameId(85);
-    pub(crate) const AD_SLOT_ID_ALT: NameId = NameId(86);
-    pub(crate) const AD_TYPE: NameId = NameId(87);
-    pub(crate) const ALLOW_MULTIPLE_ADS: NameId = NameId(88);
-    pub(crate) const API_FRAMEWORK: NameId = NameId(89);
-    pub(crate) const ASSET_HEIGHT: NameId = NameId(90);
-    pub(crate) const ASSET_WIDTH: NameId = NameId(91);
-    pub(crate) const ATTR: NameId = NameId(92);
-    pub(crate) const AUTHORITY: NameId = NameId(93);
-    pub(crate) const BITRATE: NameId = NameId(94);
-    pub(crate) const BREAK_ID: NameId = NameId(95);
-    pub(crate) const BREAK_TYPE: NameId = NameId(96);
-    pub(crate) const BROWSER_OPTIONAL: NameId = NameId(97);
-    pub(crate) const CODEC: NameId = NameId(98);
-    pub(crate) const CONDITIONAL_AD: NameId = NameId(99);
-    pub(crate) const CREATIVE_ID_ALT: NameId = NameId(100);
-    pub(crate) const CREATIVE_TYPE: NameId = NameId(101);
-    pub(crate) const CURRENCY: NameId = NameId(102);
-    pub(crate) const DELIVERY: NameId = NameId(103);
-    pub(crate) const DURATION_ALT: NameId = NameId(104);
-    pub(crate) const EVENT: NameId = NameId(105);
-    pub(crate) const EXPANDED_HEIGHT: NameId = NameId(106);
-    pub(crate) const EXPANDED_WIDTH: NameId = NameId(107);
-    pub(crate) const EXT: NameId = NameId(108);
-    pub(crate) const FALLBACK: NameId = NameId(109);
-    pub(crate) const FALLBACK_ON_NO_AD: NameId = NameId(110);
-    pub(crate) const FILE_SIZE: NameId = NameId(111);
-    pub(crate) const FOLLOW_ADDITIONAL_WRAPPERS: NameId = NameId(112);
-    pub(crate) const FOLLOW_REDIRECTS: NameId = NameId(113);
-    pub(crate) const HEIGHT: NameId = NameId(114);
-    pub(crate) const ID: NameId = NameId(115);
-    pub(crate) const ID_REGISTRY: NameId = NameId(116);
-    pub(crate) const ID_VALUE: NameId = NameId(117);
-    pub(crate) const LANGUAGE: NameId = NameId(118);
-    pub(crate) const MAINTAIN_ASPECT_RATIO: NameId = NameId(119);
-    pub(crate) const MAX_BITRATE: NameId = NameId(120);
-    pub(crate) const MEDIA_FILE_ID: NameId = NameId(121);
-    pub(crate) const MEDIA_TYPE: NameId = NameId(122);
-    pub(crate) const MIN_BITRATE: NameId = NameId(123);
-    pub(crate) const MIN_SUGGESTED_DURATION: NameId = NameId(124);
-    pub(crate) const MODEL: NameId = NameId(125);
-    pub(crate) const OFFSET: NameId = NameId(126);
-    pub(crate) const PLAYBACKMETHOD: NameId = NameId(127);
-    pub(crate) const PLCMT: NameId = NameId(128);
-    pub(crate) const POS: NameId = NameId(129);
-    pub(crate) const PROGRAM: NameId = NameId(130);
-    pub(crate) const PXRATIO: NameId = NameId(131);
-    pub(crate) const REGS: NameId = NameId(132);
-    pub(crate) const RENDERING_MODE: NameId = NameId(133);
-    pub(crate) const REPEAT_AFTER: NameId = NameId(134);
-    pub(crate) const REQUIRED: NameId = NameId(135);
-    pub(crate) const SCALABLE: NameId = NameId(136);
-    pub(crate) const SEQUENCE: NameId = NameId(137);
-    pub(crate) const SIZE: NameId = NameId(138);
-    pub(crate) const SKIPOFFSET: NameId = NameId(139);
-    pub(crate) const TEMPLATE_TYPE: NameId = NameId(140);
-    pub(crate) const TIME_OFFSET: NameId = NameId(141);
-    pub(crate) const TYPE: NameId = NameId(142);
-    pub(crate) const VARIABLE_DURATION: NameId = NameId(143);
-    pub(crate) const VENDOR: NameId = NameId(144);
-    pub(crate) const VERSION: NameId = NameId(145);
-    pub(crate) const WIDTH: NameId = NameId(146);
-    pub(crate) const X_POSITION: NameId = NameId(147);
-    pub(crate) const XML_ENCODED: NameId = NameId(148);
-    pub(crate) const Y_POSITION: NameId = NameId(149);
+    pub(crate) const AD_INTERACTIONS: NameId = NameId(4);
+    pub(crate) const AD_PARAMETERS: NameId = NameId(5);
+    pub(crate) const AD_SERVING_ID: NameId = NameId(6);
+    pub(crate) const AD_SOURCE: NameId = NameId(7);
+    pub(crate) const AD_SYSTEM: NameId = NameId(8);
+    pub(crate) const AD_TAG_URI: NameId = NameId(9);
+    pub(crate) const AD_TITLE: NameId = NameId(10);
+    pub(crate) const AD_VERIFICATIONS: NameId = NameId(11);
+    pub(crate) const ADVERTISER: NameId = NameId(12);
+    pub(crate) const ALT_TEXT: NameId = NameId(13);
+    pub(crate) const AUDIO_INTERACTIONS: NameId = NameId(14);
+    pub(crate) const BLOCKED_AD_CATEGORIES: NameId = NameId(15);
+    pub(crate) const CATEGORY: NameId = NameId(16);
+    pub(crate) const CLICK_THROUGH: NameId = NameId(17);
+    pub(crate) const CLICK_TRACKING: NameId = NameId(18);
+    pub(crate) const CLOSED_CAPTION_FILE: NameId = NameId(19);
+    pub(crate) const CLOSED_CAPTION_FILES: NameId = NameId(20);
+    pub(crate) const COMPANION: NameId = NameId(21);
+    pub(crate) const COMPANION_ADS: NameId = NameId(22);
+    pub(crate) const COMPANION_CLICK_THROUGH: NameId = NameId(23);
+    pub(crate) const COMPANION_CLICK_TRACKING: NameId = NameId(24);
+    pub(crate) const CREATIVE: NameId = NameId(25);
+    pub(crate) const CREATIVE_EXTENSION: NameId = NameId(26);
+    pub(crate) const CREATIVE_EXTENSIONS: NameId = NameId(27);
+    pub(crate) const CREATIVE_ID: NameId = NameId(28);
+    pub(crate) const CREATIVES: NameId = NameId(29);
+    pub(crate) const CUSTOM_AD_DATA: NameId = NameId(30);
+    pub(crate) const CUSTOM_CLICK: NameId = NameId(31);
+    pub(crate) const DAAST: NameId = NameId(32);
+    pub(crate) const DAASTAD_TAG_URI: NameId = NameId(33);
+    pub(crate) const DESCRIPTION: NameId = NameId(34);
+    pub(crate) const DURATION: NameId = NameId(35);
+    pub(crate) const ERROR: NameId = NameId(36);
+    pub(crate) const EXECUTABLE_RESOURCE: NameId = NameId(37);
+    pub(crate) const EXPIRES: NameId = NameId(38);
+    pub(crate) const EXTENSION: NameId = NameId(39);
+    pub(crate) const EXTENSIONS: NameId = NameId(40);
+    pub(crate) const FLASH_RESOURCE: NameId = NameId(41);
+    pub(crate) const HTMLRESOURCE: NameId = NameId(42);
+    pub(crate) const IFRAME_RESOURCE: NameId = NameId(43);
+    pub(crate) const ICON: NameId = NameId(44);
+    pub(crate) const ICON_CLICK_FALLBACK_IMAGE: NameId = NameId(45);
+    pub(crate) const ICON_CLICK_FALLBACK_IMAGES: NameId = NameId(46);
+    pub(crate) const ICON_CLICK_THROUGH: NameId = NameId(47);
+    pub(crate) const ICON_CLICK_TRACKING: NameId = NameId(48);
+    pub(crate) const ICON_CLICKS: NameId = NameId(49);
+    pub(crate) const ICON_VIEW_TRACKING: NameId = NameId(50);
+    pub(crate) const ICONS: NameId = NameId(51);
+    pub(crate) const IMPRESSION: NameId = NameId(52);
+    pub(crate) const IN_LINE: NameId = NameId(53);
+    pub(crate) const INTERACTIVE_CREATIVE_FILE: NameId = NameId(54);
+    pub(crate) const JAVA_SCRIPT_RESOURCE: NameId = NameId(55);
+    pub(crate) const LINEAR: NameId = NameId(56);
+    pub(crate) const MEDIA_FILE: NameId = NameId(57);
+    pub(crate) const MEDIA_FILES: NameId = NameId(58);
+    pub(crate) const MEZZANINE: NameId = NameId(59);
+    pub(crate) const NON_LINEAR: NameId = NameId(60);
+    pub(crate) const NON_LINEAR_ADS: NameId = NameId(61);
+    pub(crate) const NON_LINEAR_CLICK_THROUGH: NameId = NameId(62);
+    pub(crate) const NON_LINEAR_CLICK_TRACKING: NameId = NameId(63);
+    pub(crate) const NON_LINEAR_CUSTOM_CLICK: NameId = NameId(64);
+    pub(crate) const NOT_VIEWABLE: NameId = NameId(65);
+    pub(crate) const PRICING: NameId = NameId(66);
+    pub(crate) const QR_CODE_IMAGE_URL: NameId = NameId(67);
+    pub(crate) const QR_CODE_POSITION: NameId = NameId(68);
+    pub(crate) const QR_CODE_SCAN_URL: NameId = NameId(69);
+    pub(crate) const QR_CODE_SIZE: NameId = NameId(70);
+    pub(crate) const STATIC_RESOURCE: NameId = NameId(71);
+    pub(crate) const SURVEY: NameId = NameId(72);
+    pub(crate) const TRACKING: NameId = NameId(73);
+    pub(crate) const TRACKING_EVENTS: NameId = NameId(74);
+    pub(crate) const UNIVERSAL_AD_ID: NameId = NameId(75);
+    pub(crate) const VAST: NameId = NameId(76);
+    pub(crate) const VASTAD_DATA: NameId = NameId(77);
+    pub(crate) const VASTAD_TAG_URI: NameId = NameId(78);
+    pub(crate) const VASTDATA: NameId = NameId(79);
+    pub(crate) const VMAP: NameId = NameId(80);
+    pub(crate) const VERIFICATION: NameId = NameId(81);
+    pub(crate) const VERIFICATION_PARAMETERS: NameId = NameId(82);
+    pub(crate) const VIDEO_CLICKS: NameId = NameId(83);
+    pub(crate) const VIEW_UNDETERMINED: NameId = NameId(84);
+    pub(crate) const VIEWABLE: NameId = NameId(85);
+    pub(crate) const VIEWABLE_IMPRESSION: NameId = NameId(86);
+    pub(crate) const WRAPPER: NameId = NameId(87);
+    pub(crate) const AD_ID_ALT: NameId = NameId(88);
+    pub(crate) const AD_SLOT_ID: NameId = NameId(89);
+    pub(crate) const AD_SLOT_ID_ALT: NameId = NameId(90);
+    pub(crate) const AD_TYPE: NameId = NameId(91);
+    pub(crate) const ALLOW_MULTIPLE_ADS: NameId = NameId(92);
+    pub(crate) const API_FRAMEWORK: NameId = NameId(93);
+    pub(crate) const ASSET_HEIGHT: NameId = NameId(94);
+    pub(crate) const ASSET_WIDTH: NameId = NameId(95);
+    pub(crate) const ATTR: NameId = NameId(96);
+    pub(crate) const AUTHORITY: NameId = NameId(97);
+    pub(crate) const BITRATE: NameId = NameId(98);
+    pub(crate) const BREAK_ID: NameId = NameId(99);
+    pub(crate) const BREAK_TYPE: NameId = NameId(100);
+    pub(crate) const BROWSER_OPTIONAL: NameId = NameId(101);
+    pub(crate) const CODEC: NameId = NameId(102);
+    pub(crate) const CONDITIONAL_AD: NameId = NameId(103);
+    pub(crate) const CREATIVE_ID_ALT: NameId = NameId(104);
+    pub(crate) const CREATIVE_TYPE: NameId = NameId(105);
+    pub(crate) const CURRENCY: NameId = NameId(106);
+    pub(crate) const DELIVERY: NameId = NameId(107);
+    pub(crate) const DURATION_ALT: NameId = NameId(108);
+    pub(crate) const EVENT: NameId = NameId(109);
+    pub(crate) const EXPANDED_HEIGHT: NameId = NameId(110);
+    pub(crate) const EXPANDED_WIDTH: NameId = NameId(111);
+    pub(crate) const EXT: NameId = NameId(112);
+    pub(crate) const FALLBACK: NameId = NameId(113);
+    pub(crate) const FALLBACK_ON_NO_AD: NameId = NameId(114);
+    pub(crate) const FILE_SIZE: NameId = NameId(115);
+    pub(crate) const FOLLOW_ADDITIONAL_WRAPPERS: NameId = NameId(116);
+    pub(crate) const FOLLOW_REDIRECTS: NameId = NameId(117);
+    pub(crate) const HEIGHT: NameId = NameId(118);
+    pub(crate) const ID: NameId = NameId(119);
+    pub(crate) const ID_REGISTRY: NameId = NameId(120);
+    pub(crate) const ID_VALUE: NameId = NameId(121);
+    pub(crate) const LANGUAGE: NameId = NameId(122);
+    pub(crate) const MAINTAIN_ASPECT_RATIO: NameId = NameId(123);
+    pub(crate) const MAX_BITRATE: NameId = NameId(124);
+    pub(crate) const MEDIA_FILE_ID: NameId = NameId(125);
+    pub(crate) const MEDIA_TYPE: NameId = NameId(126);
+    pub(crate) const MIN_BITRATE: NameId = NameId(127);
+    pub(crate) const MIN_SUGGESTED_DURATION: NameId = NameId(128);
+    pub(crate) const MODEL: NameId = NameId(129);
+    pub(crate) const OFFSET: NameId = NameId(130);
+    pub(crate) const PLAYBACKMETHOD: NameId = NameId(131);
+    pub(crate) const PLCMT: NameId = NameId(132);
+    pub(crate) const POS: NameId = NameId(133);
+    pub(crate) const PROGRAM: NameId = NameId(134);
+    pub(crate) const PXRATIO: NameId = NameId(135);
+    pub(crate) const REGS: NameId = NameId(136);
+    pub(crate) const RENDERING_MODE: NameId = NameId(137);
+    pub(crate) const REPEAT_AFTER: NameId = NameId(138);
+    pub(crate) const REQUIRED: NameId = NameId(139);
+    pub(crate) const SCALABLE: NameId = NameId(140);
+    pub(crate) const SEQUENCE: NameId = NameId(141);
+    pub(crate) const SIZE: NameId = NameId(142);
+    pub(crate) const SKIPOFFSET: NameId = NameId(143);
+    pub(crate) const TEMPLATE_TYPE: NameId = NameId(144);
+    pub(crate) const TIME_OFFSET: NameId = NameId(145);
+    pub(crate) const TYPE: NameId = NameId(146);
+    pub(crate) const VARIABLE_DURATION: NameId = NameId(147);
+    pub(crate) const VENDOR: NameId = NameId(148);
+    pub(crate) const VERSION: NameId = NameId(149);
+    pub(crate) const WIDTH: NameId = NameId(150);
+    pub(crate) const X_POSITION: NameId = NameId(151);
+    pub(crate) const XML_ENCODED: NameId = NameId(152);
+    pub(crate) const Y_POSITION: NameId = NameId(153);
 }
 
 /// Types as constants.
@@ -488,6 +496,27 @@ pub(crate) mod ty {
     pub(crate) const CREATIVES: TypeId = TypeId(12);
     pub(crate) const CUSTOM_AD_DATA: TypeId = TypeId(115);
     pub(crate) const CUSTOM_CLICK: TypeId = TypeId(69);
+    pub(crate) const DAAST: TypeId = TypeId(118);
+    pub(crate) const DAAST_AD: TypeId = TypeId(119);
+    pub(crate) const DAAST_AD_INTERACTIONS: TypeId = TypeId(135);
+    pub(crate) const DAAST_CATEGORY: TypeId = TypeId(122);
+    pub(crate) const DAAST_CLICK_TRACKING: TypeId = TypeId(138);
+    pub(crate) const DAAST_COMPANION: TypeId = TypeId(137);
+    pub(crate) const DAAST_COMPANION_ADS: TypeId = TypeId(136);
+    pub(crate) const DAAST_CREATIVE: TypeId = TypeId(127);
+    pub(crate) const DAAST_CREATIVES: TypeId = TypeId(125);
+    pub(crate) const DAAST_IN_LINE: TypeId = TypeId(120);
+    pub(crate) const DAAST_LINEAR: TypeId = TypeId(129);
+    pub(crate) const DAAST_MEDIA_FILE: TypeId = TypeId(132);
+    pub(crate) const DAAST_MEDIA_FILES: TypeId = TypeId(131);
+    pub(crate) const DAAST_PRICING: TypeId = TypeId(123);
+    pub(crate) const DAAST_TRACKING: TypeId = TypeId(134);
+    pub(crate) const DAAST_TRACKING_EVENTS: TypeId = TypeId(133);
+    pub(crate) const DAAST_WRAPPER: TypeId = TypeId(121);
+    pub(crate) const DAAST_WRAPPER_CREATIVE: TypeId = TypeId(128);
+    pub(crate) const DAAST_WRAPPER_CREATIVES: TypeId = TypeId(126);
+    pub(crate) const DAAST_WRAPPER_LINEAR: TypeId = TypeId(130);
+    pub(crate) const DAASTAD_TAG_URI: TypeId = TypeId(124);
     pub(crate) const DESCRIPTION: TypeId = TypeId(13);
     pub(crate) const DURATION: TypeId = TypeId(47);
     pub(crate) const ERROR: TypeId = TypeId(3);
@@ -581,7 +610,7 @@ pub(crate) mod ty {
 }
 
 /// Element types; a [`TypeId`] is a place in it, and the first one judges nothing.
-pub(crate) static TYPES: [Type; 118] = [
+pub(crate) static TYPES: [Type; 139] = [
     Type::OPEN,
     Type {
         name: "VAST",
@@ -596,7 +625,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(32),
+                name: NameId(36),
                 ty: TypeId(3),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -605,7 +634,7 @@ pub(crate) static TYPES: [Type; 118] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(145),
+            name: NameId(149),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::RootWithoutVersion,
@@ -669,7 +698,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(49),
+                name: NameId(53),
                 ty: TypeId(4),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -677,7 +706,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(83),
+                name: NameId(87),
                 ty: TypeId(5),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -687,7 +716,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::AdWithoutId,
@@ -695,7 +724,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(137),
+                name: NameId(141),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -703,7 +732,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(99),
+                name: NameId(103),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -711,7 +740,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(87),
+                name: NameId(91),
                 kind: Kind::OneOf(&["video", "audio", "hybrid"]),
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -833,7 +862,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(7),
+                name: NameId(8),
                 ty: TypeId(7),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -841,7 +870,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(9),
+                name: NameId(10),
                 ty: TypeId(8),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -849,7 +878,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(30),
+                name: NameId(34),
                 ty: TypeId(13),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -857,7 +886,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(68),
+                name: NameId(72),
                 ty: TypeId(18),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -865,7 +894,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(32),
+                name: NameId(36),
                 ty: TypeId(3),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -873,7 +902,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(48),
+                name: NameId(52),
                 ty: TypeId(16),
                 versions: 0x7f,
                 missing: Id::InlineWithoutImpression,
@@ -881,7 +910,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(27),
+                name: NameId(29),
                 ty: TypeId(12),
                 versions: 0x7f,
                 missing: Id::InlineWithoutCreatives,
@@ -889,7 +918,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(36),
+                name: NameId(40),
                 ty: TypeId(15),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -897,7 +926,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(11),
+                name: NameId(12),
                 ty: TypeId(10),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -905,7 +934,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(62),
+                name: NameId(66),
                 ty: TypeId(17),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -913,7 +942,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(82),
+                name: NameId(86),
                 ty: TypeId(19),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -921,7 +950,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(10),
+                name: NameId(11),
                 ty: TypeId(9),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -929,7 +958,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(14),
+                name: NameId(16),
                 ty: TypeId(11),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -937,7 +966,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(5),
+                name: NameId(6),
                 ty: TypeId(6),
                 versions: 0x78,
                 missing: Id::InlineWithoutAdservingid,
@@ -945,7 +974,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(34),
+                name: NameId(38),
                 ty: TypeId(14),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -1011,7 +1040,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(7),
+                name: NameId(8),
                 ty: TypeId(7),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -1019,7 +1048,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(74),
+                name: NameId(78),
                 ty: TypeId(22),
                 versions: 0x7f,
                 missing: Id::WrapperWithoutVastadtaguri,
@@ -1027,7 +1056,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(32),
+                name: NameId(36),
                 ty: TypeId(3),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -1035,7 +1064,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(48),
+                name: NameId(52),
                 ty: TypeId(16),
                 versions: 0x7f,
                 missing: Id::WrapperWithoutImpression,
@@ -1043,7 +1072,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(27),
+                name: NameId(29),
                 ty: TypeId(21),
                 versions: 0x7f,
                 missing: Id::WrapperWithoutCreatives,
@@ -1051,7 +1080,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(36),
+                name: NameId(40),
                 ty: TypeId(15),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -1059,7 +1088,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(62),
+                name: NameId(66),
                 ty: TypeId(17),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1067,7 +1096,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(82),
+                name: NameId(86),
                 ty: TypeId(19),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1075,7 +1104,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(10),
+                name: NameId(11),
                 ty: TypeId(9),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1083,7 +1112,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(13),
+                name: NameId(15),
                 ty: TypeId(20),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -1093,7 +1122,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(112),
+                name: NameId(116),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1101,7 +1130,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(92),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1109,7 +1138,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(110),
+                name: NameId(114),
                 kind: Kind::Boolean,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -1231,7 +1260,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(145),
+            name: NameId(149),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -1351,7 +1380,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "AdVerifications",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(77),
+            name: NameId(81),
             ty: TypeId(23),
             versions: 0x7c,
             missing: Id::MissingElement,
@@ -1473,7 +1502,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(93),
+            name: NameId(97),
             kind: Kind::Uri,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -1536,7 +1565,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "Creatives",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(23),
+            name: NameId(25),
             ty: TypeId(24),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -1714,7 +1743,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "Extensions",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(35),
+            name: NameId(39),
             ty: TypeId(25),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -1779,7 +1808,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -1844,7 +1873,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(125),
+                name: NameId(129),
                 kind: Kind::OneOf(&["CPC", "CPM", "CPE", "CPV", "cpc", "cpm", "cpe", "cpv"]),
                 versions: 0x7e,
                 missing: Id::PricingWithoutModel,
@@ -1852,7 +1881,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(102),
+                name: NameId(106),
                 kind: Kind::Currency,
                 versions: 0x7e,
                 missing: Id::PricingWithoutCurrency,
@@ -1917,7 +1946,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(142),
+            name: NameId(146),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -1981,7 +2010,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(81),
+                name: NameId(85),
                 ty: TypeId(28),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1989,7 +2018,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(61),
+                name: NameId(65),
                 ty: TypeId(26),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -1997,7 +2026,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(80),
+                name: NameId(84),
                 ty: TypeId(27),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -2006,7 +2035,7 @@ pub(crate) static TYPES: [Type; 118] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -2070,7 +2099,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(93),
+            name: NameId(97),
             kind: Kind::Uri,
             versions: 0x78,
             missing: Id::MissingAttribute,
@@ -2133,7 +2162,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "Wrapper/Creatives",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(23),
+            name: NameId(25),
             ty: TypeId(29),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -2255,7 +2284,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(37),
+                name: NameId(41),
                 ty: TypeId(31),
                 versions: 0x4,
                 missing: Id::MissingElement,
@@ -2263,7 +2292,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(51),
+                name: NameId(55),
                 ty: TypeId(32),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -2271,7 +2300,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(82),
+                name: NameId(86),
                 ty: TypeId(35),
                 versions: 0x4,
                 missing: Id::MissingElement,
@@ -2279,7 +2308,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(33),
+                name: NameId(37),
                 ty: TypeId(30),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -2287,7 +2316,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(33),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -2295,7 +2324,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(78),
+                name: NameId(82),
                 ty: TypeId(34),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -2304,7 +2333,7 @@ pub(crate) static TYPES: [Type; 118] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(144),
+            name: NameId(148),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::VerificationWithoutVendor,
@@ -2368,7 +2397,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(52),
+                name: NameId(56),
                 ty: TypeId(38),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2376,7 +2405,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(20),
+                name: NameId(22),
                 ty: TypeId(36),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2384,7 +2413,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(57),
+                name: NameId(61),
                 ty: TypeId(39),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2392,7 +2421,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(25),
+                name: NameId(27),
                 ty: TypeId(37),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2400,7 +2429,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(71),
+                name: NameId(75),
                 ty: TypeId(40),
                 versions: 0x7c,
                 missing: Id::CreativeWithoutUniversaladid,
@@ -2410,7 +2439,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2418,7 +2447,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(137),
+                name: NameId(141),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2434,7 +2463,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2442,7 +2471,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(84),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2508,7 +2537,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2516,7 +2545,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(108),
+                name: NameId(112),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2524,7 +2553,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(109),
+                name: NameId(113),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2760,7 +2789,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(52),
+                name: NameId(56),
                 ty: TypeId(41),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2768,7 +2797,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(20),
+                name: NameId(22),
                 ty: TypeId(36),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2776,7 +2805,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(57),
+                name: NameId(61),
                 ty: TypeId(42),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -2786,7 +2815,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2794,7 +2823,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(137),
+                name: NameId(141),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -2810,7 +2839,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2818,7 +2847,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(84),
+                name: NameId(88),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -2884,7 +2913,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -2892,7 +2921,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -2957,7 +2986,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(89),
+            name: NameId(93),
             kind: Kind::String,
             versions: 0x4,
             missing: Id::MissingAttribute,
@@ -3022,7 +3051,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -3030,7 +3059,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(97),
+                name: NameId(101),
                 kind: Kind::Boolean,
                 versions: 0x78,
                 missing: Id::JavascriptresourceWithoutBrowseroptional,
@@ -3094,7 +3123,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "Verification/TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(69),
+            name: NameId(73),
             ty: TypeId(43),
             versions: 0x78,
             missing: Id::MissingElement,
@@ -3216,7 +3245,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x4,
             missing: Id::MissingAttribute,
@@ -3280,7 +3309,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(19),
+                name: NameId(21),
                 ty: TypeId(44),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3288,7 +3317,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(51),
                 ty: TypeId(48),
                 versions: 0x40,
                 missing: Id::MissingElement,
@@ -3297,7 +3326,7 @@ pub(crate) static TYPES: [Type; 118] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(135),
+            name: NameId(139),
             kind: Kind::OneOf(&["all", "any", "none"]),
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -3360,7 +3389,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "CreativeExtensions",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(24),
+            name: NameId(26),
             ty: TypeId(45),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -3425,7 +3454,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(31),
+                name: NameId(35),
                 ty: TypeId(47),
                 versions: 0x7f,
                 missing: Id::LinearWithoutDuration,
@@ -3433,7 +3462,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3441,7 +3470,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(4),
+                name: NameId(5),
                 ty: TypeId(46),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3449,7 +3478,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(79),
+                name: NameId(83),
                 ty: TypeId(51),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3457,7 +3486,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(54),
+                name: NameId(58),
                 ty: TypeId(49),
                 versions: 0x7f,
                 missing: Id::LinearWithoutMediafiles,
@@ -3465,7 +3494,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(51),
                 ty: TypeId(48),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -3473,7 +3502,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(25),
+                name: NameId(27),
                 ty: TypeId(37),
                 versions: 0x2,
                 missing: Id::MissingElement,
@@ -3482,7 +3511,7 @@ pub(crate) static TYPES: [Type; 118] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(139),
+            name: NameId(143),
             kind: Kind::String,
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -3546,7 +3575,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3554,7 +3583,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(56),
+                name: NameId(60),
                 ty: TypeId(52),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3562,7 +3591,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(51),
                 ty: TypeId(48),
                 versions: 0x40,
                 missing: Id::MissingElement,
@@ -3629,7 +3658,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(116),
+                name: NameId(120),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -3637,7 +3666,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(117),
+                name: NameId(121),
                 kind: Kind::String,
                 versions: 0x4,
                 missing: Id::MissingAttribute,
@@ -3702,7 +3731,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3710,7 +3739,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(79),
+                name: NameId(83),
                 ty: TypeId(53),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3718,7 +3747,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(25),
+                name: NameId(27),
                 ty: TypeId(37),
                 versions: 0x2,
                 missing: Id::MissingElement,
@@ -3726,7 +3755,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(51),
                 ty: TypeId(48),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -3735,7 +3764,7 @@ pub(crate) static TYPES: [Type; 118] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(139),
+            name: NameId(143),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -3799,7 +3828,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3807,7 +3836,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(56),
+                name: NameId(60),
                 ty: TypeId(54),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3815,7 +3844,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(51),
                 ty: TypeId(48),
                 versions: 0x40,
                 missing: Id::MissingElement,
@@ -3881,7 +3910,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(105),
+            name: NameId(109),
             kind: Kind::String,
             versions: 0x78,
             missing: Id::MissingAttribute,
@@ -3945,7 +3974,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(67),
+                name: NameId(71),
                 ty: TypeId(60),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3953,7 +3982,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(39),
+                name: NameId(43),
                 ty: TypeId(59),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3961,7 +3990,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(42),
                 ty: TypeId(58),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3969,7 +3998,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(50),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3977,7 +4006,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(21),
+                name: NameId(23),
                 ty: TypeId(56),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3985,7 +4014,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(12),
+                name: NameId(13),
                 ty: TypeId(55),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -3993,7 +4022,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(4),
+                name: NameId(5),
                 ty: TypeId(46),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4001,7 +4030,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(25),
+                name: NameId(27),
                 ty: TypeId(37),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -4009,7 +4038,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(22),
+                name: NameId(24),
                 ty: TypeId(57),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -4017,7 +4046,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(47),
+                name: NameId(51),
                 ty: TypeId(48),
                 versions: 0x40,
                 missing: Id::MissingElement,
@@ -4027,7 +4056,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4035,7 +4064,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4043,7 +4072,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4051,7 +4080,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(107),
+                name: NameId(111),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4059,7 +4088,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(106),
+                name: NameId(110),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4067,7 +4096,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4075,7 +4104,15 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(91),
+                name: NameId(95),
+                kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(94),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -4084,14 +4121,6 @@ pub(crate) static TYPES: [Type; 118] = [
             },
             AttrRow {
                 name: NameId(90),
-                kind: Kind::Integer,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(86),
                 kind: Kind::String,
                 versions: 0x7a,
                 missing: Id::MissingAttribute,
@@ -4099,7 +4128,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(85),
+                name: NameId(89),
                 kind: Kind::String,
                 versions: 0x4,
                 missing: Id::MissingAttribute,
@@ -4107,7 +4136,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(131),
+                name: NameId(135),
                 kind: Kind::Decimal,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -4115,7 +4144,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(133),
+                name: NameId(137),
                 kind: Kind::OneOf(&["default", "end-card", "concurrent"]),
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -4180,7 +4209,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(142),
+            name: NameId(146),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -4244,7 +4273,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(148),
+            name: NameId(152),
             kind: Kind::Boolean,
             versions: 0x7e,
             missing: Id::MissingAttribute,
@@ -4364,7 +4393,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "Icons",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(40),
+            name: NameId(44),
             ty: TypeId(61),
             versions: 0x7e,
             missing: Id::MissingElement,
@@ -4429,7 +4458,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(53),
+                name: NameId(57),
                 ty: TypeId(64),
                 versions: 0x7f,
                 missing: Id::MediafilesWithoutMediafile,
@@ -4437,7 +4466,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(55),
+                name: NameId(59),
                 ty: TypeId(65),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -4445,7 +4474,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(50),
+                name: NameId(54),
                 ty: TypeId(63),
                 versions: 0x7c,
                 missing: Id::MissingElement,
@@ -4453,7 +4482,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(18),
+                name: NameId(20),
                 ty: TypeId(62),
                 versions: 0x78,
                 missing: Id::MissingElement,
@@ -4518,7 +4547,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(69),
+            name: NameId(73),
             ty: TypeId(66),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -4583,7 +4612,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(15),
+                name: NameId(17),
                 ty: TypeId(67),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4591,7 +4620,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(16),
+                name: NameId(18),
                 ty: TypeId(68),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4599,7 +4628,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(29),
+                name: NameId(31),
                 ty: TypeId(69),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4665,7 +4694,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(67),
+                name: NameId(71),
                 ty: TypeId(60),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4673,7 +4702,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(39),
+                name: NameId(43),
                 ty: TypeId(80),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4681,7 +4710,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(42),
                 ty: TypeId(58),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4689,7 +4718,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(58),
+                name: NameId(62),
                 ty: TypeId(70),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4697,7 +4726,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(4),
+                name: NameId(5),
                 ty: TypeId(46),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4705,7 +4734,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(25),
+                name: NameId(27),
                 ty: TypeId(37),
                 versions: 0x2,
                 missing: Id::MissingElement,
@@ -4713,7 +4742,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(59),
+                name: NameId(63),
                 ty: TypeId(71),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -4721,7 +4750,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(54),
+                name: NameId(58),
                 ty: TypeId(81),
                 versions: 0x40,
                 missing: Id::MissingElement,
@@ -4729,7 +4758,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::NonlinearMediaBefore44,
             },
             ChildRow {
-                name: NameId(31),
+                name: NameId(35),
                 ty: TypeId(47),
                 versions: 0x40,
                 missing: Id::MissingElement,
@@ -4737,7 +4766,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::NonlinearMediaBefore44,
             },
             ChildRow {
-                name: NameId(60),
+                name: NameId(64),
                 ty: TypeId(84),
                 versions: 0x40,
                 missing: Id::MissingElement,
@@ -4747,7 +4776,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4755,7 +4784,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4763,7 +4792,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4771,7 +4800,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(107),
+                name: NameId(111),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4779,7 +4808,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(106),
+                name: NameId(110),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4787,7 +4816,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(136),
+                name: NameId(140),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4795,7 +4824,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(119),
+                name: NameId(123),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4803,7 +4832,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(124),
+                name: NameId(128),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4811,7 +4840,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -4876,7 +4905,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(16),
+                name: NameId(18),
                 ty: TypeId(68),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -4884,7 +4913,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(29),
+                name: NameId(31),
                 ty: TypeId(69),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -4892,7 +4921,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(15),
+                name: NameId(17),
                 ty: TypeId(67),
                 versions: 0x70,
                 missing: Id::MissingElement,
@@ -4958,7 +4987,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(67),
+                name: NameId(71),
                 ty: TypeId(60),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4966,7 +4995,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(39),
+                name: NameId(43),
                 ty: TypeId(59),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4974,7 +5003,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(42),
                 ty: TypeId(58),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4982,7 +5011,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(58),
+                name: NameId(62),
                 ty: TypeId(70),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4990,7 +5019,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(4),
+                name: NameId(5),
                 ty: TypeId(46),
                 versions: 0x1,
                 missing: Id::MissingElement,
@@ -4998,7 +5027,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(25),
+                name: NameId(27),
                 ty: TypeId(37),
                 versions: 0x2,
                 missing: Id::MissingElement,
@@ -5006,7 +5035,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(59),
+                name: NameId(63),
                 ty: TypeId(71),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5016,7 +5045,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5024,7 +5053,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5032,7 +5061,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5040,7 +5069,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(107),
+                name: NameId(111),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5048,7 +5077,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(106),
+                name: NameId(110),
                 kind: Kind::Integer,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5056,7 +5085,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(136),
+                name: NameId(140),
                 kind: Kind::Boolean,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5064,7 +5093,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(119),
+                name: NameId(123),
                 kind: Kind::Boolean,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5072,7 +5101,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(124),
+                name: NameId(128),
                 kind: Kind::Time,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5080,7 +5109,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x3,
                 missing: Id::MissingAttribute,
@@ -5259,7 +5288,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::CompanionclicktrackingWithoutId,
@@ -5323,7 +5352,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(148),
+            name: NameId(152),
             kind: Kind::Boolean,
             versions: 0x2,
             missing: Id::MissingAttribute,
@@ -5445,7 +5474,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(101),
+                name: NameId(105),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5453,7 +5482,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x40,
                 missing: Id::MissingAttribute,
@@ -5518,7 +5547,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(67),
+                name: NameId(71),
                 ty: TypeId(60),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5526,7 +5555,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(39),
+                name: NameId(43),
                 ty: TypeId(59),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5534,7 +5563,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(42),
                 ty: TypeId(58),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5542,7 +5571,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(45),
+                name: NameId(49),
                 ty: TypeId(72),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5550,7 +5579,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(46),
+                name: NameId(50),
                 ty: TypeId(73),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -5560,47 +5589,47 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
+                name: NameId(134),
+                kind: Kind::String,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(150),
+                kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(118),
+                kind: Kind::Integer,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(151),
+                kind: Kind::String,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(153),
+                kind: Kind::String,
+                versions: 0x7e,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
                 name: NameId(130),
-                kind: Kind::String,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(146),
-                kind: Kind::Integer,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(114),
-                kind: Kind::Integer,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(147),
-                kind: Kind::String,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(149),
-                kind: Kind::String,
-                versions: 0x7e,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(126),
                 kind: Kind::Time,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5608,7 +5637,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(104),
+                name: NameId(108),
                 kind: Kind::Time,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5616,7 +5645,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5624,7 +5653,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(131),
+                name: NameId(135),
                 kind: Kind::Decimal,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5632,7 +5661,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(132),
+                name: NameId(136),
                 kind: Kind::OneOf(&["0", "1"]),
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5696,7 +5725,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "ClosedCaptionFiles",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(17),
+            name: NameId(19),
             ty: TypeId(74),
             versions: 0x78,
             missing: Id::MissingElement,
@@ -5760,7 +5789,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "InteractiveCreativeFile",
         content: Content::Uri,
         children: &[ChildRow {
-            name: NameId(38),
+            name: NameId(42),
             ty: TypeId(58),
             versions: 0x40,
             missing: Id::MissingElement,
@@ -5769,7 +5798,7 @@ pub(crate) static TYPES: [Type; 118] = [
         }],
         attrs: &[
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5777,7 +5806,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -5785,7 +5814,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(143),
+                name: NameId(147),
                 kind: Kind::Boolean,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -5851,7 +5880,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5859,7 +5888,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(107),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDelivery,
@@ -5867,7 +5896,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutType,
@@ -5875,7 +5904,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(94),
+                name: NameId(98),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -5883,7 +5912,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -5891,7 +5920,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -5899,24 +5928,8 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(136),
+                name: NameId(140),
                 kind: Kind::Boolean,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(119),
-                kind: Kind::Boolean,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(89),
-                kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
@@ -5924,6 +5937,22 @@ pub(crate) static TYPES: [Type; 118] = [
             },
             AttrRow {
                 name: NameId(123),
+                kind: Kind::Boolean,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(93),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(127),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5931,7 +5960,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(120),
+                name: NameId(124),
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5939,7 +5968,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(98),
+                name: NameId(102),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -5947,7 +5976,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(111),
+                name: NameId(115),
                 kind: Kind::Integer,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -5955,7 +5984,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(122),
+                name: NameId(126),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6021,7 +6050,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6029,7 +6058,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(107),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutDelivery,
@@ -6037,7 +6066,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutType,
@@ -6045,7 +6074,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutDimensions,
@@ -6053,7 +6082,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x7c,
                 missing: Id::MezzanineWithoutDimensions,
@@ -6061,7 +6090,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(98),
+                name: NameId(102),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6069,7 +6098,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(111),
+                name: NameId(115),
                 kind: Kind::Integer,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6077,7 +6106,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(122),
+                name: NameId(126),
                 kind: Kind::String,
                 versions: 0x7c,
                 missing: Id::MissingAttribute,
@@ -6143,7 +6172,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(105),
+                name: NameId(109),
                 kind: Kind::Event,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -6151,7 +6180,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(126),
+                name: NameId(130),
                 kind: Kind::String,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
@@ -6216,7 +6245,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6280,7 +6309,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6344,7 +6373,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -6465,7 +6494,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -6529,7 +6558,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(44),
+                name: NameId(48),
                 ty: TypeId(77),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -6537,7 +6566,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(43),
+                name: NameId(47),
                 ty: TypeId(76),
                 versions: 0x7e,
                 missing: Id::MissingElement,
@@ -6545,7 +6574,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(42),
+                name: NameId(46),
                 ty: TypeId(75),
                 versions: 0x70,
                 missing: Id::MissingElement,
@@ -6669,7 +6698,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6677,7 +6706,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(118),
+                name: NameId(122),
                 kind: Kind::String,
                 versions: 0x78,
                 missing: Id::MissingAttribute,
@@ -6741,7 +6770,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "IconClickFallbackImages",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(41),
+            name: NameId(45),
             ty: TypeId(78),
             versions: 0x70,
             missing: Id::MissingElement,
@@ -6863,7 +6892,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7c,
             missing: Id::MissingAttribute,
@@ -6927,7 +6956,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(12),
+                name: NameId(13),
                 ty: TypeId(55),
                 versions: 0x70,
                 missing: Id::MissingElement,
@@ -6935,7 +6964,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(67),
+                name: NameId(71),
                 ty: TypeId(79),
                 versions: 0x70,
                 missing: Id::MissingElement,
@@ -6945,7 +6974,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x70,
                 missing: Id::MissingAttribute,
@@ -6953,7 +6982,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x70,
                 missing: Id::MissingAttribute,
@@ -7018,7 +7047,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(101),
+            name: NameId(105),
             kind: Kind::String,
             versions: 0x70,
             missing: Id::MissingAttribute,
@@ -7083,7 +7112,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7091,7 +7120,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7156,7 +7185,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(53),
+                name: NameId(57),
                 ty: TypeId(82),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -7164,7 +7193,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(50),
+                name: NameId(54),
                 ty: TypeId(83),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -7172,7 +7201,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(55),
+                name: NameId(59),
                 ty: TypeId(65),
                 versions: 0x0,
                 missing: Id::MissingElement,
@@ -7180,7 +7209,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::NonlinearWithMezzanine,
             },
             ChildRow {
-                name: NameId(18),
+                name: NameId(20),
                 ty: TypeId(62),
                 versions: 0x0,
                 missing: Id::MissingElement,
@@ -7247,7 +7276,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7255,7 +7284,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(107),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDelivery,
@@ -7263,7 +7292,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutType,
@@ -7271,7 +7300,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(94),
+                name: NameId(98),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7279,7 +7308,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -7287,7 +7316,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MediafileWithoutDimensions,
@@ -7295,24 +7324,8 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(136),
+                name: NameId(140),
                 kind: Kind::Boolean,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(119),
-                kind: Kind::Boolean,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(89),
-                kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
                 value: Id::AttributeValueInvalid,
@@ -7320,22 +7333,14 @@ pub(crate) static TYPES: [Type; 118] = [
             },
             AttrRow {
                 name: NameId(123),
-                kind: Kind::Integer,
+                kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
-                value: Id::MediafileBitrateInvalid,
+                value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(120),
-                kind: Kind::Integer,
-                versions: 0x7f,
-                missing: Id::MissingAttribute,
-                value: Id::MediafileBitrateInvalid,
-                outdated: Id::AttributeNotInVersion,
-            },
-            AttrRow {
-                name: NameId(98),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7343,7 +7348,31 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(111),
+                name: NameId(127),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(124),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::MediafileBitrateInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(102),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(115),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7351,7 +7380,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(122),
+                name: NameId(126),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7415,7 +7444,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "NonLinear/InteractiveCreativeFile",
         content: Content::Uri,
         children: &[ChildRow {
-            name: NameId(38),
+            name: NameId(42),
             ty: TypeId(58),
             versions: 0x40,
             missing: Id::MissingElement,
@@ -7424,7 +7453,7 @@ pub(crate) static TYPES: [Type; 118] = [
         }],
         attrs: &[
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7432,7 +7461,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7440,7 +7469,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(143),
+                name: NameId(147),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7505,7 +7534,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -7568,7 +7597,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "UniversalAdId/Extension",
         content: Content::Open,
         children: &[ChildRow {
-            name: NameId(71),
+            name: NameId(75),
             ty: TypeId(86),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -7634,7 +7663,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(116),
+                name: NameId(120),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::CtvUniversaladidWithoutRegistry,
@@ -7642,7 +7671,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(100),
+                name: NameId(104),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7650,7 +7679,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(117),
+                name: NameId(121),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7715,7 +7744,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[
             ChildRow {
-                name: NameId(55),
+                name: NameId(59),
                 ty: TypeId(89),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -7723,7 +7752,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(26),
+                name: NameId(28),
                 ty: TypeId(88),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -7847,7 +7876,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7855,7 +7884,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(103),
+                name: NameId(107),
                 kind: Kind::OneOf(&["streaming", "progressive"]),
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutDelivery,
@@ -7863,7 +7892,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutType,
@@ -7871,7 +7900,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutDimensions,
@@ -7879,7 +7908,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MezzanineWithoutDimensions,
@@ -7887,7 +7916,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(98),
+                name: NameId(102),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7895,7 +7924,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(111),
+                name: NameId(115),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7903,7 +7932,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(122),
+                name: NameId(126),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7911,7 +7940,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(125),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -7975,7 +8004,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "InteractiveCreativeFile/Extension",
         content: Content::Open,
         children: &[ChildRow {
-            name: NameId(50),
+            name: NameId(54),
             ty: TypeId(91),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -8040,7 +8069,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[
             ChildRow {
-                name: NameId(38),
+                name: NameId(42),
                 ty: TypeId(58),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8048,7 +8077,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(4),
+                name: NameId(5),
                 ty: TypeId(92),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8058,7 +8087,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(142),
+                name: NameId(146),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8066,7 +8095,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8074,7 +8103,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(143),
+                name: NameId(147),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8082,7 +8111,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(121),
+                name: NameId(125),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8147,7 +8176,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(148),
+            name: NameId(152),
             kind: Kind::Boolean,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -8210,7 +8239,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "Icon/Extension",
         content: Content::Open,
         children: &[ChildRow {
-            name: NameId(40),
+            name: NameId(44),
             ty: TypeId(94),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -8275,7 +8304,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(67),
+                name: NameId(71),
                 ty: TypeId(60),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8283,7 +8312,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(39),
+                name: NameId(43),
                 ty: TypeId(59),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8291,7 +8320,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(38),
+                name: NameId(42),
                 ty: TypeId(58),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8299,7 +8328,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(45),
+                name: NameId(49),
                 ty: TypeId(95),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8307,7 +8336,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(46),
+                name: NameId(50),
                 ty: TypeId(73),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8317,7 +8346,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(130),
+                name: NameId(134),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8325,7 +8354,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(132),
+                name: NameId(136),
                 kind: Kind::OneOf(&["0", "1"]),
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8333,7 +8362,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(146),
+                name: NameId(150),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8341,7 +8370,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(114),
+                name: NameId(118),
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8349,7 +8378,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(147),
+                name: NameId(151),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8357,7 +8386,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(149),
+                name: NameId(153),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8365,7 +8394,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(104),
+                name: NameId(108),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8373,7 +8402,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(126),
+                name: NameId(130),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8381,7 +8410,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(89),
+                name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8389,7 +8418,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(131),
+                name: NameId(135),
                 kind: Kind::Decimal,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8454,7 +8483,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(43),
+                name: NameId(47),
                 ty: TypeId(76),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8462,7 +8491,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(44),
+                name: NameId(48),
                 ty: TypeId(96),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8528,7 +8557,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -8592,7 +8621,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[
             ChildRow {
-                name: NameId(128),
+                name: NameId(132),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8600,7 +8629,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(129),
+                name: NameId(133),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8608,7 +8637,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(127),
+                name: NameId(131),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8616,7 +8645,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(92),
+                name: NameId(96),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8739,7 +8768,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[
             ChildRow {
-                name: NameId(26),
+                name: NameId(28),
                 ty: TypeId(88),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8747,7 +8776,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(128),
+                name: NameId(132),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8755,7 +8784,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(129),
+                name: NameId(133),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8763,7 +8792,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(127),
+                name: NameId(131),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8771,7 +8800,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(92),
+                name: NameId(96),
                 ty: TypeId(98),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8779,7 +8808,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(31),
+                name: NameId(35),
                 ty: TypeId(47),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8787,7 +8816,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(54),
+                name: NameId(58),
                 ty: TypeId(81),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8795,7 +8824,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(100),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8803,7 +8832,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(59),
+                name: NameId(63),
                 ty: TypeId(102),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8811,7 +8840,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(60),
+                name: NameId(64),
                 ty: TypeId(84),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8819,7 +8848,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(25),
+                name: NameId(27),
                 ty: TypeId(37),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8827,7 +8856,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(4),
+                name: NameId(5),
                 ty: TypeId(92),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -8892,7 +8921,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "Portfolio/TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(69),
+            name: NameId(73),
             ty: TypeId(101),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -8958,7 +8987,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(105),
+                name: NameId(109),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -8966,7 +8995,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(126),
+                name: NameId(130),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9031,7 +9060,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(115),
+            name: NameId(119),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::MissingAttribute,
@@ -9095,7 +9124,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[
             ChildRow {
-                name: NameId(65),
+                name: NameId(69),
                 ty: TypeId(104),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9103,7 +9132,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(63),
+                name: NameId(67),
                 ty: TypeId(105),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9111,7 +9140,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(64),
+                name: NameId(68),
                 ty: TypeId(106),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9119,7 +9148,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(66),
+                name: NameId(70),
                 ty: TypeId(107),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9300,7 +9329,7 @@ pub(crate) static TYPES: [Type; 118] = [
         children: &[],
         attrs: &[
             AttrRow {
-                name: NameId(147),
+                name: NameId(151),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::QrPositionIncomplete,
@@ -9308,7 +9337,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(149),
+                name: NameId(153),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::QrPositionIncomplete,
@@ -9373,7 +9402,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(138),
+            name: NameId(142),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::QrSizeMissing,
@@ -9445,7 +9474,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(36),
+                name: NameId(40),
                 ty: TypeId(109),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9454,7 +9483,7 @@ pub(crate) static TYPES: [Type; 118] = [
             },
         ],
         attrs: &[AttrRow {
-            name: NameId(145),
+            name: NameId(149),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::VmapWithoutVersion,
@@ -9517,7 +9546,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "VMAP/Extensions",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(35),
+            name: NameId(39),
             ty: TypeId(110),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -9582,7 +9611,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(142),
+            name: NameId(146),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::VmapExtensionWithoutType,
@@ -9646,7 +9675,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(6),
+                name: NameId(7),
                 ty: TypeId(112),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9654,7 +9683,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(70),
+                name: NameId(74),
                 ty: TypeId(116),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9662,7 +9691,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(36),
+                name: NameId(40),
                 ty: TypeId(109),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9672,7 +9701,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(141),
+                name: NameId(145),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::AdbreakWithoutTimeoffset,
@@ -9680,7 +9709,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(96),
+                name: NameId(100),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::AdbreakWithoutBreaktype,
@@ -9688,7 +9717,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(95),
+                name: NameId(99),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9696,7 +9725,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(134),
+                name: NameId(138),
                 kind: Kind::Time,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9761,7 +9790,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Elements,
         children: &[
             ChildRow {
-                name: NameId(73),
+                name: NameId(77),
                 ty: TypeId(113),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9769,7 +9798,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(75),
+                name: NameId(79),
                 ty: TypeId(113),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9777,7 +9806,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(8),
+                name: NameId(9),
                 ty: TypeId(114),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9785,7 +9814,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
-                name: NameId(28),
+                name: NameId(30),
                 ty: TypeId(115),
                 versions: 0x7f,
                 missing: Id::MissingElement,
@@ -9795,7 +9824,7 @@ pub(crate) static TYPES: [Type; 118] = [
         ],
         attrs: &[
             AttrRow {
-                name: NameId(115),
+                name: NameId(119),
                 kind: Kind::String,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9803,7 +9832,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(88),
+                name: NameId(92),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9811,7 +9840,7 @@ pub(crate) static TYPES: [Type; 118] = [
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
-                name: NameId(113),
+                name: NameId(117),
                 kind: Kind::Boolean,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
@@ -9875,7 +9904,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "VASTAdData",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(72),
+            name: NameId(76),
             ty: TypeId(1),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -9940,7 +9969,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(140),
+            name: NameId(144),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::AdtaguriWithoutTemplatetype,
@@ -10004,7 +10033,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(140),
+            name: NameId(144),
             kind: Kind::String,
             versions: 0x7f,
             missing: Id::CustomaddataWithoutTemplatetype,
@@ -10067,7 +10096,7 @@ pub(crate) static TYPES: [Type; 118] = [
         name: "VMAP/TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
-            name: NameId(69),
+            name: NameId(73),
             ty: TypeId(117),
             versions: 0x7f,
             missing: Id::MissingElement,
@@ -10132,7 +10161,7 @@ pub(crate) static TYPES: [Type; 118] = [
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
-            name: NameId(105),
+            name: NameId(109),
             kind: Kind::OneOf(&["breakStart", "breakEnd", "error"]),
             versions: 0x7f,
             missing: Id::VmapTrackingWithoutEvent,
@@ -10188,6 +10217,1978 @@ pub(crate) static TYPES: [Type; 118] = [
                 child_single: 0x0,
                 attr_allowed: 0x1,
                 attr_required: 0x1,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(1),
+                ty: TypeId(119),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(36),
+                ty: TypeId(3),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[AttrRow {
+            name: NameId(149),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::RootWithoutVersion,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x1,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Ad",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(53),
+                ty: TypeId(120),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(87),
+                ty: TypeId(121),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[
+            AttrRow {
+                name: NameId(119),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x3,
+                child_required: 0x0,
+                child_single: 0x3,
+                attr_allowed: 0x3,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/InLine",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(8),
+                ty: TypeId(7),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(10),
+                ty: TypeId(8),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(34),
+                ty: TypeId(13),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(16),
+                ty: TypeId(122),
+                versions: 0x7f,
+                missing: Id::DaastWithoutCategory,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(12),
+                ty: TypeId(10),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(66),
+                ty: TypeId(123),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(72),
+                ty: TypeId(18),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(38),
+                ty: TypeId(14),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(36),
+                ty: TypeId(3),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(52),
+                ty: TypeId(16),
+                versions: 0x7f,
+                missing: Id::InlineWithoutImpression,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(29),
+                ty: TypeId(125),
+                versions: 0x7f,
+                missing: Id::InlineWithoutCreatives,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(40),
+                ty: TypeId(15),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x60a,
+                child_single: 0xcf7,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x60a,
+                child_single: 0xcf7,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x60a,
+                child_single: 0xcf7,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x60a,
+                child_single: 0xcf7,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x60a,
+                child_single: 0xcf7,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x60a,
+                child_single: 0xcf7,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xfff,
+                child_required: 0x60a,
+                child_single: 0xcf7,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Wrapper",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(8),
+                ty: TypeId(7),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(33),
+                ty: TypeId(124),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(78),
+                ty: TypeId(22),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(66),
+                ty: TypeId(123),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(36),
+                ty: TypeId(3),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(52),
+                ty: TypeId(16),
+                versions: 0x7f,
+                missing: Id::WrapperWithoutImpression,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(29),
+                ty: TypeId(126),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(40),
+                ty: TypeId(15),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0xff,
+                child_required: 0x20,
+                child_single: 0xcf,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xff,
+                child_required: 0x20,
+                child_single: 0xcf,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xff,
+                child_required: 0x20,
+                child_single: 0xcf,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xff,
+                child_required: 0x20,
+                child_single: 0xcf,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xff,
+                child_required: 0x20,
+                child_single: 0xcf,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xff,
+                child_required: 0x20,
+                child_single: 0xcf,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0xff,
+                child_required: 0x20,
+                child_single: 0xcf,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Category",
+        content: Content::Text,
+        children: &[],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Pricing",
+        content: Content::Text,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(129),
+                kind: Kind::OneOf(&[
+                    "CPC", "CPM", "CPE", "CPV", "CPO", "cpc", "cpm", "cpe", "cpv", "cpo",
+                ]),
+                versions: 0x7f,
+                missing: Id::PricingWithoutModel,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(106),
+                kind: Kind::Currency,
+                versions: 0x7f,
+                missing: Id::PricingWithoutCurrency,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x3,
+            },
+        ],
+    },
+    Type {
+        name: "DAASTAdTagURI",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Creatives",
+        content: Content::Elements,
+        children: &[ChildRow {
+            name: NameId(25),
+            ty: TypeId(127),
+            versions: 0x7f,
+            missing: Id::InlineWithoutCreatives,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Wrapper/Creatives",
+        content: Content::Elements,
+        children: &[ChildRow {
+            name: NameId(25),
+            ty: TypeId(128),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Creative",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(56),
+                ty: TypeId(129),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(22),
+                ty: TypeId(136),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(27),
+                ty: TypeId(37),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[
+            AttrRow {
+                name: NameId(119),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(3),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(93),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Wrapper/Creative",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(56),
+                ty: TypeId(130),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(22),
+                ty: TypeId(136),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(27),
+                ty: TypeId(37),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[
+            AttrRow {
+                name: NameId(119),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(141),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(3),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(93),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x7,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Linear",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(35),
+                ty: TypeId(47),
+                versions: 0x7f,
+                missing: Id::LinearWithoutDuration,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(58),
+                ty: TypeId(131),
+                versions: 0x7f,
+                missing: Id::LinearWithoutMediafiles,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(74),
+                ty: TypeId(133),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(4),
+                ty: TypeId(135),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(14),
+                ty: TypeId(135),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(83),
+                ty: TypeId(135),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(5),
+                ty: TypeId(46),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(51),
+                ty: TypeId(48),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(27),
+                ty: TypeId(37),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[AttrRow {
+            name: NameId(143),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x3,
+                child_single: 0x1ff,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x3,
+                child_single: 0x1ff,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x3,
+                child_single: 0x1ff,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x3,
+                child_single: 0x1ff,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x3,
+                child_single: 0x1ff,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x3,
+                child_single: 0x1ff,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x3,
+                child_single: 0x1ff,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Wrapper/Linear",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(74),
+                ty: TypeId(133),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(4),
+                ty: TypeId(135),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(14),
+                ty: TypeId(135),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(83),
+                ty: TypeId(135),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(5),
+                ty: TypeId(46),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(51),
+                ty: TypeId(48),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(27),
+                ty: TypeId(37),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[AttrRow {
+            name: NameId(143),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x7f,
+                child_required: 0x0,
+                child_single: 0x7f,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7f,
+                child_required: 0x0,
+                child_single: 0x7f,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7f,
+                child_required: 0x0,
+                child_single: 0x7f,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7f,
+                child_required: 0x0,
+                child_single: 0x7f,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7f,
+                child_required: 0x0,
+                child_single: 0x7f,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7f,
+                child_required: 0x0,
+                child_single: 0x7f,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7f,
+                child_required: 0x0,
+                child_single: 0x7f,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/MediaFiles",
+        content: Content::Elements,
+        children: &[ChildRow {
+            name: NameId(57),
+            ty: TypeId(132),
+            versions: 0x7f,
+            missing: Id::MediafilesWithoutMediafile,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x1,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/MediaFile",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(119),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::DaastMediafileWithoutId,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(107),
+                kind: Kind::OneOf(&["streaming", "progressive"]),
+                versions: 0x7f,
+                missing: Id::MediafileWithoutDelivery,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(146),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MediafileWithoutType,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(98),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(127),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(124),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(102),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(93),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0xff,
+                attr_required: 0x7,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0xff,
+                attr_required: 0x7,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0xff,
+                attr_required: 0x7,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0xff,
+                attr_required: 0x7,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0xff,
+                attr_required: 0x7,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0xff,
+                attr_required: 0x7,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0xff,
+                attr_required: 0x7,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/TrackingEvents",
+        content: Content::Elements,
+        children: &[ChildRow {
+            name: NameId(73),
+            ty: TypeId(134),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Tracking",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[
+            AttrRow {
+                name: NameId(109),
+                kind: Kind::OneOf(&[
+                    "creativeView",
+                    "start",
+                    "firstQuartile",
+                    "midpoint",
+                    "thirdQuartile",
+                    "complete",
+                    "mute",
+                    "unmute",
+                    "pause",
+                    "rewind",
+                    "resume",
+                    "skip",
+                    "progress",
+                ]),
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::DaastEventUnknown,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(130),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x3,
+                attr_required: 0x1,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/AdInteractions",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(17),
+                ty: TypeId(67),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(18),
+                ty: TypeId(68),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(31),
+                ty: TypeId(69),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[],
+        masks: [
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x7,
+                child_required: 0x0,
+                child_single: 0x1,
+                attr_allowed: 0x0,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/CompanionAds",
+        content: Content::Elements,
+        children: &[ChildRow {
+            name: NameId(21),
+            ty: TypeId(137),
+            versions: 0x7f,
+            missing: Id::MissingElement,
+            twice: Id::DuplicateElement,
+            outdated: Id::ElementNotInVersion,
+        }],
+        attrs: &[AttrRow {
+            name: NameId(139),
+            kind: Kind::OneOf(&["all", "any", "none"]),
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/Companion",
+        content: Content::Elements,
+        children: &[
+            ChildRow {
+                name: NameId(71),
+                ty: TypeId(60),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(43),
+                ty: TypeId(59),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(42),
+                ty: TypeId(58),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(23),
+                ty: TypeId(56),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(13),
+                ty: TypeId(55),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(5),
+                ty: TypeId(46),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(27),
+                ty: TypeId(37),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(74),
+                ty: TypeId(133),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(24),
+                ty: TypeId(138),
+                versions: 0x7f,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ElementNotInVersion,
+            },
+        ],
+        attrs: &[
+            AttrRow {
+                name: NameId(119),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(150),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(118),
+                kind: Kind::Integer,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+            AttrRow {
+                name: NameId(93),
+                kind: Kind::String,
+                versions: 0x7f,
+                missing: Id::MissingAttribute,
+                value: Id::AttributeValueInvalid,
+                outdated: Id::AttributeNotInVersion,
+            },
+        ],
+        masks: [
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x0,
+                child_single: 0xff,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x0,
+                child_single: 0xff,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x0,
+                child_single: 0xff,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x0,
+                child_single: 0xff,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x0,
+                child_single: 0xff,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x0,
+                child_single: 0xff,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x1ff,
+                child_required: 0x0,
+                child_single: 0xff,
+                attr_allowed: 0xf,
+                attr_required: 0x0,
+            },
+        ],
+    },
+    Type {
+        name: "DAAST/ClickTracking",
+        content: Content::Uri,
+        children: &[],
+        attrs: &[AttrRow {
+            name: NameId(119),
+            kind: Kind::String,
+            versions: 0x7f,
+            missing: Id::MissingAttribute,
+            value: Id::AttributeValueInvalid,
+            outdated: Id::AttributeNotInVersion,
+        }],
+        masks: [
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
+            },
+            Masks {
+                child_allowed: 0x0,
+                child_required: 0x0,
+                child_single: 0x0,
+                attr_allowed: 0x1,
+                attr_required: 0x0,
             },
         ],
     },

@@ -66,20 +66,9 @@ impl Parser<'_> {
         (self.kind, element.ty) = match local {
             "VAST" => (DocumentKind::Vast, ty::VAST),
             "VMAP" => (DocumentKind::Vmap, ty::VMAP),
-            "DAAST" => (DocumentKind::Daast, TypeId::OPEN),
+            "DAAST" => (DocumentKind::Daast, ty::DAAST),
             _ => (DocumentKind::Unknown, TypeId::OPEN),
         };
-        if self.kind == DocumentKind::Daast {
-            let (start, end) = (element.start, element.open_end);
-            let id = ElementId(offset(self.elements.len()));
-            self.problem(
-                Id::DaastNotJudged,
-                id,
-                start,
-                end,
-                format_args!("this is DAAST, which VAST 4.1 took in; its elements are not judged"),
-            );
-        }
         if self.kind != DocumentKind::Unknown {
             return;
         }

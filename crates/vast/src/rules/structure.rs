@@ -5,7 +5,7 @@ use crate::document::{
     Document, Element, ElementId, FOREIGN, UNCLOSED, UNKNOWN, UNKNOWN_ATTRIBUTE,
 };
 use crate::generated::rules::Id;
-use crate::rules::{mend, name_range, vmap};
+use crate::rules::{daast, mend, name_range, vmap};
 use crate::sink::Sink;
 use crate::structure::{Content, NO_ROW, Type, TypeId};
 
@@ -220,7 +220,9 @@ fn unknown_element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         );
         return;
     }
-    if vmap::unknown(doc, sink, id, element, parent_ty) {
+    if vmap::unknown(doc, sink, id, element, parent_ty)
+        || daast::unknown(doc, sink, id, element, parent_ty)
+    {
         return;
     }
     let parent = parent.element_name();
@@ -273,6 +275,10 @@ fn unknown_attributes(
                     }
                 },
             );
+            continue;
+        }
+        if daast::of_daast(info) {
+            // Its schema is not public, so that nobody can say which attributes it lacks.
             continue;
         }
         let element_name = info.element_name();
