@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     // A mark of the byte order, or a declaration, makes another document of the same characters.
-    if text.starts_with('\u{feff}') || text.contains("<?xml") || text.is_empty() {
+    if text.starts_with('\u{feff}') || text.contains("<?xml") || text.contains('\0') || text.is_empty() {
         return;
     }
     let plain = lint(bytes, &options);
