@@ -1,6 +1,7 @@
 //! The macros of VAST: since when, and where they have a value (IAB Tech Lab, VAST 4.x macros).
 
 use crate::Version;
+use crate::structure::same;
 
 /// One macro.
 pub(super) struct Macro {
@@ -92,9 +93,28 @@ static MACROS: [Macro; 59] = [
 
 /// The macro of a name in capitals.
 pub(super) fn find(name: &str) -> Option<&'static Macro> {
-    let place = MACROS.binary_search_by(|known| known.name.cmp(name)).ok()?;
-    MACROS.get(place)
+    // There are a few of each letter, and every tracker has macros.
+    let letter = usize::from(name.as_bytes().first()?.checked_sub(b'A')?);
+    let (from, to) = (*STARTS.get(letter)?, *STARTS.get(letter + 1)?);
+    let known = MACROS.get(usize::from(from)..usize::from(to))?;
+    known.iter().find(|known| same(known.name.as_bytes(), name.as_bytes()))
 }
+
+/// Where the macros of each letter begin, and the end.
+static STARTS: [u8; 27] = {
+    let mut starts = [0; 27];
+    let (mut letter, mut place) = (0_u8, 0_u8);
+    while (letter as usize) < starts.len() {
+        while (place as usize) < MACROS.len()
+            && MACROS[place as usize].name.as_bytes()[0] < b'A' + letter
+        {
+            place += 1;
+        }
+        starts[letter as usize] = place;
+        letter += 1;
+    }
+    starts
+};
 
 /// The macro that is meant by a name of other systems, in capitals.
 pub(super) fn meant(name: &str) -> Option<&'static str> {
@@ -124,5 +144,11 @@ mod tests {
     fn the_chain_knows_the_same_macros() {
         let names: Vec<&str> = MACROS.iter().map(|known| known.name).collect();
         assert_eq!(names, crate::chain::MACRO_NAMES);
+        for name in names {
+            assert_eq!(find(name).map(|known| known.name), Some(name));
+        }
+        for name in ["", "A", "ADCOUNTS", "errorcode", "ZZZ", "É"] {
+            assert!(find(name).is_none(), "{name}");
+        }
     }
 }

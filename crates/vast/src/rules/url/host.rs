@@ -41,13 +41,24 @@ static CLASS: [u8; 256] = {
 /// Judges what stands between `//` and the path. `at` is the place of `rest` in the URL.
 pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize) {
     let (mut classes, mut end) = (0, rest.len());
+    // The start of the last label, and whether a label is empty.
+    let (mut label, mut gap) = (0, false);
     for (place, byte) in rest.bytes().enumerate() {
         let class = CLASS[usize::from(byte)];
         if class == END {
             end = place;
             break;
         }
+        if class == DOT {
+            gap |= label == place;
+            label = place + 1;
+        }
         classes |= class;
+    }
+    // What nearly all hosts are.
+    if classes == DOT && !gap && end <= 63 && rest.as_bytes().get(label..end).is_some_and(is_common)
+    {
+        return;
     }
     let mut authority = rest.get(..end).unwrap_or("");
     let mut at = at;
@@ -83,6 +94,16 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize) {
         return;
     }
     name(sink, url, host, at, classes);
+}
+
+/// Whether a last label is one that needs no closer look: no number, and none of the names that
+/// only a private network has or that are reserved.
+fn is_common(label: &[u8]) -> bool {
+    match label {
+        [b'l' | b'L' | b'i' | b'I' | b't' | b'T', ..] => !matches!(label.len(), 4 | 5 | 7 | 8 | 9),
+        [first, ..] => first.is_ascii_alphabetic(),
+        [] => false,
+    }
 }
 
 /// The port: a number that firewalls let through.
@@ -360,6 +381,16 @@ fn punycode(label: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_need_a_closer_look_get_it() {
+        for label in ["local", "LOCALHOST", "internal", "invalid", "test", "1", "0x7f", ""] {
+            assert!(!is_common(label.as_bytes()), "{label}");
+        }
+        for label in ["com", "net", "tv", "io", "example", "de"] {
+            assert!(is_common(label.as_bytes()), "{label}");
+        }
+    }
 
     #[test]
     fn punycode_is_decoded() {
