@@ -679,8 +679,8 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    224, 225, 39, 214, 75, 15, 4, 1, 20, 246, 178, 156, 93, 171, 33, 51, 69, 213, 46, 25, 157, 81,
-    192, 163, 88, 65, 252, 246, 36, 57, 240, 0,
+    133, 106, 109, 191, 237, 137, 108, 87, 182, 180, 80, 75, 252, 16, 130, 93, 228, 111, 42, 89,
+    231, 190, 254, 139, 59, 129, 69, 137, 34, 106, 60, 130,
 ];
 
 /// All rules, sorted by id.
@@ -3402,7 +3402,7 @@ pub(crate) static RULES: [Rule; 333] = [
         title: "SIMID stands in a frame of an overlay",
         axis: Axis::Spec,
         severity: Severity::Info,
-        versions: 0x40,
+        versions: 0x7c,
         citation: Citation { document: "VAST 4.4", section: "§3.12.4" },
         aliases: &["vastlint:VAST-4.4-nonlinear-simid-iframe"],
         fix: FixKind::None,

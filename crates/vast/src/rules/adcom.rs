@@ -17,13 +17,20 @@ pub(crate) fn extension(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
     let kind = doc.attr(element, name::TYPE);
     let named = value(doc, kind);
     let known = SIGNALS.contains(&named);
-    if !known {
+    if !known && let Some(kind) = kind {
         let quoted = sink.quote(named);
         sink.report(
             Id::AdcomTypeUnknown,
             id,
-            kind.map_or_else(|| name_range(element), value_range),
+            value_range(kind),
             format_args!("`{quoted}` is no signal; it is plcmt, pos, playbackmethod or attr"),
+        );
+    } else if !known {
+        sink.report(
+            Id::AdcomTypeUnknown,
+            id,
+            name_range(element),
+            format_args!("the extension has no `type` that names its signal"),
         );
     }
     let mut any = false;
@@ -175,6 +182,7 @@ impl Signals {
             7 => "an overlay",
             8 => "a squeezeback",
             9 => "an in-scene ad",
+            1..5 => "no CTV format",
             _ => return,
         };
         let places: &[i64] = match format {

@@ -1,7 +1,7 @@
 //! Extensions of the CTV Addendum 2024: what VAST 4 has, for tags of 2.0 and 3.0.
 
 use crate::Version;
-use crate::document::{Document, Element, ElementId, UNCLOSED};
+use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::media::{ancestor, begins_with_macro, value, value_range};
@@ -283,7 +283,11 @@ pub(crate) fn interactive(
     let html = doc
         .children(id)
         .find(|child| doc.element(*child).is_some_and(|child| child.ty == ty::HTMLRESOURCE));
-    let page = html.is_some_and(|html| !doc.content(html).is_empty());
+    let page = html.is_some_and(|html| {
+        doc.parts(html).any(|part| {
+            part.kind == PartKind::Cdata && !doc.slice(part.start, part.end).trim_ascii().is_empty()
+        })
+    });
     let url = !doc.content(id).is_empty();
     if url == html.is_some() || html.is_some() && !page {
         // Nothing at all is an empty URL, which is said where all URLs are judged.
@@ -294,7 +298,7 @@ pub(crate) fn interactive(
             Id::CtvInteractivePayload,
             id,
             name_range(element),
-            format_args!("the file is either a URL or a page in <HTMLResource>"),
+            format_args!("the file is either a URL or a page in CDATA in <HTMLResource>"),
         );
     }
 }

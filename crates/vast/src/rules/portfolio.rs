@@ -103,7 +103,8 @@ fn bound(
 ) -> Option<ElementId> {
     let inline = ancestor(doc, id, ty::IN_LINE)?;
     let mut all = creatives(doc, inline);
-    let Some(named) = child(doc, id, ty::EXTENSION_CREATIVE_ID) else {
+    let named = child(doc, id, ty::EXTENSION_CREATIVE_ID);
+    let Some(named) = named.filter(|named| !doc.content(*named).is_empty()) else {
         let first = all.next();
         if all.next().is_none() {
             return first;
@@ -126,7 +127,7 @@ fn bound(
         ids |= id.is_some();
         id.is_some_and(|id| id.trim_ascii() == wanted)
     });
-    if found.is_none() && ids && seen < MOST && !wanted.is_empty() {
+    if found.is_none() && ids && seen < MOST {
         let quoted = sink.quote(&wanted);
         let range = doc.content_range(named).unwrap_or_else(|| name_range(element));
         sink.report(

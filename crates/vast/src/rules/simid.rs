@@ -5,6 +5,7 @@ use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::media::{begins_with_macro, essence, is_media_type, value, value_range};
+use crate::rules::portfolio::Media;
 use crate::rules::{mend, name_range};
 use crate::sink::{Sink, TextFix};
 
@@ -269,25 +270,39 @@ pub(crate) fn non_linear(
             format_args!("this overlay is VPAID, which televisions, apps and many browsers refuse"),
         );
     }
-    let (mut frames, mut files) = (0_u32, 0_u32);
+    let (mut frames, mut files, mut interactive) = (false, false, false);
+    let mut superseded = None;
     for child in doc.children(id) {
         let Some(of) = doc.element(child) else {
             continue;
         };
         match of.ty {
             ty::NON_LINEAR_IFRAME_RESOURCE => {
-                frames += 1;
-                frame(doc, sink, child, of, of_ad);
+                frames = true;
+                if frame(doc, sink, child, of, of_ad) {
+                    superseded = superseded.or(Some((child, name_range(of))));
+                }
             }
-            ty::NON_LINEAR_MEDIA_FILES => files += 1,
+            ty::NON_LINEAR_MEDIA_FILES => {
+                files = true;
+                interactive |= Media::read(doc, child).interactive;
+            }
             _ => {}
         }
+    }
+    if let Some((frame, range)) = superseded.filter(|_| files || sink.version() >= Version::V4_4) {
+        sink.report(
+            Id::SimidIframeSuperseded,
+            frame,
+            range,
+            format_args!("VAST 4.4 puts SIMID into an <InteractiveCreativeFile> in <MediaFiles>"),
+        );
     }
     let Some(api) = api.filter(|_| of_ad) else {
         return;
     };
     framework(doc, sink, id, value_range(api));
-    if frames == 0 && files == 0 && !element.has(UNCLOSED) {
+    if !frames && !interactive && !element.has(UNCLOSED) {
         sink.report(
             Id::SimidOverlayWithoutIframe,
             id,
@@ -297,12 +312,18 @@ pub(crate) fn non_linear(
     }
 }
 
-/// `IFrameResource` of an overlay.
-fn frame(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element, of_ad: bool) {
+/// `IFrameResource` of an overlay; whether it says itself that it is SIMID.
+fn frame(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+    of_ad: bool,
+) -> bool {
     let api = doc.attr(element, name::API_FRAMEWORK);
     let own = value(doc, api).eq_ignore_ascii_case("SIMID");
     if !own && !of_ad {
-        return;
+        return false;
     }
     if let Some(api) = api.filter(|_| own) {
         framework(doc, sink, id, value_range(api));
@@ -319,13 +340,6 @@ fn frame(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Eleme
             |_| html(element, kind.map(value_range)),
         );
     }
-    if own && sink.version() >= Version::V4_4 {
-        sink.report(
-            Id::SimidIframeSuperseded,
-            id,
-            name_range(element),
-            format_args!("VAST 4.4 puts SIMID into an <InteractiveCreativeFile> in <MediaFiles>"),
-        );
-    }
     data_uri(doc, sink, id);
+    own
 }
