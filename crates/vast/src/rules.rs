@@ -5,6 +5,7 @@ mod adcom;
 mod addendum;
 mod ads;
 mod captions;
+mod clicks;
 mod daast;
 mod host;
 mod macros;
@@ -20,6 +21,7 @@ mod root;
 mod simid;
 mod structure;
 pub(crate) mod time;
+mod tracking;
 mod url;
 mod values;
 mod vmap;
@@ -54,9 +56,18 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             ads::sequence(doc, sink, id);
         }
         ty::AD => root::ad(doc, sink, id, element),
-        ty::IN_LINE | ty::WRAPPER => ads::impressions(doc, sink, id),
+        ty::IN_LINE => ads::impressions(doc, sink, id),
+        ty::WRAPPER => {
+            ads::impressions(doc, sink, id);
+            clicks::wrapper(doc, sink, id);
+        }
+        ty::TRACKING_EVENTS => tracking::events(doc, sink, id, element),
+        ty::VERIFICATION_TRACKING => tracking::verification(doc, sink, id, element),
+        ty::VIDEO_CLICKS | ty::WRAPPER_VIDEO_CLICKS => clicks::video(doc, sink, id, element),
+        ty::WRAPPER_LINEAR => time::wrapper_skip_offset(doc, sink, id, element),
         ty::LINEAR => {
             time::skip_offset(doc, sink, id, element);
+            clicks::linear(doc, sink, id, element);
             ads::quartiles(doc, sink, id, element);
         }
         ty::TRACKING => time::progress(doc, sink, id, element),

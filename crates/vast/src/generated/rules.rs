@@ -109,6 +109,14 @@ pub(crate) enum Id {
     ClickposOutsideClick,
     /// A click opens no page
     ClickthroughOpensNoPage,
+    /// The landing page is called as a tracker
+    ClickthroughRepeatsTracking,
+    /// A click leads to two pages
+    ClickthroughTwice,
+    /// A click is counted twice
+    ClicktrackingDuplicate,
+    /// A companion tracks an event that it never has
+    CompanionEventNotTracked,
     /// A companion has nothing to show
     CompanionWithoutResource,
     /// A companion click tracker has no id
@@ -143,6 +151,8 @@ pub(crate) enum Id {
     CustomaddataNotCdata,
     /// Custom ad data says not what it is
     CustomaddataWithoutTemplatetype,
+    /// A custom click has no name
+    CustomclickWithoutId,
     /// AdInteractions is written AudioInteractions
     DaastAudiointeractions,
     /// An element of DAAST stands in VAST
@@ -187,6 +197,10 @@ pub(crate) enum Id {
     DuplicateElement,
     /// A duration cannot be read
     DurationFormat,
+    /// An ad lasts an hour or more
+    DurationOverAnHour,
+    /// An ad lasts less than a second
+    DurationUnderASecond,
     /// A duration is zero
     DurationZero,
     /// A required text is empty
@@ -251,6 +265,10 @@ pub(crate) enum Id {
     LimitFindings,
     /// There are more comments that ask for silence than are heeded
     LimitSuppressions,
+    /// An overlay tracks an event of linear ads
+    LinearEventInNonlinear,
+    /// An ad cannot be clicked
+    LinearWithoutClickthrough,
     /// A linear creative has no Duration
     LinearWithoutDuration,
     /// A linear creative has no MediaFiles
@@ -259,6 +277,8 @@ pub(crate) enum Id {
     LinearWithoutMezzanine,
     /// Nothing tracks how far an ad was watched
     LinearWithoutQuartiles,
+    /// The start of an ad is not tracked
+    LinearWithoutStart,
     /// A macro is deprecated
     MacroDeprecated,
     /// The brackets of a macro are percent-encoded
@@ -401,6 +421,8 @@ pub(crate) enum Id {
     MissingElement,
     /// A nonlinear break has no overlay
     NonlinearBreakWithoutNonlinear,
+    /// A linear ad tracks an event of overlays
+    NonlinearEventInLinear,
     /// An overlay has elements of VAST 4.4
     NonlinearMediaBefore44,
     /// The files of an overlay are none
@@ -415,6 +437,12 @@ pub(crate) enum Id {
     NonlinearWithoutResource,
     /// The document is no XML
     NotXml,
+    /// An offset stands on another event
+    OffsetWithoutProgress,
+    /// An offset is more than the whole
+    PercentOver100,
+    /// An offset is a fraction of a percent
+    PercentWithFraction,
     /// Media of an extension belong to a creative that is not there
     PortfolioCreativeidUnmatched,
     /// The media of a CTV format are none
@@ -437,8 +465,12 @@ pub(crate) enum Id {
     PricingWithoutCurrency,
     /// A price has no model
     PricingWithoutModel,
+    /// Progress is tracked after the end
+    ProgressOffsetBeyondDuration,
     /// The offset of an event cannot be read
     ProgressOffsetFormat,
+    /// Progress is tracked at the very beginning
+    ProgressOffsetZero,
     /// A progress event does not say when
     ProgressWithoutOffset,
     /// A QR code reaches beyond the edge of the ad
@@ -455,6 +487,8 @@ pub(crate) enum Id {
     QrWithoutImageUrl,
     /// A QR code leads nowhere
     QrWithoutScanUrl,
+    /// Some quartiles are tracked and some are not
+    QuartilesIncomplete,
     /// A verification reason is asked for elsewhere
     ReasonOutsideVerification,
     /// repeatAfter is no time
@@ -503,10 +537,16 @@ pub(crate) enum Id {
     SimidWrongCase,
     /// Skips are tracked on an ad that cannot be skipped
     SkipEventWithoutOffset,
+    /// An ad can be skipped at its end only
+    SkipoffsetAtEnd,
     /// The skip button comes after the end
     SkipoffsetBeyondDuration,
     /// A skip offset cannot be read
     SkipoffsetFormat,
+    /// An ad can be skipped at once
+    SkipoffsetZero,
+    /// Nobody tracks that an ad is skipped
+    SkippableWithoutSkipEvent,
     /// A comment asks for silence but names no rule
     SuppressionInvalid,
     /// A comment silences nothing
@@ -523,10 +563,22 @@ pub(crate) enum Id {
     TimeoffsetPercent,
     /// Positions of ad breaks count from 1
     TimeoffsetPositionZero,
+    /// A tracker is called twice for one event
+    TrackerDuplicate,
+    /// A tracker calls the impression again
+    TrackerRepeatsImpression,
+    /// One URL counts several events
+    TrackerSharedByEvents,
     /// An event of another version
     TrackingEventNotInVersion,
+    /// An event has the name of VAST 3.0
+    TrackingEventRenamed,
     /// An event does not exist
     TrackingEventUnknown,
+    /// An event is in the wrong case
+    TrackingEventWrongCase,
+    /// Nothing is tracked where tracking begins
+    TrackingEventsEmpty,
     /// No version of VAST has this attribute here
     UnknownAttribute,
     /// No version of VAST has this element here
@@ -625,12 +677,18 @@ pub(crate) enum Id {
     VastaddataNotXml,
     /// VASTAdData holds no VAST
     VastaddataWithoutVast,
+    /// The next tag is one of the trackers
+    VastadtaguriIsTracker,
     /// VASTAdData is written VASTData
     VastdataRenamed,
+    /// A verification tracks an event that it never has
+    VerificationEventUnknown,
     /// A verification has nothing to run
     VerificationWithoutResource,
     /// A verification has no vendor
     VerificationWithoutVendor,
+    /// A click opens nothing
+    VideoclicksWithoutClickthrough,
     /// An element of VMAP stands in VAST
     VmapElementInVast,
     /// The error URL of a break has no code
@@ -661,6 +719,8 @@ pub(crate) enum Id {
     VpaidBesideInteractive,
     /// A video is marked as VPAID
     VpaidOnVideo,
+    /// A wrapper has a click-through
+    WrapperClickthroughNotInVersion,
     /// A wrapper of an old version has no Creatives
     WrapperWithoutCreatives,
     /// A wrapper has no Impression
@@ -679,12 +739,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    133, 106, 109, 191, 237, 137, 108, 87, 182, 180, 80, 75, 252, 16, 130, 93, 228, 111, 42, 89,
-    231, 190, 254, 139, 59, 129, 69, 137, 34, 106, 60, 130,
+    33, 252, 174, 27, 85, 230, 100, 59, 189, 175, 17, 184, 215, 243, 184, 189, 122, 33, 246, 160,
+    71, 201, 40, 157, 204, 173, 82, 155, 69, 127, 58, 104,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 333] = [
+pub(crate) static RULES: [Rule; 363] = [
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -1277,6 +1337,50 @@ pub(crate) static RULES: [Rule; 333] = [
         default_on: true,
     },
     Rule {
+        id: "clickthrough-repeats-tracking",
+        title: "The landing page is called as a tracker",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "clickthrough-twice",
+        title: "A click leads to two pages",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "clicktracking-duplicate",
+        title: "A click is counted twice",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "companion-event-not-tracked",
+        title: "A companion tracks an event that it never has",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "companion-without-resource",
         title: "A companion has nothing to show",
         axis: Axis::Spec,
@@ -1483,6 +1587,17 @@ pub(crate) static RULES: [Rule; 333] = [
         severity: Severity::Warning,
         versions: 0x7f,
         citation: Citation { document: "VMAP 1.0.1", section: "CustomAdData, templateType" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "customclick-without-id",
+        title: "A custom click has no name",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.3" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -1726,6 +1841,28 @@ pub(crate) static RULES: [Rule; 333] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.8.1" },
         aliases: &["vastlint:VAST-2.0-duration-format", "vastlint:DAAST-1.0-duration-format"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "duration-over-an-hour",
+        title: "An ad lasts an hour or more",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.8.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "duration-under-a-second",
+        title: "An ad lasts less than a second",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.8.1" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1761,7 +1898,7 @@ pub(crate) static RULES: [Rule; 333] = [
         severity: Severity::Warning,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3" },
-        aliases: &["vastlint:VAST-4.0-wrapper-clickthrough", "vastlint:VAST-2.0-version-mismatch"],
+        aliases: &["vastlint:VAST-2.0-version-mismatch"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -2088,6 +2225,28 @@ pub(crate) static RULES: [Rule; 333] = [
         default_on: true,
     },
     Rule {
+        id: "linear-event-in-nonlinear",
+        title: "An overlay tracks an event of linear ads",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x3c,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "linear-without-clickthrough",
+        title: "An ad cannot be clicked",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
         id: "linear-without-duration",
         title: "A linear creative has no Duration",
         axis: Axis::Spec,
@@ -2130,6 +2289,17 @@ pub(crate) static RULES: [Rule; 333] = [
         aliases: &["vastlint:VAST-2.0-linear-tracking-quartiles"],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "linear-without-start",
+        title: "The start of an ad is not tracked",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "macro-deprecated",
@@ -2942,6 +3112,17 @@ pub(crate) static RULES: [Rule; 333] = [
         default_on: true,
     },
     Rule {
+        id: "nonlinear-event-in-linear",
+        title: "A linear ad tracks an event of overlays",
+        axis: Axis::Spec,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "nonlinear-media-before-4-4",
         title: "An overlay has elements of VAST 4.4",
         axis: Axis::Interop,
@@ -3014,6 +3195,39 @@ pub(crate) static RULES: [Rule; 333] = [
         severity: Severity::Error,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "offset-without-progress",
+        title: "An offset stands on another event",
+        axis: Axis::Spec,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "percent-over-100",
+        title: "An offset is more than the whole",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.8" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "percent-with-fraction",
+        title: "An offset is a fraction of a percent",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.8" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -3152,6 +3366,17 @@ pub(crate) static RULES: [Rule; 333] = [
         default_on: true,
     },
     Rule {
+        id: "progress-offset-beyond-duration",
+        title: "Progress is tracked after the end",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "progress-offset-format",
         title: "The offset of an event cannot be read",
         axis: Axis::Spec,
@@ -3162,6 +3387,17 @@ pub(crate) static RULES: [Rule; 333] = [
             "vastlint:VAST-3.0-progress-offset-format",
             "vastlint:DAAST-1.0-progress-offset",
         ],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "progress-offset-zero",
+        title: "Progress is tracked at the very beginning",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -3264,6 +3500,17 @@ pub(crate) static RULES: [Rule; 333] = [
         aliases: &["vastlint:VAST-4.4-qrcode-missing-scan-url"],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "quartiles-incomplete",
+        title: "Some quartiles are tracked and some are not",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "reason-outside-verification",
@@ -3530,6 +3777,17 @@ pub(crate) static RULES: [Rule; 333] = [
         default_on: true,
     },
     Rule {
+        id: "skipoffset-at-end",
+        title: "An ad can be skipped at its end only",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.8" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "skipoffset-beyond-duration",
         title: "The skip button comes after the end",
         axis: Axis::Spec,
@@ -3550,6 +3808,28 @@ pub(crate) static RULES: [Rule; 333] = [
         aliases: &["vastlint:VAST-3.0-skipoffset-format"],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "skipoffset-zero",
+        title: "An ad can be skipped at once",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.8" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "skippable-without-skip-event",
+        title: "Nobody tracks that an ad is skipped",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "suppression-invalid",
@@ -3643,17 +3923,58 @@ pub(crate) static RULES: [Rule; 333] = [
         default_on: true,
     },
     Rule {
+        id: "tracker-duplicate",
+        title: "A tracker is called twice for one event",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "tracker-repeats-impression",
+        title: "A tracker calls the impression again",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.4.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "tracker-shared-by-events",
+        title: "One URL counts several events",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "tracking-event-not-in-version",
         title: "An event of another version",
         axis: Axis::Spec,
         severity: Severity::Info,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
-        aliases: &[
-            "vastlint:VAST-4.0-tracking-event-removed",
-            "vastlint:VAST-4.1-tracking-event-value",
-        ],
+        aliases: &["vastlint:VAST-4.1-tracking-event-value"],
         fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "tracking-event-renamed",
+        title: "An event has the name of VAST 3.0",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &["vastlint:VAST-4.0-tracking-event-removed"],
+        fix: FixKind::Unsafe,
         default_on: true,
     },
     Rule {
@@ -3664,6 +3985,28 @@ pub(crate) static RULES: [Rule; 333] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
         aliases: &["vastlint:VAST-4.1-tracking-event-value"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "tracking-event-wrong-case",
+        title: "An event is in the wrong case",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
+        aliases: &["vastlint:VAST-4.1-tracking-event-value"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "tracking-events-empty",
+        title: "Nothing is tracked where tracking begins",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.14.2" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -4238,6 +4581,17 @@ pub(crate) static RULES: [Rule; 333] = [
         default_on: true,
     },
     Rule {
+        id: "vastadtaguri-is-tracker",
+        title: "The next tag is one of the trackers",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.19.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "vastdata-renamed",
         title: "VASTAdData is written VASTData",
         axis: Axis::Interop,
@@ -4246,6 +4600,17 @@ pub(crate) static RULES: [Rule; 333] = [
         citation: Citation { document: "VMAP 1.0.1", section: "VASTAdData" },
         aliases: &[],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-event-unknown",
+        title: "A verification tracks an event that it never has",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "§3.17.3" },
+        aliases: &[],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -4267,6 +4632,17 @@ pub(crate) static RULES: [Rule; 333] = [
         versions: 0x78,
         citation: Citation { document: "VAST 4.2", section: "§3.17" },
         aliases: &["vastlint:VAST-4.1-verification-vendor"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "videoclicks-without-clickthrough",
+        title: "A click opens nothing",
+        axis: Axis::Spec,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.1" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -4442,6 +4818,17 @@ pub(crate) static RULES: [Rule; 333] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§1.8" },
         aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "wrapper-clickthrough-not-in-version",
+        title: "A wrapper has a click-through",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0xf,
+        citation: Citation { document: "VAST 4.2", section: "§3.10.1" },
+        aliases: &["vastlint:VAST-4.0-wrapper-clickthrough"],
         fix: FixKind::None,
         default_on: true,
     },

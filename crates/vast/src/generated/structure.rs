@@ -4616,7 +4616,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 ty: TypeId(67),
                 versions: 0x7f,
                 missing: Id::MissingElement,
-                twice: Id::DuplicateElement,
+                twice: Id::ClickthroughTwice,
                 outdated: Id::ElementNotInVersion,
             },
             ChildRow {
@@ -4926,7 +4926,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 versions: 0x70,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
+                outdated: Id::WrapperClickthroughNotInVersion,
             },
         ],
         attrs: &[],
@@ -12195,7 +12195,7 @@ pub(crate) static TYPES: [Type; 139] = [
 ];
 
 /// Values of Tracking@event in a creative.
-pub(crate) static EVENTS: [Event; 31] = [
+pub(crate) static EVENTS: [Event; 32] = [
     Event { name: "creativeView", versions: 127 },
     Event { name: "start", versions: 127 },
     Event { name: "midpoint", versions: 127 },
@@ -12216,7 +12216,7 @@ pub(crate) static EVENTS: [Event; 31] = [
     Event { name: "skip", versions: 126 },
     Event { name: "progress", versions: 126 },
     Event { name: "acceptInvitationLinear", versions: 6 },
-    Event { name: "closeLinear", versions: 126 },
+    Event { name: "closeLinear", versions: 122 },
     Event { name: "playerExpand", versions: 124 },
     Event { name: "playerCollapse", versions: 124 },
     Event { name: "timeSpentViewing", versions: 4 },
@@ -12225,7 +12225,8 @@ pub(crate) static EVENTS: [Event; 31] = [
     Event { name: "minimize", versions: 124 },
     Event { name: "overlayViewDuration", versions: 124 },
     Event { name: "otherAdInteraction", versions: 124 },
-    Event { name: "loaded", versions: 124 },
+    Event { name: "loaded", versions: 120 },
+    Event { name: "notUsed", versions: 96 },
     Event { name: "interactiveStart", versions: 112 },
 ];
 
@@ -12262,7 +12263,8 @@ pub(crate) fn event_place(name: &[u8]) -> Option<usize> {
         b"overlayViewDuration" => 27,
         b"otherAdInteraction" => 28,
         b"loaded" => 29,
-        b"interactiveStart" => 30,
+        b"notUsed" => 30,
+        b"interactiveStart" => 31,
         _ => return None,
     };
     Some(place)

@@ -3,7 +3,7 @@
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::name_range;
+use crate::rules::{mend, name_range};
 use crate::sink::Sink;
 
 /// Milliseconds of `HH:MM:SS` or `HH:MM:SS.mmm`.
@@ -34,22 +34,71 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 }
 
 /// An offset into a linear creative.
-enum Offset {
+pub(crate) enum Offset {
     Millis(u64),
-    /// Up to the whole duration.
-    Percent,
+    /// Of the duration; whether digits follow a point.
+    Percent {
+        whole: u64,
+        fraction: bool,
+    },
 }
 
 impl Offset {
-    fn parse(text: &str) -> Option<Self> {
-        if let Some(percent) = text.strip_suffix('%') {
-            let whole = percent.split_once('.').map_or(percent, |(whole, _)| whole);
-            let fraction =
-                percent.split_once('.').is_none_or(|(_, digits)| number(digits).is_some());
-            return number(whole).filter(|whole| *whole <= 100 && fraction).map(|_| Self::Percent);
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let Some(percent) = text.strip_suffix('%') else {
+            return millis(text).map(Self::Millis);
+        };
+        let (whole, digits) = percent
+            .split_once('.')
+            .map_or((percent, None), |(whole, digits)| (whole, Some(digits)));
+        if digits.is_some_and(|digits| number(digits).is_none()) {
+            return None;
         }
-        millis(text).map(Self::Millis)
+        // `100.5%` is beyond the end as well.
+        let beyond = digits.is_some_and(|digits| digits.bytes().any(|byte| byte != b'0'));
+        let whole = number(whole)?;
+        let whole = if whole == 100 && beyond { 101 } else { whole };
+        Some(Self::Percent { whole, fraction: digits.is_some() })
     }
+}
+
+/// An offset that can be read, after saying what is wrong with it.
+fn offset(
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    range: (u32, u32),
+    value: &str,
+    form: Id,
+) -> Option<Offset> {
+    let offset = Offset::parse(value);
+    match offset {
+        None => {
+            let quoted = sink.quote(value);
+            sink.report(
+                form,
+                id,
+                range,
+                format_args!("`{quoted}` is neither HH:MM:SS, HH:MM:SS.mmm nor a percentage"),
+            );
+        }
+        Some(Offset::Percent { whole: 101.., .. }) => {
+            let quoted = sink.quote(value);
+            sink.report(
+                Id::PercentOver100,
+                id,
+                range,
+                format_args!("`{quoted}` of the duration is never reached"),
+            );
+        }
+        Some(Offset::Percent { fraction: true, .. }) => sink.report(
+            Id::PercentWithFraction,
+            id,
+            range,
+            format_args!("many players read whole percentages only"),
+        ),
+        Some(_) => {}
+    }
+    offset
 }
 
 /// `Duration`.
@@ -62,16 +111,56 @@ pub(crate) fn duration(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
     match millis(&content) {
         None => {
             let quoted = sink.quote(&content);
-            sink.report(
+            sink.report_fix(
                 Id::DurationFormat,
                 id,
                 range,
                 format_args!("`{quoted}` is no duration of the form HH:MM:SS or HH:MM:SS.mmm"),
+                |doc| {
+                    // Where it is written in parts or with references, there is nothing to replace.
+                    let clock =
+                        padded(&content).filter(|_| doc.slice(range.0, range.1) == content)?;
+                    mend::replace("Fill in the zeros", range, &clock)
+                },
             );
         }
         Some(0) => sink.report(Id::DurationZero, id, range, format_args!("the duration is zero")),
+        Some(1..1_000) => sink.report(
+            Id::DurationUnderASecond,
+            id,
+            range,
+            format_args!("the ad lasts less than a second; seconds may stand as milliseconds"),
+        ),
+        Some(3_600_000..) => sink.report(
+            Id::DurationOverAnHour,
+            id,
+            range,
+            format_args!("the ad lasts an hour or more; minutes may stand as hours"),
+        ),
         Some(_) => {}
     }
+}
+
+/// `H:M:S.m` with all its zeros.
+fn padded(text: &str) -> Option<String> {
+    let (clock, fraction) =
+        text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
+    let mut fields = clock.split(':');
+    let mut field = || fields.next().filter(|field| field.len() <= 2).and_then(number);
+    let (hours, minutes, seconds) = (field()?, field()?, field()?);
+    if fields.next().is_some() {
+        return None;
+    }
+    let whole = format!("{hours:02}:{minutes:02}:{seconds:02}");
+    let clock = match fraction {
+        None => whole,
+        Some(digits) if digits.len() <= 3 => {
+            number(digits)?;
+            format!("{whole}.{digits:0<3}")
+        }
+        Some(_) => return None,
+    };
+    millis(&clock).map(|_| clock)
 }
 
 /// `Linear`: the skip offset against the duration.
@@ -95,32 +184,57 @@ pub(crate) fn skip_offset(
     };
     let range = (attribute.value_start, attribute.value_end);
     let value = doc.slice(range.0, range.1).trim_ascii();
-    let quoted = || crate::parse::excerpt(value, 40);
-    match Offset::parse(value) {
-        None => sink.report(
-            Id::SkipoffsetFormat,
+    match offset(sink, id, range, value, Id::SkipoffsetFormat) {
+        Some(Offset::Millis(0) | Offset::Percent { whole: 0, fraction: false }) => sink.report(
+            Id::SkipoffsetZero,
             id,
             range,
-            format_args!("`{}` is neither HH:MM:SS, HH:MM:SS.mmm nor a percentage", quoted()),
+            format_args!("the ad can be skipped before it begins"),
         ),
+        Some(Offset::Percent { whole: 100, .. }) => at_end(sink, id, range),
         Some(Offset::Millis(offset)) => {
             let duration = doc
                 .children(id)
                 .find(|child| doc.element(*child).is_some_and(|child| child.ty == ty::DURATION));
-            if let Some(duration) = duration
+            let duration = duration
                 .and_then(|duration| millis(&doc.content(duration)))
-                .filter(|duration| *duration > 0)
-                && offset > duration
-            {
+                .filter(|duration| *duration > 0);
+            if duration.is_some_and(|duration| offset > duration) {
+                let quoted = sink.quote(value);
                 sink.report(
                     Id::SkipoffsetBeyondDuration,
                     id,
                     range,
-                    format_args!("the ad can be skipped after `{}`, when it is over", quoted()),
+                    format_args!("the ad can be skipped after `{quoted}`, when it is over"),
                 );
+            } else if duration == Some(offset) {
+                at_end(sink, id, range);
             }
         }
-        Some(Offset::Percent) => {}
+        _ => {}
+    }
+}
+
+fn at_end(sink: &mut Sink<'_>, id: ElementId, range: (u32, u32)) {
+    sink.report(
+        Id::SkipoffsetAtEnd,
+        id,
+        range,
+        format_args!("the ad can be skipped at its last moment only"),
+    );
+}
+
+/// `Linear` of a wrapper: the form of its skip offset. The duration is not known here.
+pub(crate) fn wrapper_skip_offset(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+) {
+    if let Some(attribute) = doc.attr(element, name::SKIPOFFSET) {
+        let range = (attribute.value_start, attribute.value_end);
+        let value = doc.slice(range.0, range.1).trim_ascii();
+        offset(sink, id, range, value, Id::SkipoffsetFormat);
     }
 }
 
@@ -136,8 +250,7 @@ fn skip_event(doc: &Document<'_>, linear: ElementId) -> Option<ElementId> {
 
 /// `Tracking`: progress needs an offset that can be read.
 pub(crate) fn progress(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    let offset = doc.attr(element, name::OFFSET);
-    let Some(attribute) = offset else {
+    let Some(attribute) = doc.attr(element, name::OFFSET) else {
         if doc.attr_raw(element, name::EVENT) == Some("progress") {
             sink.report(
                 Id::ProgressWithoutOffset,
@@ -150,15 +263,7 @@ pub(crate) fn progress(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
     };
     let range = (attribute.value_start, attribute.value_end);
     let value = doc.slice(range.0, range.1).trim_ascii();
-    if Offset::parse(value).is_none() {
-        let quoted = sink.quote(value);
-        sink.report(
-            Id::ProgressOffsetFormat,
-            id,
-            range,
-            format_args!("`{quoted}` is neither HH:MM:SS, HH:MM:SS.mmm nor a percentage"),
-        );
-    }
+    offset(sink, id, range, value, Id::ProgressOffsetFormat);
 }
 
 #[cfg(test)]
@@ -186,11 +291,25 @@ mod tests {
     }
 
     #[test]
+    fn loose_durations_are_filled_with_zeros() {
+        for (text, expect) in [
+            ("0:00:30", Some("00:00:30")),
+            ("0:0:5.5", Some("00:00:05.500")),
+            ("00:00:30.", None),
+            ("0:30", None),
+            ("0:00:75", None),
+            ("000:00:30", None),
+        ] {
+            assert_eq!(padded(text).as_deref(), expect, "{text}");
+        }
+    }
+
+    #[test]
     fn offsets_are_times_or_percentages() {
         for text in ["25%", "0%", "100%", "33.3%", "00:00:05"] {
             assert!(Offset::parse(text).is_some(), "{text}");
         }
-        for text in ["%", "101%", "-5%", "5", "5s", "33.%"] {
+        for text in ["%", "-5%", "5", "5s", "33.%"] {
             assert!(Offset::parse(text).is_none(), "{text}");
         }
     }

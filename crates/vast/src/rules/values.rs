@@ -3,7 +3,7 @@
 use crate::document::{Document, Element, ElementId};
 use crate::generated::rules::Id;
 use crate::rule::FixKind;
-use crate::rules::{mend, time};
+use crate::rules::{mend, time, tracking};
 use crate::sink::{Sink, TextFix};
 use crate::structure::{Kind, Type, event};
 
@@ -102,6 +102,7 @@ fn tracking_event(sink: &mut Sink<'_>, id: ElementId, name: &str, range: (u32, u
     let version = sink.version();
     match event(name) {
         Some(event) if event.versions & version.bit() != 0 => {}
+        _ if tracking::nearly(sink, id, name, range) => {}
         Some(_) => sink.report(
             Id::TrackingEventNotInVersion,
             id,
