@@ -6,7 +6,7 @@ use crate::generated::rules::Id;
 use crate::profile::{Check, Effect, Profile, ProfileKind, Requirement, Source, Urls, Vpaid};
 
 /// The pages that requirements cite.
-static SOURCES: [Source; 50] = [
+static SOURCES: [Source; 51] = [
     Source::new(
         "Amazon Ads: Streaming TV & Prime Video ad specs",
         "https://advertising.amazon.com/resources/ad-specs/dsp/video/streaming-tv-prime-video-ads",
@@ -183,6 +183,11 @@ static SOURCES: [Source; 50] = [
         None,
     ),
     Source::new(
+        "VAST 4.3, IAB Tech Lab: 3.6 Creatives and 3.7 Creative",
+        "https://github.com/InteractiveAdvertisingBureau/VAST4.x/blob/main/4.3.md",
+        Some("December 2022"),
+    ),
+    Source::new(
         "VAST 4.3, IAB Tech Lab: 3.9 MediaFiles",
         "https://github.com/InteractiveAdvertisingBureau/VAST4.x/blob/main/4.3.md",
         Some("December 2022"),
@@ -263,8 +268,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Amazon asks of video for Twitch, Fire TV Channels, apps and exchanges, served by itself or by a third party. Prime Video asks for more: 15 Mbit/s at least.",
         digest: Digest::new([
-            130, 118, 134, 66, 6, 250, 146, 170, 56, 99, 198, 97, 143, 119, 204, 191, 206, 85, 208,
-            152, 62, 14, 215, 41, 173, 95, 128, 83, 107, 86, 25, 224,
+            161, 233, 96, 179, 98, 14, 218, 185, 173, 5, 219, 80, 170, 200, 195, 15, 238, 250, 58,
+            227, 154, 202, 116, 28, 47, 21, 117, 222, 19, 178, 25, 239,
         ]),
         requirements: &[
             Requirement {
@@ -318,7 +323,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -327,7 +332,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -336,7 +341,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -345,7 +359,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -354,7 +368,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -363,7 +377,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -372,7 +386,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -383,8 +397,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "What AppLovin asks of bidders with VAST. Only full-screen placements show it: interstitials and rewarded video. Rewarded video should last 20 to 30 seconds.",
         digest: Digest::new([
-            104, 131, 75, 61, 135, 255, 180, 244, 123, 131, 81, 9, 179, 169, 19, 202, 105, 144, 32,
-            62, 19, 83, 6, 218, 128, 53, 250, 56, 192, 110, 245, 25,
+            199, 114, 3, 225, 227, 121, 59, 43, 161, 76, 245, 204, 120, 138, 249, 88, 238, 143,
+            123, 201, 154, 73, 231, 181, 255, 188, 137, 155, 170, 67, 92, 154,
         ]),
         requirements: &[
             Requirement {
@@ -465,7 +479,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -474,7 +488,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -483,7 +497,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -492,7 +515,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -501,7 +524,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -510,7 +533,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -519,7 +542,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -530,8 +553,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Google asks of video ads that third parties serve into its exchange. Lengths are set by each publisher; the vendor that serves the tag has to be approved, which a tag does not show.",
         digest: Digest::new([
-            181, 80, 39, 16, 105, 204, 69, 186, 76, 137, 166, 220, 176, 232, 23, 65, 80, 192, 233,
-            123, 0, 57, 24, 151, 54, 118, 138, 182, 107, 16, 110, 104,
+            11, 71, 123, 44, 49, 85, 173, 206, 79, 80, 29, 99, 199, 118, 56, 57, 229, 73, 69, 208,
+            132, 108, 176, 60, 204, 179, 135, 205, 154, 233, 159, 209,
         ]),
         requirements: &[
             Requirement {
@@ -576,7 +599,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -585,7 +608,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -594,7 +617,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -603,7 +635,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -612,7 +644,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -621,7 +653,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -630,7 +662,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -641,8 +673,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Stitcher,
         about: "A stitcher that supports VAST 3.0, and of VAST 4 the identifier and the mezzanine file. It reads VMAP 1.0 and 1.0.1 with ads inside it or behind addresses.",
         digest: Digest::new([
-            200, 156, 161, 128, 187, 125, 173, 46, 172, 75, 144, 84, 88, 58, 20, 97, 89, 49, 16,
-            10, 32, 188, 218, 19, 246, 128, 165, 103, 185, 57, 187, 230,
+            8, 188, 120, 59, 104, 1, 135, 116, 230, 213, 94, 137, 213, 156, 187, 180, 75, 9, 60,
+            73, 26, 154, 112, 8, 216, 101, 216, 138, 223, 213, 44, 167,
         ]),
         requirements: &[
             Requirement {
@@ -678,7 +710,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -687,7 +719,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -696,7 +728,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -705,7 +746,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -714,7 +755,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -723,7 +764,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -732,7 +773,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -743,8 +784,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Google's buying platform takes as audio tags of third parties. It wraps them with its own trackers; the old audio standard DAAST is not supported.",
         digest: Digest::new([
-            229, 179, 92, 197, 9, 223, 198, 236, 39, 254, 127, 54, 199, 64, 199, 173, 35, 114, 83,
-            47, 241, 254, 122, 168, 177, 20, 189, 195, 163, 236, 67, 3,
+            117, 157, 124, 28, 214, 150, 110, 244, 57, 12, 228, 255, 151, 105, 226, 247, 9, 88,
+            210, 168, 97, 10, 220, 138, 61, 168, 62, 45, 19, 134, 149, 170,
         ]),
         requirements: &[
             Requirement {
@@ -787,7 +828,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -796,7 +837,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -805,7 +855,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -814,7 +864,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -823,7 +873,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -832,7 +882,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -843,8 +893,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "An SDK for video ads in feeds. It parses VAST 2, 3 and 4 with all events and macros, and leaves out what it cannot show: companions, overlays, icons and all but the first ad.",
         digest: Digest::new([
-            178, 82, 74, 27, 203, 133, 138, 183, 129, 252, 213, 57, 3, 25, 202, 1, 66, 210, 59,
-            119, 84, 40, 95, 180, 3, 200, 113, 218, 110, 218, 26, 159,
+            53, 114, 188, 60, 204, 189, 253, 88, 84, 86, 75, 197, 185, 20, 97, 28, 8, 123, 250,
+            104, 10, 166, 224, 173, 88, 192, 154, 240, 241, 83, 224, 164,
         ]),
         requirements: &[
             Requirement {
@@ -889,7 +939,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -898,7 +948,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -907,7 +957,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -916,7 +975,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -925,7 +984,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -934,7 +993,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
         ],
@@ -945,8 +1004,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Stitcher,
         about: "Google's server-side insertion for live and on-demand streams. Ads are transcoded to match the stream; what cannot be transcoded does not serve and the chance to sell is lost.",
         digest: Digest::new([
-            64, 72, 86, 146, 62, 170, 248, 133, 107, 157, 178, 230, 27, 0, 168, 64, 135, 202, 222,
-            47, 116, 122, 85, 54, 254, 89, 203, 49, 82, 138, 64, 21,
+            0, 51, 154, 5, 233, 202, 154, 31, 243, 38, 134, 189, 157, 247, 51, 162, 98, 118, 88,
+            95, 67, 22, 38, 32, 77, 148, 65, 212, 18, 27, 253, 201,
         ]),
         requirements: &[
             Requirement {
@@ -982,7 +1041,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -991,7 +1050,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1000,7 +1059,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1009,7 +1077,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1018,7 +1086,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1027,7 +1095,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -1036,7 +1104,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -1047,8 +1115,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What GumGum asks of tags for connected TV. The picture is 16:9, the codecs H.264 and AAC; of those a tag says little. Standard lengths are 6, 15 and 30 seconds with a second of tolerance.",
         digest: Digest::new([
-            80, 69, 85, 50, 240, 15, 97, 207, 225, 54, 230, 33, 227, 28, 121, 122, 245, 237, 67,
-            202, 202, 214, 42, 114, 154, 36, 28, 120, 94, 86, 121, 57,
+            127, 0, 69, 255, 53, 163, 59, 122, 12, 234, 171, 47, 141, 104, 187, 161, 58, 236, 166,
+            245, 149, 225, 241, 242, 100, 24, 62, 130, 214, 193, 75, 13,
         ]),
         requirements: &[
             Requirement {
@@ -1120,7 +1188,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1129,7 +1197,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1138,7 +1206,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1147,7 +1224,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1156,7 +1233,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1165,7 +1242,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -1174,7 +1251,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -1185,8 +1262,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "Google's SDK for video ads in the browser. It reads VAST 2, 3 and 4 and VMAP; what a browser can decode decides about the files. A publisher may change the number of wrappers, the timeouts and the VPAID mode, so that these are the defaults.",
         digest: Digest::new([
-            2, 249, 90, 173, 216, 116, 53, 110, 220, 174, 112, 231, 75, 156, 158, 128, 230, 242,
-            97, 37, 21, 86, 169, 119, 7, 237, 57, 117, 249, 159, 54, 5,
+            154, 250, 124, 165, 93, 158, 74, 77, 149, 120, 104, 243, 244, 214, 240, 47, 10, 207,
+            206, 195, 201, 175, 170, 163, 16, 172, 169, 110, 100, 88, 207, 155,
         ]),
         requirements: &[
             Requirement {
@@ -1258,7 +1335,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1267,7 +1344,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1276,7 +1353,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1285,7 +1371,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1294,7 +1380,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1303,7 +1389,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
         ],
@@ -1314,8 +1400,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "The VAST client of JW Player 8 in the browser. With the IMA client of the same player, ask the profile ima. The advertising of the Android SDK does not support VPAID.",
         digest: Digest::new([
-            253, 140, 142, 9, 233, 106, 89, 126, 239, 164, 211, 42, 75, 226, 210, 102, 251, 135,
-            103, 188, 205, 70, 102, 246, 245, 78, 138, 71, 239, 101, 135, 253,
+            67, 50, 3, 169, 207, 152, 113, 189, 204, 21, 136, 186, 156, 208, 158, 164, 254, 12,
+            192, 130, 32, 61, 85, 59, 226, 34, 212, 54, 168, 89, 165, 239,
         ]),
         requirements: &[
             Requirement {
@@ -1359,7 +1445,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1368,7 +1454,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1377,7 +1463,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1386,7 +1481,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1395,7 +1490,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1404,7 +1499,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -1413,7 +1508,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -1424,8 +1519,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What the ad server of JWX takes as tags of third parties, and what such tags may return.",
         digest: Digest::new([
-            234, 240, 44, 129, 166, 160, 118, 205, 105, 61, 146, 170, 14, 206, 125, 115, 121, 113,
-            221, 252, 172, 223, 101, 8, 103, 36, 93, 148, 103, 54, 142, 218,
+            151, 161, 142, 238, 236, 135, 5, 144, 113, 39, 11, 175, 23, 57, 81, 208, 29, 19, 140,
+            122, 112, 86, 138, 127, 149, 24, 105, 214, 160, 207, 4, 178,
         ]),
         requirements: &[
             Requirement {
@@ -1467,7 +1562,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1476,7 +1571,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1485,7 +1580,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1494,7 +1598,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1503,7 +1607,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1512,7 +1616,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -1521,7 +1625,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -1532,8 +1636,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Stitcher,
         about: "Amazon's server-side insertion. It takes the file with the highest bit rate of each creative and transcodes it to match the stream, so that the quality of that file is the quality of the ad.",
         digest: Digest::new([
-            78, 84, 37, 28, 44, 232, 34, 22, 48, 10, 129, 125, 85, 132, 244, 39, 131, 211, 71, 84,
-            224, 220, 49, 28, 150, 71, 61, 214, 147, 19, 65, 2,
+            195, 14, 26, 245, 33, 69, 82, 78, 85, 130, 107, 127, 18, 26, 182, 184, 83, 242, 101, 9,
+            53, 20, 213, 56, 122, 77, 145, 62, 247, 235, 195, 117,
         ]),
         requirements: &[
             Requirement {
@@ -1587,7 +1691,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1596,7 +1700,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1605,7 +1709,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1614,7 +1727,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1623,7 +1736,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1632,7 +1745,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
         ],
@@ -1643,8 +1756,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Pandora and AdsWizz ask of audio that is bought through the platform, as the platform states it.",
         digest: Digest::new([
-            5, 65, 50, 75, 118, 147, 74, 151, 239, 109, 39, 141, 15, 46, 127, 15, 50, 238, 109,
-            151, 134, 92, 143, 225, 19, 99, 203, 65, 187, 198, 12, 152,
+            237, 200, 158, 120, 32, 9, 132, 253, 155, 11, 242, 227, 244, 81, 66, 124, 128, 80, 168,
+            215, 216, 69, 188, 102, 182, 57, 188, 169, 20, 91, 36, 238,
         ]),
         requirements: &[
             Requirement {
@@ -1696,7 +1809,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1705,7 +1818,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1714,7 +1827,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1723,7 +1845,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1732,7 +1854,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1741,7 +1863,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -1750,7 +1872,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -1761,8 +1883,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What a broadcaster asks of tags that third parties serve. Standard lengths are 15, 30, 60 and 90 seconds, those above 30 in mid-rolls only. The picture is 16:9.",
         digest: Digest::new([
-            19, 29, 233, 40, 14, 91, 145, 112, 241, 206, 71, 26, 82, 72, 207, 223, 65, 96, 103,
-            233, 220, 71, 78, 131, 37, 55, 194, 129, 177, 72, 42, 228,
+            115, 64, 87, 59, 160, 192, 184, 16, 244, 76, 249, 236, 183, 43, 8, 165, 195, 186, 202,
+            9, 250, 70, 214, 65, 66, 158, 80, 189, 234, 0, 241, 2,
         ]),
         requirements: &[
             Requirement {
@@ -1816,7 +1938,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1825,7 +1947,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1834,7 +1956,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1843,7 +1974,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1852,7 +1983,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1861,7 +1992,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -1870,7 +2001,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -1881,8 +2012,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "An open player for VAST in browsers, web views and smart TVs, built on vast-client-js. SIMID and OM for the web are supported; VPAID is deprecated. Trackers must return an image.",
         digest: Digest::new([
-            230, 120, 123, 9, 182, 17, 86, 146, 67, 174, 44, 14, 244, 148, 227, 230, 228, 220, 51,
-            19, 15, 215, 39, 94, 14, 96, 178, 104, 252, 33, 100, 45,
+            207, 233, 123, 205, 204, 52, 254, 128, 107, 160, 162, 95, 203, 140, 76, 226, 140, 98,
+            127, 102, 207, 247, 58, 250, 90, 202, 31, 214, 49, 172, 171, 195,
         ]),
         requirements: &[
             Requirement {
@@ -1915,7 +2046,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1924,7 +2055,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -1933,7 +2064,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -1942,7 +2082,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1951,7 +2091,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -1960,7 +2100,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -1969,7 +2109,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -1980,8 +2120,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "The library that every app with ads on Roku must use. It parses VAST 2, VAST 3, VMAP and one format of FreeWheel's own. A tag that declares VAST 4 is not among what the page lists.",
         digest: Digest::new([
-            167, 125, 146, 78, 191, 62, 238, 161, 169, 68, 24, 41, 89, 219, 153, 72, 219, 170, 57,
-            145, 183, 113, 245, 224, 141, 39, 177, 232, 60, 199, 148, 191,
+            180, 47, 122, 132, 176, 178, 122, 131, 52, 175, 208, 180, 109, 176, 207, 147, 147, 81,
+            155, 91, 143, 144, 109, 148, 50, 243, 94, 249, 21, 125, 47, 20,
         ]),
         requirements: &[
             Requirement {
@@ -2017,7 +2157,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2026,7 +2166,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2035,7 +2175,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2044,7 +2193,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2053,7 +2202,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2062,7 +2211,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2071,7 +2220,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2082,8 +2231,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Samsung asks of video for connected TV. The picture is 16:9, recommended at 1920 by 1080. On phones and desktops 854 by 480 is enough.",
         digest: Digest::new([
-            87, 218, 216, 160, 62, 130, 45, 187, 82, 146, 212, 112, 98, 11, 201, 42, 101, 224, 92,
-            70, 83, 104, 113, 228, 5, 110, 223, 116, 163, 132, 200, 74,
+            138, 3, 106, 191, 220, 35, 243, 95, 173, 36, 130, 149, 242, 175, 243, 105, 21, 38, 172,
+            81, 19, 137, 115, 173, 165, 120, 249, 193, 112, 68, 114, 142,
         ]),
         requirements: &[
             Requirement {
@@ -2119,7 +2268,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2128,7 +2277,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2137,7 +2286,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2146,7 +2304,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2155,7 +2313,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2164,7 +2322,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2173,7 +2331,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2184,8 +2342,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What an exchange asks of tags for connected TV. A tag that does not meet it is not refused by a player: it wins no auction, so that no error code is ever sent.",
         digest: Digest::new([
-            13, 55, 168, 18, 214, 212, 19, 160, 45, 239, 73, 117, 111, 192, 238, 207, 206, 47, 243,
-            28, 159, 46, 101, 5, 194, 73, 212, 28, 221, 241, 199, 210,
+            213, 98, 128, 187, 166, 84, 145, 170, 231, 178, 65, 81, 53, 70, 54, 94, 226, 49, 86,
+            227, 254, 71, 49, 214, 39, 205, 4, 184, 193, 112, 91, 117,
         ]),
         requirements: &[
             Requirement {
@@ -2230,7 +2388,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2239,7 +2397,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2248,7 +2406,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2257,7 +2424,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2266,7 +2433,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2275,7 +2442,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2284,7 +2451,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2295,8 +2462,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Spotify asks of audio that is bought through the platform, as the platform states it. A companion has 640 by 640 or 300 by 250 pixels.",
         digest: Digest::new([
-            248, 131, 119, 222, 63, 236, 239, 136, 80, 170, 50, 57, 84, 215, 75, 167, 97, 53, 167,
-            108, 105, 184, 226, 52, 158, 110, 235, 210, 249, 78, 14, 52,
+            92, 125, 242, 87, 159, 128, 41, 44, 238, 68, 173, 203, 235, 26, 191, 96, 20, 51, 81,
+            70, 240, 200, 7, 191, 9, 250, 35, 151, 152, 33, 114, 84,
         ]),
         requirements: &[
             Requirement {
@@ -2338,7 +2505,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2347,7 +2514,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2356,7 +2523,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2365,7 +2541,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2374,7 +2550,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2383,7 +2559,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2392,7 +2568,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2403,8 +2579,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "An ad server between demand and connected TV. On supply of this kind it drops VPAID; the rest is the player's business.",
         digest: Digest::new([
-            56, 118, 58, 228, 119, 231, 129, 177, 93, 186, 39, 206, 167, 44, 18, 37, 21, 190, 89,
-            223, 252, 187, 81, 227, 172, 208, 65, 174, 59, 52, 244, 159,
+            80, 147, 63, 46, 62, 16, 19, 148, 69, 172, 55, 172, 182, 76, 156, 84, 185, 162, 18,
+            124, 104, 122, 224, 79, 7, 45, 206, 133, 190, 2, 55, 221,
         ]),
         requirements: &[
             Requirement {
@@ -2431,7 +2607,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2440,7 +2616,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2449,7 +2625,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2458,7 +2643,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2467,7 +2652,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2476,7 +2661,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2485,7 +2670,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2496,8 +2681,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Stitcher,
         about: "What the text of VAST says that a stitching service works with. A stitcher looks a creative up by its identifier, transcodes its best file once, and skips the ad until that is done.",
         digest: Digest::new([
-            61, 181, 200, 54, 50, 86, 3, 90, 220, 199, 2, 179, 9, 2, 33, 99, 253, 162, 68, 51, 147,
-            100, 191, 212, 19, 146, 166, 223, 186, 106, 47, 173,
+            78, 172, 182, 169, 186, 200, 114, 238, 134, 185, 157, 196, 162, 229, 191, 95, 93, 185,
+            174, 114, 55, 252, 211, 221, 202, 160, 205, 48, 64, 117, 100, 207,
         ]),
         requirements: &[
             Requirement {
@@ -2551,7 +2736,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2560,7 +2745,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2569,7 +2754,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2578,7 +2772,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2587,7 +2781,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2596,7 +2790,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2605,7 +2799,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2616,8 +2810,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Triton asks of audio that is bought through the platform, as the platform states it. Files are sampled at 44100 Hz and trimmed of silence, which a tag does not show.",
         digest: Digest::new([
-            117, 82, 228, 204, 191, 157, 246, 117, 112, 83, 56, 211, 158, 251, 229, 45, 243, 239,
-            233, 201, 213, 18, 151, 61, 223, 230, 235, 69, 176, 66, 144, 28,
+            239, 9, 27, 184, 172, 217, 50, 225, 179, 15, 67, 135, 24, 72, 194, 120, 240, 74, 4, 67,
+            252, 43, 21, 171, 99, 220, 150, 211, 146, 102, 33, 111,
         ]),
         requirements: &[
             Requirement {
@@ -2653,7 +2847,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2662,7 +2856,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2671,7 +2865,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2680,7 +2883,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2689,7 +2892,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2698,7 +2901,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2707,7 +2910,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2718,8 +2921,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "Unity's SDK plays video in games and apps. It reads VAST 4.0 and is said to be compatible back to 2.0. Whether a viewer may skip is the publisher's choice, not the tag's.",
         digest: Digest::new([
-            26, 150, 238, 62, 97, 217, 226, 3, 244, 132, 62, 97, 221, 103, 254, 5, 194, 73, 55, 71,
-            195, 162, 37, 40, 103, 106, 156, 7, 231, 131, 81, 177,
+            101, 203, 83, 182, 73, 117, 106, 185, 191, 73, 1, 177, 60, 6, 225, 253, 109, 119, 38,
+            144, 2, 182, 123, 86, 138, 225, 168, 191, 186, 69, 250, 229,
         ]),
         requirements: &[
             Requirement {
@@ -2791,7 +2994,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2800,7 +3003,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2809,7 +3012,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2818,7 +3030,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2827,7 +3039,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2836,7 +3048,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
         ],
@@ -2847,8 +3059,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Standard,
         about: "What no player can play, by the text of VAST. Every other profile takes this over. It says nothing about formats, sizes or lengths, because the text leaves them to the player.",
         digest: Digest::new([
-            161, 143, 245, 177, 109, 218, 214, 2, 173, 35, 173, 143, 168, 233, 90, 254, 192, 245,
-            72, 33, 96, 87, 155, 217, 15, 139, 95, 22, 223, 128, 209, 62,
+            243, 70, 128, 142, 71, 16, 77, 186, 234, 176, 24, 255, 220, 94, 100, 244, 92, 18, 164,
+            128, 110, 243, 209, 136, 21, 153, 44, 225, 72, 16, 64, 126,
         ]),
         requirements: &[
             Requirement {
@@ -2857,7 +3069,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2866,7 +3078,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2875,7 +3087,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2884,7 +3105,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2893,7 +3114,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2902,7 +3123,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -2911,7 +3132,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -2922,8 +3143,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "A JavaScript library that fetches and parses VAST for players that are built on it. It chooses no file and plays nothing, so that only responses as a whole are judged here.",
         digest: Digest::new([
-            27, 248, 200, 58, 174, 217, 123, 139, 233, 172, 149, 23, 214, 37, 82, 227, 241, 242,
-            153, 88, 177, 7, 169, 19, 46, 237, 71, 192, 137, 108, 167, 27,
+            174, 147, 221, 105, 189, 135, 113, 90, 20, 94, 214, 39, 106, 116, 210, 85, 30, 128,
+            231, 110, 150, 37, 56, 123, 11, 187, 19, 230, 185, 14, 3, 151,
         ]),
         requirements: &[
             Requirement {
@@ -2932,7 +3153,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: true,
                 why: "A document whose root is not VAST is refused as no VAST document; VMAP is not read.",
-                source: &SOURCES[41],
+                source: &SOURCES[42],
                 from: "vast-client-js",
             },
             Requirement {
@@ -2941,7 +3162,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Unless a player says otherwise ten wrappers are followed, and then the ad fails with code 302.",
-                source: &SOURCES[39],
+                source: &SOURCES[40],
                 from: "vast-client-js",
             },
             Requirement {
@@ -2950,7 +3171,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(301),
                 whole: false,
                 why: "A request waits for two minutes by default, longer than any viewer.",
-                source: &SOURCES[39],
+                source: &SOURCES[40],
                 from: "vast-client-js",
             },
             Requirement {
@@ -2959,7 +3180,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "Where a wrapper does not allow several ads, what becomes of a pod is open: the thread discusses an off-by-one in counting them and whether a pod is one ad.",
-                source: &SOURCES[40],
+                source: &SOURCES[41],
                 from: "vast-client-js",
             },
             Requirement {
@@ -2968,7 +3189,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -2977,7 +3198,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -2986,7 +3216,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -2995,7 +3225,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3004,7 +3234,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
         ],
@@ -3015,8 +3245,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What a demand-side platform asks of tags for connected TV. The picture is 16:9 with H.264 and AAC; standard definition is taken only in that shape.",
         digest: Digest::new([
-            136, 37, 147, 254, 29, 193, 161, 235, 206, 60, 147, 157, 54, 72, 21, 67, 123, 51, 191,
-            211, 57, 81, 61, 128, 176, 109, 125, 196, 77, 3, 22, 20,
+            84, 31, 107, 16, 181, 187, 86, 46, 167, 119, 109, 65, 162, 40, 172, 224, 120, 216, 46,
+            54, 238, 237, 213, 95, 15, 127, 242, 195, 180, 189, 228, 254,
         ]),
         requirements: &[
             Requirement {
@@ -3025,7 +3255,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "The format is MP4 with H.264.",
-                source: &SOURCES[42],
+                source: &SOURCES[43],
                 from: "viant-ctv",
             },
             Requirement {
@@ -3034,7 +3264,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "The minimum is 1280 by 720; standard definition of 854 by 480 is taken as an exception.",
-                source: &SOURCES[42],
+                source: &SOURCES[43],
                 from: "viant-ctv",
             },
             Requirement {
@@ -3043,7 +3273,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "The response should hold two MP4 files, one of 1280 by 720 and one of 1920 by 1080.",
-                source: &SOURCES[42],
+                source: &SOURCES[43],
                 from: "viant-ctv",
             },
             Requirement {
@@ -3052,7 +3282,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "A bit rate of 1.5 to 8 Mbit/s is preferred.",
-                source: &SOURCES[42],
+                source: &SOURCES[43],
                 from: "viant-ctv",
             },
             Requirement {
@@ -3061,7 +3291,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3070,7 +3300,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3079,7 +3309,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -3088,7 +3327,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3097,7 +3336,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3106,7 +3345,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -3115,7 +3354,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -3126,8 +3365,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Standard,
         about: "What browsers do with addresses of `http:` on a page of `https:`. Requests by script are blocked, and so is what is executed. Video, audio and images are asked for over https instead, and lost where the host does not answer there.",
         digest: Digest::new([
-            224, 220, 58, 236, 174, 39, 48, 199, 10, 93, 212, 196, 153, 206, 209, 51, 102, 252,
-            181, 13, 20, 40, 219, 70, 216, 49, 208, 229, 10, 124, 120, 60,
+            255, 123, 115, 168, 70, 191, 49, 96, 160, 12, 162, 112, 231, 16, 146, 27, 120, 197, 87,
+            175, 22, 172, 43, 127, 233, 57, 153, 242, 230, 155, 205, 99,
         ]),
         requirements: &[
             Requirement {
@@ -3136,7 +3375,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(301),
                 whole: false,
                 why: "A player fetches the next response by script, which the browser blocks. For the player the address is not available: code 301.",
-                source: &SOURCES[44],
+                source: &SOURCES[45],
                 from: "web-https",
             },
             Requirement {
@@ -3145,7 +3384,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "Scripts and frames are blocked. The video plays without its interaction or its measurement.",
-                source: &SOURCES[44],
+                source: &SOURCES[45],
                 from: "web-https",
             },
             Requirement {
@@ -3154,7 +3393,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "Video, audio and images are asked for over https; they are lost where the host has none.",
-                source: &SOURCES[43],
+                source: &SOURCES[44],
                 from: "web-https",
             },
             Requirement {
@@ -3163,7 +3402,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "Trackers loaded as images are asked for over https, others are blocked: impressions go missing.",
-                source: &SOURCES[43],
+                source: &SOURCES[44],
                 from: "web-https",
             },
             Requirement {
@@ -3172,7 +3411,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3181,7 +3420,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3190,7 +3429,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -3199,7 +3447,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3208,7 +3456,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3217,7 +3465,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -3226,7 +3474,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -3237,8 +3485,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What the VAST check of the platform looks at before a creative of a third party is saved, and what the guidelines recommend. There is no limit of size or format for such creatives.",
         digest: Digest::new([
-            110, 84, 136, 10, 126, 112, 1, 13, 110, 65, 248, 249, 158, 164, 149, 240, 2, 202, 26,
-            83, 60, 178, 235, 20, 100, 14, 182, 178, 212, 198, 206, 159,
+            214, 93, 52, 73, 143, 248, 151, 187, 119, 218, 133, 112, 217, 17, 151, 58, 48, 37, 120,
+            224, 220, 173, 131, 201, 189, 213, 63, 20, 153, 165, 248, 14,
         ]),
         requirements: &[
             Requirement {
@@ -3247,7 +3495,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "A linear creative says how long it lasts; the check requires a duration.",
-                source: &SOURCES[45],
+                source: &SOURCES[46],
                 from: "xandr",
             },
             Requirement {
@@ -3256,7 +3504,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "The duration has the form 00:00:00, or the creative is invalid for the check.",
-                source: &SOURCES[45],
+                source: &SOURCES[46],
                 from: "xandr",
             },
             Requirement {
@@ -3271,7 +3519,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "All addresses of the document begin with https:// to serve on secure inventory.",
-                source: &SOURCES[45],
+                source: &SOURCES[46],
                 from: "xandr",
             },
             Requirement {
@@ -3280,7 +3528,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "Creatives longer than 30 seconds may not deliver in-stream, because of limits of length.",
-                source: &SOURCES[45],
+                source: &SOURCES[46],
                 from: "xandr",
             },
             Requirement {
@@ -3289,7 +3537,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "The recommended minimum is 2500 kbit/s.",
-                source: &SOURCES[46],
+                source: &SOURCES[47],
                 from: "xandr",
             },
             Requirement {
@@ -3298,7 +3546,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "The recommended minimum is 1280 by 720 pixels.",
-                source: &SOURCES[46],
+                source: &SOURCES[47],
                 from: "xandr",
             },
             Requirement {
@@ -3307,7 +3555,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3316,7 +3564,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3325,7 +3573,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -3334,7 +3591,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3343,7 +3600,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3352,7 +3609,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -3361,7 +3618,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -3372,8 +3629,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What Yandex asks of bidders with VAST. Length is limited by each request: 5 to 30 seconds are recommended for interstitials, 20 to 60 for rewarded video.",
         digest: Digest::new([
-            227, 253, 217, 88, 201, 227, 54, 185, 103, 226, 107, 193, 95, 0, 248, 254, 167, 241,
-            153, 35, 22, 98, 0, 66, 117, 202, 159, 196, 63, 14, 0, 34,
+            181, 89, 123, 30, 121, 93, 168, 242, 46, 10, 159, 108, 126, 62, 86, 249, 39, 236, 91,
+            245, 16, 125, 174, 236, 165, 223, 194, 55, 60, 135, 11, 156,
         ]),
         requirements: &[
             Requirement {
@@ -3382,7 +3639,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(102),
                 whole: false,
                 why: "The player supports VAST 2.0, 3.0 and 4.0, and wrappers.",
-                source: &SOURCES[47],
+                source: &SOURCES[48],
                 from: "yandex-ssp",
             },
             Requirement {
@@ -3391,7 +3648,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "VPAID is supported on the web only; in apps an ad that has nothing else does not play.",
-                source: &SOURCES[47],
+                source: &SOURCES[48],
                 from: "yandex-ssp",
             },
             Requirement {
@@ -3400,7 +3657,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "A file has at most 2 MB.",
-                source: &SOURCES[47],
+                source: &SOURCES[48],
                 from: "yandex-ssp",
             },
             Requirement {
@@ -3409,7 +3666,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3418,7 +3675,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3427,7 +3684,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -3436,7 +3702,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3445,7 +3711,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3454,7 +3720,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -3463,7 +3729,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],
@@ -3474,8 +3740,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Platform,
         about: "What YouTube asks of in-stream ads that an approved vendor serves with VAST. Only such vendors may serve, which a tag does not show.",
         digest: Digest::new([
-            52, 243, 145, 20, 182, 198, 96, 123, 105, 186, 204, 202, 158, 238, 54, 66, 221, 123,
-            137, 202, 171, 53, 153, 216, 134, 7, 140, 116, 56, 34, 186, 214,
+            60, 162, 190, 168, 50, 45, 168, 248, 129, 32, 12, 220, 70, 43, 119, 49, 84, 165, 121,
+            236, 48, 139, 164, 178, 238, 31, 243, 159, 242, 214, 98, 142,
         ]),
         requirements: &[
             Requirement {
@@ -3484,7 +3750,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(102),
                 whole: false,
                 why: "The version is any of VAST 2 or 3.0.",
-                source: &SOURCES[49],
+                source: &SOURCES[50],
                 from: "youtube",
             },
             Requirement {
@@ -3493,7 +3759,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "An H.264 file in MP4 must be there for each creative; others may stay unused.",
-                source: &SOURCES[48],
+                source: &SOURCES[49],
                 from: "youtube",
             },
             Requirement {
@@ -3502,7 +3768,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "The summary requires a linear creative in each ad, served with a linear tag.",
-                source: &SOURCES[49],
+                source: &SOURCES[50],
                 from: "youtube",
             },
             Requirement {
@@ -3511,7 +3777,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: None,
                 whole: false,
                 why: "Error addresses are called, but no details of the error are passed to them.",
-                source: &SOURCES[49],
+                source: &SOURCES[50],
                 from: "youtube",
             },
             Requirement {
@@ -3520,7 +3786,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(100),
                 whole: false,
                 why: "A response is well-formed XML. Code 100 is an error in parsing it.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3529,7 +3795,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A response passes the schema, which begins with the root. Code 101 is a violation of the schema.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
                 from: "vast",
             },
             Requirement {
@@ -3538,7 +3804,16 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "An ad is either InLine or Wrapper. One that is neither has nothing to show and leads nowhere.",
-                source: &SOURCES[36],
+                source: &SOURCES[37],
+                from: "vast",
+            },
+            Requirement {
+                check: Check::Creative,
+                effect: Effect::Fails,
+                vast_error: Some(101),
+                whole: false,
+                why: "An inline ad holds at least one creative: video, an overlay or a companion. Without any the slot stays empty.",
+                source: &SOURCES[35],
                 from: "vast",
             },
             Requirement {
@@ -3547,7 +3822,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A linear creative holds the files that can be played; the container is required.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3556,7 +3831,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "The container holds at least one media file. Without one there is nothing to play.",
-                source: &SOURCES[35],
+                source: &SOURCES[36],
                 from: "vast",
             },
             Requirement {
@@ -3565,7 +3840,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(101),
                 whole: false,
                 why: "A wrapper names the response that it leads to; the address is required.",
-                source: &SOURCES[37],
+                source: &SOURCES[38],
                 from: "vast",
             },
             Requirement {
@@ -3574,7 +3849,7 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(302),
                 whole: false,
                 why: "Chains should end within five wrappers. A player may refuse the sixth with code 302.",
-                source: &SOURCES[38],
+                source: &SOURCES[39],
                 from: "vast",
             },
         ],

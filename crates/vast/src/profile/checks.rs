@@ -46,6 +46,10 @@ impl<'d> Judge<'d> {
                 let more = |ad: &facts::Ad| ad.holds != Holds::Tag && Some(ad.id) != first;
                 self.ads(requirement, "only the first ad is taken", more);
             }
+            Check::Creative => {
+                let without = |ad: &facts::Ad| ad.holds == Holds::Inline && !ad.has_creative;
+                self.ads(requirement, "this ad has nothing to show", without);
+            }
             Check::Linear => {
                 let without = |ad: &facts::Ad| ad.holds == Holds::Inline && !ad.has_linear;
                 self.ads(requirement, "this ad has no linear creative", without);

@@ -30,6 +30,8 @@ pub(super) struct Ad {
     pub(super) holds: Holds,
     pub(super) in_pod: bool,
     pub(super) has_linear: bool,
+    /// Whether there is anything to show: video, an overlay, a companion.
+    pub(super) has_creative: bool,
 }
 
 /// What an ad is made of.
@@ -87,7 +89,11 @@ impl Facts {
                 ty::INTERACTIVE_CREATIVE_FILE if api_is(doc, element, "SIMID") => {
                     facts.simid.push(id);
                 }
-                ty::NON_LINEAR => facts.nonlinears.push(id),
+                ty::NON_LINEAR => {
+                    facts.of_ad(element, |ad| ad.has_creative = true);
+                    facts.nonlinears.push(id);
+                }
+                ty::COMPANION => facts.of_ad(element, |ad| ad.has_creative = true),
                 ty::AD_VERIFICATIONS => facts.verifications.push(id),
                 _ => {}
             }
@@ -117,6 +123,7 @@ impl Facts {
             holds: if element.ty == ty::AD { Holds::Nothing } else { Holds::Tag },
             in_pod: doc.attr(element, name::SEQUENCE).is_some(),
             has_linear: false,
+            has_creative: false,
         });
     }
 
@@ -127,7 +134,7 @@ impl Facts {
     }
 
     fn linear(&mut self, doc: &Document<'_>, id: ElementId, element: &Element, creative: usize) {
-        self.of_ad(element, |ad| ad.has_linear = true);
+        self.of_ad(element, |ad| (ad.has_linear, ad.has_creative) = (true, true));
         self.linears.push(Linear {
             id,
             creative,

@@ -95,11 +95,17 @@ impl<'d> Judge<'d> {
 
     fn run(&mut self) {
         let findings = self.findings;
+        let mut partly = false;
         for finding in findings.iter().filter(|finding| finding.axis == Axis::Limit) {
+            partly |= finding.rule != Id::LimitFindings.rule().id;
             self.unknown(None, finding.message.to_string(), Place::Finding(finding));
         }
         if self.doc.state == State::Refused {
             return self.unknown(None, "the document was not read".to_owned(), Place::Document);
+        }
+        // What is missing may stand in the part that was not read.
+        if partly {
+            return;
         }
         for requirement in self.profile.requirements {
             self.requirement(requirement);

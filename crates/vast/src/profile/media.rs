@@ -92,7 +92,8 @@ impl Judge<'_> {
                 let adaptive =
                     |file: &ElementId| self.attr(*file, name::DELIVERY) == Some("streaming");
                 let met = there >= *least || files.iter().any(adaptive);
-                missed_unless(met, &format!("there are {there} such files"))
+                let files = if there == 1 { "file is" } else { "files are" };
+                missed_unless(met, &format!("{there} {files} there to choose from"))
             }
             Check::Delivery(delivery) => {
                 let given = |file| self.attr(file, name::DELIVERY);

@@ -68,6 +68,8 @@ pub(crate) enum Check {
     NoPod,
     /// One ad at most.
     SingleAd,
+    /// Each inline ad has something to show.
+    Creative,
     /// Each inline ad has a linear creative.
     Linear,
     NoNonLinear,
@@ -134,6 +136,7 @@ impl Requirement {
             Check::Wrappers(_) => "wrappers",
             Check::NoPod => "no-pod",
             Check::SingleAd => "single-ad",
+            Check::Creative => "creative",
             Check::Linear => "linear",
             Check::NoNonLinear => "no-nonlinear",
             Check::DurationsMs(_) | Check::DurationRangeMs(..) => "durations",
@@ -192,6 +195,7 @@ impl Requirement {
             Check::Wrappers(most) => format!("at most {most} wrappers before the ad"),
             Check::NoPod => "no ad pod".to_owned(),
             Check::SingleAd => "one ad".to_owned(),
+            Check::Creative => "something to show in each ad".to_owned(),
             Check::Linear => "a linear creative in each ad".to_owned(),
             Check::NoNonLinear => "no nonlinear creative".to_owned(),
             Check::DurationsMs(all) => {
@@ -205,7 +209,7 @@ impl Requirement {
                 format!("a file of another type than {}", list(types.iter(), "or"))
             }
             Check::Delivery(delivery) => format!("a file with {delivery} delivery"),
-            Check::Renditions(least) => format!("at least {least} such files, or a stream"),
+            Check::Renditions(least) => format!("at least {least} files, or a stream"),
             Check::BitrateKbps(low, u64::MAX) => format!("a file of at least {low} kbit/s"),
             Check::BitrateKbps(0, high) => format!("a file of at most {high} kbit/s"),
             Check::BitrateKbps(low, high) => format!("a file of {low} to {high} kbit/s"),

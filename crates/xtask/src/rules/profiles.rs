@@ -207,6 +207,7 @@ fn check(
         "wrappers" => format!("Check::Wrappers({})", needed(fields, "at_most")?),
         "no-pod" => "Check::NoPod".to_owned(),
         "single-ad" => "Check::SingleAd".to_owned(),
+        "creative" => "Check::Creative".to_owned(),
         "linear" => "Check::Linear".to_owned(),
         "no-nonlinear" => "Check::NoNonLinear".to_owned(),
         "durations" => match fields.remove("seconds") {
