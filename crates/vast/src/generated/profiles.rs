@@ -1262,8 +1262,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "Google's SDK for video ads in the browser. It reads VAST 2, 3 and 4 and VMAP; what a browser can decode decides about the files. A publisher may change the number of wrappers, the timeouts and the VPAID mode, so that these are the defaults.",
         digest: Digest::new([
-            154, 250, 124, 165, 93, 158, 74, 77, 149, 120, 104, 243, 244, 214, 240, 47, 10, 207,
-            206, 195, 201, 175, 170, 163, 16, 172, 169, 110, 100, 88, 207, 155,
+            231, 225, 94, 206, 185, 204, 167, 12, 95, 137, 58, 58, 141, 252, 78, 192, 172, 213,
+            128, 203, 31, 204, 92, 196, 21, 251, 24, 219, 181, 244, 49, 64,
         ]),
         requirements: &[
             Requirement {
@@ -1327,6 +1327,15 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 whole: false,
                 why: "A SIMID file in a wrapper was not run; one beside the video in the inline ad was.",
                 source: &SOURCES[14],
+                from: "ima",
+            },
+            Requirement {
+                check: Check::NonLinear,
+                effect: Effect::Note,
+                vast_error: None,
+                whole: false,
+                why: "Linear, non-linear and companion ads are supported in desktop and mobile browsers.",
+                source: &SOURCES[9],
                 from: "ima",
             },
             Requirement {
@@ -1400,8 +1409,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "The VAST client of JW Player 8 in the browser. With the IMA client of the same player, ask the profile ima. The advertising of the Android SDK does not support VPAID.",
         digest: Digest::new([
-            67, 50, 3, 169, 207, 152, 113, 189, 204, 21, 136, 186, 156, 208, 158, 164, 254, 12,
-            192, 130, 32, 61, 85, 59, 226, 34, 212, 54, 168, 89, 165, 239,
+            163, 4, 55, 191, 219, 144, 6, 250, 204, 116, 126, 116, 188, 5, 205, 92, 2, 143, 115,
+            253, 172, 79, 40, 162, 15, 101, 75, 46, 231, 196, 14, 76,
         ]),
         requirements: &[
             Requirement {
@@ -1437,6 +1446,15 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 whole: false,
                 why: "VPAID plays on the web; the Android SDK supports neither VPAID 1 nor VPAID 2.",
                 source: &SOURCES[15],
+                from: "jwplayer",
+            },
+            Requirement {
+                check: Check::NonLinear,
+                effect: Effect::Note,
+                vast_error: None,
+                whole: false,
+                why: "Pods, companions, linear, nonlinear and skippable ads are listed.",
+                source: &SOURCES[16],
                 from: "jwplayer",
             },
             Requirement {
@@ -1636,8 +1654,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Stitcher,
         about: "Amazon's server-side insertion. It takes the file with the highest bit rate of each creative and transcodes it to match the stream, so that the quality of that file is the quality of the ad.",
         digest: Digest::new([
-            195, 14, 26, 245, 33, 69, 82, 78, 85, 130, 107, 127, 18, 26, 182, 184, 83, 242, 101, 9,
-            53, 20, 213, 56, 122, 77, 145, 62, 247, 235, 195, 117,
+            172, 36, 65, 252, 163, 171, 187, 207, 199, 71, 95, 210, 155, 110, 166, 187, 195, 62,
+            173, 91, 97, 126, 15, 46, 154, 82, 108, 115, 141, 249, 245, 115,
         ]),
         requirements: &[
             Requirement {
@@ -2012,8 +2030,8 @@ pub(crate) static PROFILES: [Profile; 30] = [
         kind: ProfileKind::Player,
         about: "An open player for VAST in browsers, web views and smart TVs, built on vast-client-js. SIMID and OM for the web are supported; VPAID is deprecated. Trackers must return an image.",
         digest: Digest::new([
-            207, 233, 123, 205, 204, 52, 254, 128, 107, 160, 162, 95, 203, 140, 76, 226, 140, 98,
-            127, 102, 207, 247, 58, 250, 90, 202, 31, 214, 49, 172, 171, 195,
+            100, 148, 4, 205, 226, 153, 117, 80, 172, 167, 21, 100, 246, 154, 176, 118, 157, 200,
+            161, 241, 209, 175, 58, 230, 129, 67, 222, 129, 51, 232, 26, 152,
         ]),
         requirements: &[
             Requirement {
@@ -2037,6 +2055,15 @@ pub(crate) static PROFILES: [Profile; 30] = [
                 vast_error: Some(403),
                 whole: false,
                 why: "Linear creatives are MP4 or WebM by progressive download, or HLS where the device can.",
+                source: &SOURCES[21],
+                from: "rmp-vast",
+            },
+            Requirement {
+                check: Check::NonLinear,
+                effect: Effect::Note,
+                vast_error: None,
+                whole: false,
+                why: "Nonlinear ads as image, frame or HTML are listed, and companions.",
                 source: &SOURCES[21],
                 from: "rmp-vast",
             },

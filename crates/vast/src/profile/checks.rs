@@ -68,7 +68,11 @@ impl<'d> Judge<'d> {
             }
             Check::NoVpaid(Vpaid::Mentioned) => self.mentioned(requirement),
             Check::Https(groups) => self.https(requirement, groups),
-            Check::Wrappers(_) | Check::NoPod | Check::TimeoutsMs(..) | Check::Note => {}
+            Check::Wrappers(_)
+            | Check::NoPod
+            | Check::NonLinear
+            | Check::TimeoutsMs(..)
+            | Check::Note => {}
             _ => self.linears(requirement),
         }
     }

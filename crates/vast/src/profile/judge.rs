@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use adproof_model::{Axis, Finding, Severity};
 
-use super::facts::{Facts, Holds};
+use super::facts::{Ad, Facts, Holds};
 use super::requirement::{Check, Effect, Requirement};
 use super::{Outcome, Profile, Reason, Verdict, Weight};
 use crate::document::{Document, ElementId, Problem, State};
@@ -120,6 +120,7 @@ impl<'d> Judge<'d> {
         if self.facts.ads.is_empty() {
             return self.unknown(None, "the document holds no ad".to_owned(), Place::Document);
         }
+        self.nonlinear();
         let facts = self.facts;
         let open = || {
             let ads = facts.ads.iter().enumerate();
@@ -144,6 +145,23 @@ impl<'d> Judge<'d> {
         self.unknown(most.map(|(one, _)| one), message, Place::Element(*first));
         if let Some(reason) = self.reasons.last_mut() {
             reason.places = count(open.len());
+        }
+    }
+
+    /// A profile that speaks of linear creatives only says nothing of an ad without one.
+    fn nonlinear(&mut self) {
+        let mut speaks = false;
+        for requirement in self.profile.requirements {
+            if matches!(requirement.check, Check::Linear | Check::NonLinear) {
+                return;
+            }
+            speaks |= requirement.is_of_linear();
+        }
+        let facts = self.facts;
+        let without = |ad: &&Ad| ad.holds == Holds::Inline && ad.has_creative && !ad.has_linear;
+        for ad in facts.ads.iter().filter(without).filter(|_| speaks) {
+            let message = "the ad has no linear creative, and of others the profile says nothing";
+            self.unknown(None, message.to_owned(), Place::Element(ad.id));
         }
     }
 

@@ -73,6 +73,8 @@ pub(crate) enum Check {
     /// Each inline ad has a linear creative.
     Linear,
     NoNonLinear,
+    /// Nonlinear creatives are shown; it is never looked at.
+    NonLinear,
     DurationsMs(&'static [u64]),
     DurationRangeMs(u64, u64),
     /// One of the files has one of these types.
@@ -139,6 +141,7 @@ impl Requirement {
             Check::Creative => "creative",
             Check::Linear => "linear",
             Check::NoNonLinear => "no-nonlinear",
+            Check::NonLinear => "nonlinear",
             Check::DurationsMs(_) | Check::DurationRangeMs(..) => "durations",
             Check::MediaTypes(_) | Check::NoMediaTypes(_) => "media-types",
             Check::Delivery(_) => "delivery",
@@ -183,6 +186,16 @@ impl Requirement {
         )
     }
 
+    /// Whether it is about linear creatives only.
+    pub(super) fn is_of_linear(&self) -> bool {
+        self.effect != Effect::Note
+            && (self.has_limit()
+                || matches!(
+                    self.check,
+                    Check::UniversalAdId | Check::Mezzanine | Check::NoVpaid(_) | Check::NoSkip
+                ))
+    }
+
     /// What is required, in a few words, without a full stop.
     #[must_use]
     pub fn statement(&self) -> String {
@@ -198,6 +211,7 @@ impl Requirement {
             Check::Creative => "something to show in each ad".to_owned(),
             Check::Linear => "a linear creative in each ad".to_owned(),
             Check::NoNonLinear => "no nonlinear creative".to_owned(),
+            Check::NonLinear => "nonlinear creatives are shown".to_owned(),
             Check::DurationsMs(all) => {
                 format!("exactly {}", list(all.iter().map(|ms| seconds(*ms)), "or"))
             }

@@ -14,7 +14,7 @@ use super::structure::{Structure, hex};
 use super::{camel, variant};
 
 /// What cannot be looked at in one document.
-const NOTES: [&str; 2] = ["note", "timeouts"];
+const NOTES: [&str; 3] = ["note", "nonlinear", "timeouts"];
 
 /// One file, with what it takes over.
 pub(super) struct Profile {
@@ -209,6 +209,7 @@ fn check(
         "single-ad" => "Check::SingleAd".to_owned(),
         "creative" => "Check::Creative".to_owned(),
         "linear" => "Check::Linear".to_owned(),
+        "nonlinear" => "Check::NonLinear".to_owned(),
         "no-nonlinear" => "Check::NoNonLinear".to_owned(),
         "durations" => match fields.remove("seconds") {
             Some(Value::Array(all)) => {
