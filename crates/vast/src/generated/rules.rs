@@ -327,6 +327,10 @@ pub(crate) enum Id {
     MediafileBitrateInvalid,
     /// The bounds of a bit rate do not fit
     MediafileBitratePair,
+    /// A file is heavier than its picture can be good
+    MediafileBitrateTooHigh,
+    /// A file is too light for its size
+    MediafileBitrateTooLow,
     /// A bit rate is zero
     MediafileBitrateZero,
     /// A container cannot carry the codec that is named
@@ -401,6 +405,8 @@ pub(crate) enum Id {
     MediafilesWithoutMp4,
     /// The mezzanine stands among the files to play
     MezzanineAlsoMediafile,
+    /// A mezzanine is smaller than full HD
+    MezzanineBelowFullHd,
     /// Two mezzanines cannot be told apart
     MezzanineRepeated,
     /// A mezzanine is smaller than a file made from it
@@ -739,12 +745,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    181, 164, 62, 37, 194, 48, 38, 82, 0, 206, 40, 177, 232, 151, 33, 183, 37, 197, 57, 61, 41,
-    155, 83, 183, 195, 74, 217, 46, 63, 35, 28, 126,
+    132, 33, 171, 107, 130, 0, 201, 2, 33, 73, 51, 177, 13, 137, 247, 102, 181, 6, 75, 30, 126, 82,
+    126, 204, 11, 151, 199, 191, 158, 221, 166, 203,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 363] = [
+pub(crate) static RULES: [Rule; 366] = [
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -2569,6 +2575,28 @@ pub(crate) static RULES: [Rule; 363] = [
         default_on: true,
     },
     Rule {
+        id: "mediafile-bitrate-too-high",
+        title: "A file is heavier than its picture can be good",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.9.1, bitrate" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "mediafile-bitrate-too-low",
+        title: "A file is too light for its size",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.9.1, bitrate" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "mediafile-bitrate-zero",
         title: "A bit rate is zero",
         axis: Axis::Interop,
@@ -2977,6 +3005,17 @@ pub(crate) static RULES: [Rule; 363] = [
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "mezzanine-below-full-hd",
+        title: "A mezzanine is smaller than full HD",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§1.3.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "mezzanine-repeated",

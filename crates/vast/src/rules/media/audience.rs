@@ -49,33 +49,7 @@ pub(super) fn choice(
             format_args!("there is no file but VPAID; most players have nothing to show"),
         );
     }
-    if seen.mezzanines > 0
-        && seen.mezzanine.pixels() > 0
-        && seen.mezzanine.pixels() < seen.largest.pixels()
-        && let Some((file, of)) =
-            seen.mezzanine.file.and_then(|file| Some((file, doc.element(file)?)))
-    {
-        let (one, two) = (&seen.mezzanine, &seen.largest);
-        said(
-            sink,
-            Id::MezzanineSmallerThanRendition,
-            file,
-            of,
-            format_args!(
-                "the mezzanine has {} by {} pixels, a file made from it {} by {}",
-                one.width, one.height, two.width, two.height
-            ),
-        );
-    }
-    if seen.mezzanines == 0 && seen.playing > 0 {
-        said(
-            sink,
-            Id::LinearWithoutMezzanine,
-            id,
-            element,
-            format_args!("there is no <Mezzanine> to transcode from"),
-        );
-    }
+    source(doc, sink, id, element, seen);
     if seen.video == 0 {
         return;
     }
@@ -128,6 +102,61 @@ pub(super) fn choice(
             file,
             of,
             format_args!("there are several files, and this one does not say its `bitrate`"),
+        );
+    }
+}
+
+/// What a stitcher makes the files from.
+fn source(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+    seen: &Seen<'_>,
+) {
+    if seen.mezzanines > 0
+        && seen.mezzanine.pixels() > 0
+        && seen.mezzanine.pixels() < seen.largest.pixels()
+        && let Some((file, of)) =
+            seen.mezzanine.file.and_then(|file| Some((file, doc.element(file)?)))
+    {
+        let (one, two) = (&seen.mezzanine, &seen.largest);
+        said(
+            sink,
+            Id::MezzanineSmallerThanRendition,
+            file,
+            of,
+            format_args!(
+                "the mezzanine has {} by {} pixels, a file made from it {} by {}",
+                one.width, one.height, two.width, two.height
+            ),
+        );
+    }
+    if let Some((file, of)) = seen
+        .mezzanine
+        .file
+        .filter(|_| seen.mezzanine.pixels() > 0)
+        .filter(|_| seen.mezzanine.width.min(seen.mezzanine.height) < 1080)
+        .and_then(|file| Some((file, doc.element(file)?)))
+    {
+        said(
+            sink,
+            Id::MezzanineBelowFullHd,
+            file,
+            of,
+            format_args!(
+                "the mezzanine has {} by {} pixels; television asks for 1920 by 1080",
+                seen.mezzanine.width, seen.mezzanine.height
+            ),
+        );
+    }
+    if seen.mezzanines == 0 && seen.playing > 0 {
+        said(
+            sink,
+            Id::LinearWithoutMezzanine,
+            id,
+            element,
+            format_args!("there is no <Mezzanine> to transcode from"),
         );
     }
 }

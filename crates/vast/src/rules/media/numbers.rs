@@ -13,6 +13,9 @@ const HUGE: u64 = 16_384;
 const MOST_KILOBITS: u64 = 1_000_000;
 /// What ready-to-serve files stay below; between it and the above a mezzanine may lie.
 const READY_KILOBITS: u64 = 100_000;
+/// Pixels of a full HD picture, and the kilobits a second beyond which it gets no better.
+const FULL_HD: u64 = 1920 * 1080;
+const MOST_FOR_HD: u64 = 30_000;
 /// Kilobits a second below which no video of a screen's size exists.
 const LEAST_KILOBITS: u64 = 32;
 
@@ -151,6 +154,36 @@ pub(super) fn bitrates(
             continue;
         }
         return;
+    }
+    if element.ty == ty::MEDIA_FILE && class == Class::Video {
+        density(doc, sink, id, file);
+    }
+}
+
+/// The bit rate against the size: what a picture of so many pixels can need, and must have.
+fn density(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, file: &File<'_>) {
+    let number = |attribute| time::number(value(doc, attribute));
+    let (Some(bitrate), Some(rate), Some(across), Some(down)) =
+        (file.bitrate, number(file.bitrate), number(file.width), number(file.height))
+    else {
+        return;
+    };
+    let pixels = across.saturating_mul(down);
+    let range = value_range(bitrate);
+    if pixels > 0 && pixels <= FULL_HD && rate > MOST_FOR_HD {
+        sink.report(
+            Id::MediafileBitrateTooHigh,
+            id,
+            range,
+            format_args!("{rate} kbit/s are more than {across} by {down} pixels can show"),
+        );
+    } else if rate.saturating_mul(10_000) < pixels.saturating_mul(3) {
+        sink.report(
+            Id::MediafileBitrateTooLow,
+            id,
+            range,
+            format_args!("{rate} kbit/s are too few for {across} by {down} pixels"),
+        );
     }
 }
 
