@@ -6,8 +6,10 @@ mod addendum;
 mod ads;
 mod captions;
 mod clicks;
+mod companions;
 mod daast;
 mod host;
+mod icons;
 mod macros;
 mod media;
 mod mend;
@@ -80,9 +82,23 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
         ty::AD_PARAMETERS | ty::EXTENSION_AD_PARAMETERS => {
             parameters::check(doc, sink, id, element);
         }
-        ty::COMPANION | ty::ICON => resources::shown(doc, sink, id, element),
+        ty::COMPANION_ADS | ty::NON_LINEAR_ADS => companions::container(doc, sink, id, element),
+        ty::COMPANION => {
+            resources::shown(doc, sink, id, element);
+            companions::sizes(doc, sink, id, element);
+            companions::image(doc, sink, id, element);
+        }
+        ty::STATIC_RESOURCE => companions::static_resource(doc, sink, id, element),
+        ty::HTMLRESOURCE => companions::html(doc, sink, id, element),
+        ty::ICON => {
+            resources::shown(doc, sink, id, element);
+            icons::icon(doc, sink, id, element);
+        }
+        ty::ICON_CLICKS => icons::clicks(doc, sink, id, element),
+        ty::ICON_CLICK_FALLBACK_IMAGE => icons::fallback(doc, sink, id, element),
         ty::NON_LINEAR => {
             resources::shown(doc, sink, id, element);
+            companions::sizes(doc, sink, id, element);
             simid::non_linear(doc, sink, id, element);
             nonlinear::check(doc, sink, id, element);
         }

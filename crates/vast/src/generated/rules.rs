@@ -29,6 +29,8 @@ pub(crate) enum Id {
     AdbreakWithoutBreaktype,
     /// An ad break says not when
     AdbreakWithoutTimeoffset,
+    /// An AdChoices icon leads nowhere
+    AdchoicesWithoutClickthrough,
     /// A creative attribute says nothing of a CTV format
     AdcomAttrNotPortfolio,
     /// An AdCOM signal is no number
@@ -117,12 +119,36 @@ pub(crate) enum Id {
     ClicktrackingDuplicate,
     /// A companion tracks an event that it never has
     CompanionEventNotTracked,
+    /// A companion is shown in an unknown way
+    CompanionRenderingmodeUnknown,
+    /// A companion has no extent
+    CompanionSizeZero,
+    /// A companion image has no description
+    CompanionWithoutAlttext,
+    /// A companion image cannot be clicked
+    CompanionWithoutClickthrough,
+    /// A companion has no size
+    CompanionWithoutDimensions,
     /// A companion has nothing to show
     CompanionWithoutResource,
+    /// Whether companions are required is not clear
+    CompanionadsRequiredInvalid,
+    /// Companions are announced and missing
+    CompanionadsWithoutCompanion,
     /// A companion click tracker has no id
     CompanionclicktrackingWithoutId,
+    /// An ad depends on all of its companions
+    CompanionsAllRequired,
     /// A creative has no UniversalAdId
     CreativeWithoutUniversaladid,
+    /// The type of an image contradicts its ending
+    CreativetypeContradictsEnding,
+    /// A static resource is Flash
+    CreativetypeFlash,
+    /// A static resource is a page
+    CreativetypeHtml,
+    /// The type of a static resource is no media type
+    CreativetypeInvalid,
     /// An extension does not say which creative it is about
     CtvBindingImplicit,
     /// An extension is about a creative or file that is not there
@@ -215,6 +241,12 @@ pub(crate) enum Id {
     ErrorUrlWithoutCode,
     /// The error code is asked for where none exists
     ErrorcodeOutsideError,
+    /// An expanded ad is smaller than before
+    ExpandedSmallerThanSize,
+    /// A fallback image of an icon has no size
+    FallbackimageWithoutDimensions,
+    /// A fallback image of an icon is missing
+    FallbackimageWithoutResource,
     /// A file for download is marked as streaming
     FileMarkedStreaming,
     /// An HLS playlist is marked as progressive
@@ -223,10 +255,44 @@ pub(crate) enum Id {
     HtmlEscaped,
     /// The response is an HTML page
     HtmlInsteadOfVast,
+    /// HTML stands in the tag as elements
+    HtmlresourceAsElements,
+    /// HTML calls document.write
+    HtmlresourceDocumentWrite,
+    /// An HTML resource is empty
+    HtmlresourceEmpty,
+    /// HTML loads something over plain http
+    HtmlresourceHttp,
+    /// An HTML resource is the address of a page
+    HtmlresourceIsUrl,
+    /// HTML stands outside of CDATA
+    HtmlresourceNotCdata,
+    /// An icon is shown for no time
+    IconDurationZero,
+    /// An icon comes after the end of its ad
+    IconOffsetBeyondAd,
+    /// The position of an icon cannot be read
+    IconPositionInvalid,
     /// An icon names a regulation that does not exist
     IconRegsInvalid,
+    /// An icon has no extent
+    IconSizeZero,
+    /// A time of an icon cannot be read
+    IconTimeFormat,
+    /// An icon has no height
+    IconWithoutHeight,
+    /// An icon belongs to no programme
+    IconWithoutProgram,
     /// An icon has nothing to show
     IconWithoutResource,
+    /// An icon has no width
+    IconWithoutWidth,
+    /// An icon has no horizontal position
+    IconWithoutXposition,
+    /// An icon has no vertical position
+    IconWithoutYposition,
+    /// A click on an icon opens nothing
+    IconclicksWithoutClickthrough,
     /// An impression is counted twice
     ImpressionDuplicate,
     /// An impression is called by nobody
@@ -421,12 +487,16 @@ pub(crate) enum Id {
     MezzanineWithoutDimensions,
     /// A mezzanine has no type
     MezzanineWithoutType,
+    /// The time of an overlay cannot be read
+    MinsuggesteddurationFormat,
     /// A required attribute is missing
     MissingAttribute,
     /// A required element is missing
     MissingElement,
     /// A nonlinear break has no overlay
     NonlinearBreakWithoutNonlinear,
+    /// A wrapper holds an overlay of its own
+    NonlinearCreativeInWrapper,
     /// A linear ad tracks an event of overlays
     NonlinearEventInLinear,
     /// An overlay has elements of VAST 4.4
@@ -435,12 +505,18 @@ pub(crate) enum Id {
     NonlinearMediafilesEmpty,
     /// An interactive overlay has nothing for devices without SIMID
     NonlinearSimidWithoutFallback,
+    /// An overlay has no extent
+    NonlinearSizeZero,
     /// An overlay shows a video without a duration
     NonlinearVideoWithoutDuration,
     /// An overlay has a mezzanine or captions
     NonlinearWithMezzanine,
+    /// An overlay has no size
+    NonlinearWithoutDimensions,
     /// An overlay has nothing to show
     NonlinearWithoutResource,
+    /// Overlays are announced and missing
+    NonlinearadsWithoutNonlinear,
     /// The document is no XML
     NotXml,
     /// An offset stands on another event
@@ -479,6 +555,8 @@ pub(crate) enum Id {
     ProgressOffsetZero,
     /// A progress event does not say when
     ProgressWithoutOffset,
+    /// A pixel ratio is zero
+    PxratioZero,
     /// A QR code reaches beyond the edge of the ad
     QrOutsideView,
     /// A QR code has half a position
@@ -553,6 +631,8 @@ pub(crate) enum Id {
     SkipoffsetZero,
     /// Nobody tracks that an ad is skipped
     SkippableWithoutSkipEvent,
+    /// A static resource has no type
+    StaticresourceWithoutCreativetype,
     /// A comment asks for silence but names no rule
     SuppressionInvalid,
     /// A comment silences nothing
@@ -745,12 +825,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    113, 226, 59, 251, 227, 33, 25, 156, 151, 173, 221, 227, 20, 217, 152, 48, 244, 106, 211, 162,
-    66, 159, 190, 208, 91, 85, 72, 70, 254, 43, 72, 132,
+    34, 37, 191, 248, 105, 183, 218, 26, 183, 210, 63, 102, 129, 135, 163, 216, 140, 56, 13, 182,
+    114, 236, 27, 109, 212, 4, 222, 173, 224, 170, 155, 220,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 366] = [
+pub(crate) static RULES: [Rule; 406] = [
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -864,6 +944,17 @@ pub(crate) static RULES: [Rule; 366] = [
         versions: 0x7f,
         citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, timeOffset" },
         aliases: &["vastlint:VMAP-1.0-adbreak-timeoffset"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adchoices-without-clickthrough",
+        title: "An AdChoices icon leads nowhere",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.7" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1157,8 +1248,6 @@ pub(crate) static RULES: [Rule; 366] = [
         aliases: &[
             "vastlint:VAST-4.0-wrapper-bool-attr",
             "vastlint:VAST-4.1-adtype-value",
-            "vastlint:VAST-4.1-companion-renderingmode-value",
-            "vastlint:VAST-3.0-companion-required-attr",
             "vastlint:VAST-3.0-pricing-model-case",
             "vastlint:DAAST-1.0-mediafile-delivery-enum",
             "vastlint:DAAST-1.0-pricing-model-value",
@@ -1387,6 +1476,61 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "companion-renderingmode-unknown",
+        title: "A companion is shown in an unknown way",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "§3.13" },
+        aliases: &["vastlint:VAST-4.1-companion-renderingmode-value"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "companion-size-zero",
+        title: "A companion has no extent",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.13.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "companion-without-alttext",
+        title: "A companion image has no description",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.13.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "companion-without-clickthrough",
+        title: "A companion image cannot be clicked",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.13.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "companion-without-dimensions",
+        title: "A companion has no size",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.13.1" },
+        aliases: &["vastlint:VAST-2.0-companion-dimensions"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "companion-without-resource",
         title: "A companion has nothing to show",
         axis: Axis::Spec,
@@ -1394,6 +1538,28 @@ pub(crate) static RULES: [Rule; 366] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.14.2" },
         aliases: &["vastlint:VAST-2.0-companion-resource"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "companionads-required-invalid",
+        title: "Whether companions are required is not clear",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.13" },
+        aliases: &["vastlint:VAST-3.0-companion-required-attr"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "companionads-without-companion",
+        title: "Companions are announced and missing",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.13.1" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1409,6 +1575,17 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "companions-all-required",
+        title: "An ad depends on all of its companions",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.13" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
         id: "creative-without-universaladid",
         title: "A creative has no UniversalAdId",
         axis: Axis::Spec,
@@ -1416,6 +1593,50 @@ pub(crate) static RULES: [Rule; 366] = [
         versions: 0x7c,
         citation: Citation { document: "VAST 4.2", section: "§3.7.1" },
         aliases: &["vastlint:VAST-4.0-universaladid-present"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creativetype-contradicts-ending",
+        title: "The type of an image contradicts its ending",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creativetype-flash",
+        title: "A static resource is Flash",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creativetype-html",
+        title: "A static resource is a page",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creativetype-invalid",
+        title: "The type of a static resource is no media type",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.1" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1953,6 +2174,39 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "expanded-smaller-than-size",
+        title: "An expanded ad is smaller than before",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.13.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "fallbackimage-without-dimensions",
+        title: "A fallback image of an icon has no size",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x70,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.6.1" },
+        aliases: &["vastlint:VAST-4.2-icon-fallback-image-width-height"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "fallbackimage-without-resource",
+        title: "A fallback image of an icon is missing",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x70,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.6.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "file-marked-streaming",
         title: "A file for download is marked as streaming",
         axis: Axis::Interop,
@@ -1997,6 +2251,105 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "htmlresource-as-elements",
+        title: "HTML stands in the tag as elements",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "htmlresource-document-write",
+        title: "HTML calls document.write",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "HTML Standard", section: "§8.4.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "htmlresource-empty",
+        title: "An HTML resource is empty",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "htmlresource-http",
+        title: "HTML loads something over plain http",
+        axis: Axis::Policy,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "htmlresource-is-url",
+        title: "An HTML resource is the address of a page",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "htmlresource-not-cdata",
+        title: "HTML stands outside of CDATA",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.3" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-duration-zero",
+        title: "An icon is shown for no time",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-offset-beyond-ad",
+        title: "An icon comes after the end of its ad",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-position-invalid",
+        title: "The position of an icon cannot be read",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "icon-regs-invalid",
         title: "An icon names a regulation that does not exist",
         axis: Axis::Spec,
@@ -2011,6 +2364,50 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "icon-size-zero",
+        title: "An icon has no extent",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-time-format",
+        title: "A time of an icon cannot be read",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-without-height",
+        title: "An icon has no height",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &["vastlint:VAST-3.0-icon-height", "vastlint:VAST-3.0-icon-attrs"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-without-program",
+        title: "An icon belongs to no programme",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &["vastlint:VAST-3.0-icon-program", "vastlint:VAST-3.0-icon-attrs"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "icon-without-resource",
         title: "An icon has nothing to show",
         axis: Axis::Spec,
@@ -2018,6 +2415,50 @@ pub(crate) static RULES: [Rule; 366] = [
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.12" },
         aliases: &["vastlint:VAST-3.0-icon-resource"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-without-width",
+        title: "An icon has no width",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &["vastlint:VAST-3.0-icon-width", "vastlint:VAST-3.0-icon-attrs"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-without-xposition",
+        title: "An icon has no horizontal position",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &["vastlint:VAST-3.0-icon-xposition", "vastlint:VAST-3.0-icon-attrs"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "icon-without-yposition",
+        title: "An icon has no vertical position",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.1" },
+        aliases: &["vastlint:VAST-3.0-icon-yposition", "vastlint:VAST-3.0-icon-attrs"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "iconclicks-without-clickthrough",
+        title: "A click on an icon opens nothing",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.11.4" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -3095,6 +3536,17 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "minsuggestedduration-format",
+        title: "The time of an overlay cannot be read",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.12.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "missing-attribute",
         title: "A required attribute is missing",
         axis: Axis::Spec,
@@ -3117,8 +3569,6 @@ pub(crate) static RULES: [Rule; 366] = [
             "vastlint:VAST-4.1-js-resource-apiframework",
             "vastlint:VAST-4.1-exec-resource-apiframework",
             "vastlint:VAST-4.1-exec-resource-type",
-            "vastlint:VAST-2.0-companion-dimensions",
-            "vastlint:VAST-2.0-nonlinear-dimensions",
         ],
         fix: FixKind::None,
         default_on: true,
@@ -3146,6 +3596,17 @@ pub(crate) static RULES: [Rule; 366] = [
         severity: Severity::Warning,
         versions: 0x7f,
         citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "nonlinear-creative-in-wrapper",
+        title: "A wrapper holds an overlay of its own",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "§3.15" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -3195,6 +3656,17 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "nonlinear-size-zero",
+        title: "An overlay has no extent",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.12.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "nonlinear-video-without-duration",
         title: "An overlay shows a video without a duration",
         axis: Axis::Spec,
@@ -3217,6 +3689,17 @@ pub(crate) static RULES: [Rule; 366] = [
         default_on: true,
     },
     Rule {
+        id: "nonlinear-without-dimensions",
+        title: "An overlay has no size",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.12.1" },
+        aliases: &["vastlint:VAST-2.0-nonlinear-dimensions"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "nonlinear-without-resource",
         title: "An overlay has nothing to show",
         axis: Axis::Spec,
@@ -3224,6 +3707,17 @@ pub(crate) static RULES: [Rule; 366] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.10" },
         aliases: &["vastlint:VAST-2.0-nonlinear-resource"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "nonlinearads-without-nonlinear",
+        title: "Overlays are announced and missing",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.12.1" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -3448,6 +3942,17 @@ pub(crate) static RULES: [Rule; 366] = [
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.14.1" },
         aliases: &["vastlint:VAST-3.0-progress-offset", "vastlint:DAAST-1.0-progress-offset"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pxratio-zero",
+        title: "A pixel ratio is zero",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "§3.13.1" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -3869,6 +4374,17 @@ pub(crate) static RULES: [Rule; 366] = [
         aliases: &[],
         fix: FixKind::None,
         default_on: false,
+    },
+    Rule {
+        id: "staticresource-without-creativetype",
+        title: "A static resource has no type",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.15.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
     },
     Rule {
         id: "suppression-invalid",
@@ -4318,7 +4834,7 @@ pub(crate) static RULES: [Rule; 366] = [
         severity: Severity::Warning,
         versions: 0x7c,
         citation: Citation { document: "W3C Mixed Content", section: "§5.1" },
-        aliases: &["vastlint:VAST-4.1-js-resource-https", "vastlint:VAST-4.1-exec-resource-https"],
+        aliases: &["vastlint:VAST-4.1-js-resource-https"],
         fix: FixKind::None,
         default_on: true,
     },

@@ -25,8 +25,8 @@ pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix
         else {
             continue;
         };
-        // `]]&gt;` would close the section.
-        if c == '>' {
+        // `]]&gt;` would close the section, in whatever way its brackets are written.
+        if c == ']' || c == '>' && text.get(..at)?.ends_with(']') {
             return None;
         }
         let from = start.checked_add(u32::try_from(at).ok()?)?;

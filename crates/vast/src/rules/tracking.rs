@@ -102,7 +102,7 @@ fn impressions(doc: &Document<'_>, element: &Element) -> [(u32, u32); 8] {
 }
 
 /// The duration of a linear creative.
-fn duration(doc: &Document<'_>, linear: &Element) -> Option<u64> {
+pub(crate) fn duration(doc: &Document<'_>, linear: &Element) -> Option<u64> {
     if linear.ty != ty::LINEAR {
         return None;
     }
