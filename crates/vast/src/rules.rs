@@ -160,6 +160,20 @@ fn schedule_or_audio(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
     }
 }
 
+/// A number that tells most texts apart. Equal numbers are no proof of equal texts.
+fn text_hash(text: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (chunks, rest) = text.as_chunks::<8>();
+    let mut hash = u64::try_from(text.len()).unwrap_or(0);
+    for chunk in chunks {
+        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(*chunk)).wrapping_mul(FACTOR);
+    }
+    for byte in rest {
+        hash = (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(FACTOR);
+    }
+    hash
+}
+
 /// How many children are compared one by one.
 const FEW: usize = 8;
 

@@ -136,6 +136,9 @@ impl<'d> Sink<'d> {
         } else {
             rule.severity
         };
+        if self.findings.is_empty() {
+            self.findings.reserve(16);
+        }
         let doc = self.doc;
         let message = if let Some(text) = message.as_str() {
             Cow::Borrowed(text)

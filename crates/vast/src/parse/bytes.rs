@@ -49,6 +49,13 @@ pub(super) fn begins_name(bytes: &[u8], at: usize) -> bool {
 }
 
 pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    // Mostly a line end and an indentation.
+    if matches!(bytes.get(at), Some(b'\r' | b'\n')) {
+        at += 1;
+        while bytes.get(at..at + 8) == Some(b"        ") {
+            at += 8;
+        }
+    }
     while is(bytes, at, SPACE) {
         at += 1;
     }

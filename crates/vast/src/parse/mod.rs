@@ -214,10 +214,11 @@ impl<'t> Parser<'t> {
         }
         let head = body.get(..body.floor_char_boundary(2_000)).unwrap_or(body);
         let mentions_vast =
-            head.contains("<VAST") || head.contains("<VMAP") || head.contains("<vmap:VMAP");
+            || head.contains("<VAST") || head.contains("<VMAP") || head.contains("<vmap:VMAP");
+        let escapes = memchr::memchr(b'\\', head.as_bytes()).is_some();
         let quoted = body.starts_with(['"', '{', '[', '\'']) || body.starts_with("\\\"");
-        if head.contains("=\\\"")
-            || (quoted && (mentions_vast || head.contains("<\\/") || head.contains("\\u003c")))
+        if escapes && head.contains("=\\\"")
+            || (quoted && (mentions_vast() || head.contains("<\\/") || head.contains("\\u003c")))
         {
             self.fatal(
                 Id::JsonEscaped,
@@ -238,7 +239,7 @@ impl<'t> Parser<'t> {
             return false;
         }
         if !body.starts_with('<') {
-            if !mentions_vast {
+            if !mentions_vast() {
                 self.fatal(
                     Id::NotXml,
                     start,
@@ -354,8 +355,8 @@ impl<'t> Parser<'t> {
 
     fn tag_of(&self, id: ElementId) -> &'t str {
         self.elements.get(id.index()).map_or("", |element| {
-            let start = element.start.saturating_add(1);
-            self.slice(start, start.saturating_add(u32::from(element.name_len)))
+            let start = element.start as usize + 1;
+            self.text.get(start..start + usize::from(element.name_len)).unwrap_or("")
         })
     }
 

@@ -16,9 +16,15 @@ pub(crate) const VMAP_NAMESPACE: &str = "http://www.iab.net/videosuite/vmap";
 impl Parser<'_> {
     /// Finds the element's type from its name, its parent and the namespaces in force.
     pub(super) fn resolve(&mut self, element: &mut Element, tag: &str) {
-        let (prefix, local) =
-            tag.split_once(':').map_or(("", tag), |(prefix, local)| (prefix, local));
+        let (mut prefix, mut local) = ("", tag);
         element.name = NameId::intern(local);
+        // No known name has a prefix.
+        if element.name == NameId::UNKNOWN
+            && let Some((before, after)) = tag.split_once(':')
+        {
+            (prefix, local) = (before, after);
+            element.name = NameId::intern(local);
+        }
         let Some(parent) = self.elements.get(element.parent.index()) else {
             self.take_for_ours(prefix);
             self.resolve_root(element, local);

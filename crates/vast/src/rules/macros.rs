@@ -326,21 +326,22 @@ fn is_known(name: &str) -> bool {
 
 /// `%%NAME%%`, `${NAME}` or `{{NAME}}`.
 fn server_macro(text: &str) -> Option<(usize, usize)> {
-    for (open, close) in [("%%", "%%"), ("${", "}"), ("{{", "}}")] {
-        let Some(at) = text.find(open) else {
-            continue;
-        };
-        let rest = text.get(at + open.len()..)?;
-        if let Some(len) = rest.find(close).filter(|len| (1..=60).contains(len)) {
-            let name = rest.get(..len)?;
-            if name.bytes().all(|byte| {
-                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':')
-            }) {
-                return Some((at, open.len() + len + close.len()));
-            }
-        }
-    }
-    None
+    let mut starts = memchr::memchr3_iter(b'%', b'$', b'{', text.as_bytes());
+    starts.find_map(|at| Some((at, server_macro_at(text.as_bytes().get(at..)?)?)))
+}
+
+/// The length of the macro of an ad server with which a text begins.
+fn server_macro_at(text: &[u8]) -> Option<usize> {
+    let (rest, close): (_, &[u8]) = match text {
+        [b'%', b'%', rest @ ..] => (rest, b"%%"),
+        [b'$', b'{', rest @ ..] => (rest, b"}"),
+        [b'{', b'{', rest @ ..] => (rest, b"}}"),
+        _ => return None,
+    };
+    let named = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-:".contains(byte);
+    let len = rest.iter().take(61).take_while(|byte| named(byte)).count();
+    let closed = rest.get(len..).is_some_and(|rest| rest.starts_with(close));
+    (closed && (1..=60).contains(&len)).then_some(2 + len + close.len())
 }
 
 /// `%5BNAME%5D` of a known macro: its place, its length, and whether it is encoded once more.
@@ -377,9 +378,14 @@ pub(crate) fn names_error_code(text: &str) -> bool {
 
 /// Whether a URL is made by a macro: its scheme and host are not in the tag.
 pub(crate) fn begins_with_one(text: &str) -> bool {
-    let bracket = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    bracket.is_some_and(|(name, _)| is_name(name))
-        || server_macro(text).is_some_and(|(at, _)| at == 0)
+    match text.as_bytes().first() {
+        Some(b'[') => text
+            .get(1..)
+            .and_then(|rest| rest.split_once(']'))
+            .is_some_and(|(name, _)| is_name(name)),
+        Some(b'%' | b'$' | b'{') => server_macro_at(text.as_bytes()).is_some(),
+        _ => false,
+    }
 }
 
 /// Whether a host is made by a macro of an ad server.

@@ -5,7 +5,7 @@ use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{EVENTS, name, ty};
 use crate::rules::time::{self, Offset};
-use crate::rules::{mend, name_range};
+use crate::rules::{mend, name_range, text_hash};
 use crate::sink::{Sink, TextFix};
 use crate::structure::{TypeId, event as known_event};
 
@@ -35,8 +35,7 @@ pub(crate) fn events(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
     let linear = doc.element(element.parent);
     let parent = linear.map_or(TypeId::OPEN, |parent| parent.ty);
     let around = Around { parent, duration: linear.and_then(|linear| duration(doc, linear)) };
-    let mut met: [(u32, u32, ElementId); WINDOW] = [(0, 0, ElementId(0)); WINDOW];
-    let mut count = 0;
+    let mut met = Met::default();
     let impressions = impressions(doc, element);
     let mut milestones = 0_u8;
     for child in doc.children(id) {
@@ -50,12 +49,7 @@ pub(crate) fn events(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
         let Some((start, end)) = doc.content_range(child) else {
             continue;
         };
-        let before = met.get(..count).unwrap_or_default();
-        let same = before.iter().find(|(from, to, _)| {
-            to - from == end - start && doc.slice(*from, *to) == doc.slice(start, end)
-        });
-        if let Some((_, _, other)) = same {
-            let other = *other;
+        if let Some(other) = met.before(doc, (start, end), child) {
             again(doc, sink, child, tracking, other);
         } else if impressions.iter().any(|(from, to)| {
             to - from == end - start && doc.slice(*from, *to) == doc.slice(start, end)
@@ -67,13 +61,63 @@ pub(crate) fn events(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
                 format_args!("this tracker calls the URL of an impression of the same ad"),
             );
         }
-        if let Some(slot) = met.get_mut(count) {
-            *slot = (start, end, child);
-            count += 1;
-        }
     }
     if parent == ty::LINEAR && !element.has(UNCLOSED) {
         wanted(doc, sink, id, element, milestones);
+    }
+}
+
+/// The URLs of the first trackers.
+struct Met {
+    /// A bit for the hash of each URL: most are new, and that is all it takes to know it.
+    bits: [u64; 16],
+    hashes: [u64; WINDOW],
+    places: [(u32, u32, ElementId); WINDOW],
+    count: usize,
+}
+
+impl Default for Met {
+    fn default() -> Self {
+        Self {
+            bits: [0; 16],
+            hashes: [0; WINDOW],
+            places: [(0, 0, ElementId(0)); WINDOW],
+            count: 0,
+        }
+    }
+}
+
+impl Met {
+    /// The tracker before this one that calls the same URL; this one is noted.
+    fn before(
+        &mut self,
+        doc: &Document<'_>,
+        (start, end): (u32, u32),
+        id: ElementId,
+    ) -> Option<ElementId> {
+        let text = doc.slice(start, end).as_bytes();
+        let hash = text_hash(text);
+        let bit = 1_u64 << (hash >> 58);
+        let known = usize::try_from(hash >> 54 & 15).ok().and_then(|word| self.bits.get_mut(word));
+        let perhaps = known.is_some_and(|bits| {
+            let perhaps = *bits & bit != 0;
+            *bits |= bit;
+            perhaps
+        });
+        let hashes = self.hashes.get(..if perhaps { self.count } else { 0 }).unwrap_or_default();
+        let found = hashes.iter().enumerate().filter(|(_, other)| **other == hash).find_map(
+            |(place, _)| {
+                let (from, to, other) = *self.places.get(place)?;
+                (doc.slice(from, to).as_bytes() == text).then_some(other)
+            },
+        );
+        let slot = self.hashes.get_mut(self.count).zip(self.places.get_mut(self.count));
+        if let Some((slot, place)) = slot {
+            *slot = hash;
+            *place = (start, end, id);
+            self.count += 1;
+        }
+        found
     }
 }
 
