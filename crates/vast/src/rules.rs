@@ -4,28 +4,35 @@
 mod adcom;
 mod addendum;
 mod ads;
+mod billing;
 mod captions;
 mod clicks;
 mod companions;
 mod daast;
+mod extension;
 mod host;
 mod icons;
+mod identity;
 mod macros;
 mod media;
 mod mend;
 mod nonlinear;
 mod offset;
+mod order;
 mod parameters;
+mod pods;
 mod portfolio;
 mod qr;
 mod resources;
 mod root;
 mod simid;
 mod structure;
+mod taxonomy;
 pub(crate) mod time;
 mod tracking;
 mod url;
 mod values;
+mod verification;
 mod vmap;
 mod vmap_source;
 pub(crate) mod xml;
@@ -48,23 +55,42 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     match info.content {
         Content::Uri => url::check(doc, sink, id, element),
         Content::Duration => time::duration(doc, sink, id, element),
-        Content::Text => ads::text(doc, sink, id, element),
-        Content::Elements | Content::Open => {}
+        Content::Text => {
+            ads::text(doc, sink, id, element);
+            identity::text(doc, sink, id, element);
+        }
+        Content::Elements => {
+            extension::text(doc, sink, id, element);
+            order::check(doc, sink, id, element, info);
+        }
+        Content::Open => {}
     }
     match element.ty {
         ty::VAST => {
             root::vast(doc, sink, id, element);
             nonlinear::draft(doc, sink, id, element);
             ads::sequence(doc, sink, id);
+            identity::ads(doc, sink, id);
+            pods::response(doc, sink, id, element);
         }
-        ty::AD => root::ad(doc, sink, id, element),
-        ty::IN_LINE => ads::impressions(doc, sink, id),
-        ty::WRAPPER => {
+        ty::AD => {
+            root::ad(doc, sink, id, element);
+            pods::ad(doc, sink, id, element);
+        }
+        ty::IN_LINE | ty::WRAPPER => {
             ads::impressions(doc, sink, id);
-            clicks::wrapper(doc, sink, id);
+            pods::ad_body(doc, sink, id, element);
+            taxonomy::duplicates(doc, sink, id);
+            if element.ty == ty::WRAPPER {
+                clicks::wrapper(doc, sink, id);
+            }
+        }
+        ty::CREATIVES | ty::WRAPPER_CREATIVES => identity::creatives(doc, sink, id),
+        ty::CREATIVE => {
+            identity::creative(doc, sink, id, element);
+            pods::macro_in_id(doc, sink, id, element);
         }
         ty::TRACKING_EVENTS => tracking::events(doc, sink, id, element),
-        ty::VERIFICATION_TRACKING => tracking::verification(doc, sink, id, element),
         ty::VIDEO_CLICKS | ty::WRAPPER_VIDEO_CLICKS => clicks::video(doc, sink, id, element),
         ty::WRAPPER_LINEAR => time::wrapper_skip_offset(doc, sink, id, element),
         ty::LINEAR => {
@@ -114,7 +140,10 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             simid::interactive(doc, sink, id, element);
             addendum::interactive(doc, sink, id, element);
         }
-        ty::EXTENSIONS => adcom::extensions(doc, sink, id, element),
+        ty::EXTENSIONS => {
+            adcom::extensions(doc, sink, id, element);
+            extension::list(sink, id, element);
+        }
         ty::ADCOM_EXTENSION => adcom::extension(doc, sink, id, element),
         ty::ADCOM_SIGNAL => adcom::signal(doc, sink, id, element),
         ty::CTV_AD_PORTFOLIO_EXTENSION => {
@@ -122,19 +151,42 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             adcom::container(doc, sink, id);
         }
         ty::TL_QRCODE_CREATIVE_EXTENSION => qr::check(doc, sink, id, element),
-        ty::VERIFICATION => resources::verification(doc, sink, id, element),
+        ty::VERIFICATION => {
+            resources::verification(doc, sink, id, element);
+            verification::check(doc, sink, id, element);
+        }
         ty::INTERACTIVE_CREATIVE_FILE | ty::NON_LINEAR_INTERACTIVE_CREATIVE_FILE => {
             simid::interactive(doc, sink, id, element);
         }
-        ty::UNIVERSAL_AD_ID => ads::universal_ad_id(doc, sink, id, element),
-        ty::PRICING => ads::pricing(doc, sink, id, element),
-        _ => schedule_or_audio(doc, sink, id, element),
+        ty::UNIVERSAL_AD_ID => {
+            ads::universal_ad_id(doc, sink, id, element);
+            identity::universal(doc, sink, id, element);
+        }
+        ty::PRICING => {
+            ads::pricing(doc, sink, id, element);
+            billing::pricing(doc, sink, id, element);
+        }
+        _ => other(doc, sink, id, element),
     }
 }
 
-/// Judges an element of VMAP or DAAST.
-fn schedule_or_audio(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+/// Judges an element that is seldom there.
+fn other(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     match element.ty {
+        ty::CATEGORY | ty::BLOCKED_AD_CATEGORIES => taxonomy::check(doc, sink, id, element),
+        ty::VIEWABLE_IMPRESSION => billing::viewable(doc, sink, id, element),
+        ty::EXPIRES => billing::expires(doc, sink, id, element),
+        ty::SURVEY => pods::survey(sink, id, element),
+        ty::AD_VERIFICATIONS => verification::list(doc, sink, id, element),
+        ty::VERIFICATION_TRACKING => {
+            tracking::verification(doc, sink, id, element);
+            verification::tracking(doc, sink, id, element);
+        }
+        ty::JAVA_SCRIPT_RESOURCE | ty::EXECUTABLE_RESOURCE => {
+            verification::resource(doc, sink, id, element);
+        }
+        ty::EXTENSION | ty::CREATIVE_EXTENSION => extension::check(doc, sink, id, element),
+        ty::CREATIVE_EXTENSIONS => extension::list(sink, id, element),
         ty::DAAST => daast::root(doc, sink, id, element),
         ty::DAAST_AD => daast::ad(doc, sink, id, element),
         ty::DAAST_IN_LINE => ads::impressions(doc, sink, id),

@@ -45,6 +45,8 @@ pub(crate) struct Type {
     pub(crate) children: &'static [ChildRow],
     pub(crate) attrs: &'static [AttrRow],
     pub(crate) masks: [Masks; VERSIONS.len()],
+    /// By version, the places of the children's rows in the schema, from 1; 0 where it has none.
+    pub(crate) order: [&'static [u8]; VERSIONS.len()],
 }
 
 impl Type {
@@ -55,6 +57,7 @@ impl Type {
         children: &[],
         attrs: &[],
         masks: [Masks::NONE; VERSIONS.len()],
+        order: [&[]; VERSIONS.len()],
     };
 
     /// The name of the element, without what tells its place.

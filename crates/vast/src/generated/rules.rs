@@ -9,10 +9,14 @@ use crate::rule::{FixKind, Rule};
 #[repr(u16)]
 #[allow(clippy::enum_variant_names, reason = "an id says its fault, whatever its last word")]
 pub(crate) enum Id {
+    /// Two ads of a response have the same id
+    AdIdDuplicate,
     /// An Ad-ID has not the form of one
     AdIdForm,
     /// An ad has both InLine and Wrapper
     AdWithInlineAndWrapper,
+    /// An ad does not say which server sent it
+    AdWithoutAdsystem,
     /// An ad of VAST 2.0 has no id
     AdWithoutId,
     /// An ad has neither InLine nor Wrapper
@@ -63,6 +67,10 @@ pub(crate) enum Id {
     AdparametersWithElements,
     /// xmlEncoded is no boolean
     AdparametersXmlencodedInvalid,
+    /// Two ads have the same AdServingId
+    AdservingidReused,
+    /// An AdServingId has space in it
+    AdservingidWithSpace,
     /// A switch of a source is neither true nor false
     AdsourceBoolean,
     /// A source of ads holds none
@@ -73,8 +81,20 @@ pub(crate) enum Id {
     AdsourceRedirectsForbidden,
     /// A source of ads holds more than one response
     AdsourceSeveralContents,
+    /// The ad server is a placeholder
+    AdsystemPlaceholder,
+    /// The ad server does not say its version
+    AdsystemWithoutVersion,
     /// An ad tag says not what it answers
     AdtaguriWithoutTemplatetype,
+    /// The title of an ad is a placeholder
+    AdtitlePlaceholder,
+    /// An ad is of a type that does not exist
+    AdtypeUnknown,
+    /// Verification stands where this version has none
+    AdverificationsBefore40,
+    /// A list of verifications is empty
+    AdverificationsEmpty,
     /// An attribute of another version
     AttributeNotInVersion,
     /// The value of an attribute is not of its kind
@@ -85,6 +105,8 @@ pub(crate) enum Id {
     AudioFilesInVideoAd,
     /// An ampersand is not escaped
     BareAmpersand,
+    /// Blocked categories are of no taxonomy
+    BlockedadcategoriesWithoutAuthority,
     /// Two ad breaks at different places have the same breakId
     BreakidDuplicate,
     /// A type of an ad break is named twice
@@ -107,6 +129,20 @@ pub(crate) enum Id {
     CaptionsDuplicate,
     /// There is a place for captions, but no file
     CaptionsWithoutFile,
+    /// An authority is no URL
+    CategoryAuthorityForm,
+    /// A category is of a taxonomy that few know
+    CategoryAuthorityUnknown,
+    /// A category is no code of its taxonomy
+    CategoryCodeForm,
+    /// An ad has the same category twice
+    CategoryDuplicate,
+    /// A category has no code
+    CategoryEmpty,
+    /// A category holds several codes
+    CategoryWithList,
+    /// A category is of no taxonomy
+    CategoryWithoutAuthority,
     /// A click position is asked for without a click
     ClickposOutsideClick,
     /// A click opens no page
@@ -139,8 +175,24 @@ pub(crate) enum Id {
     CompanionclicktrackingWithoutId,
     /// An ad depends on all of its companions
     CompanionsAllRequired,
+    /// A flag is deprecated: conditionalAd
+    ConditionaladDeprecated,
+    /// An element stands outside of its list
+    ContainerMissing,
+    /// Two videos of an ad have the same id
+    CreativeIdDuplicate,
+    /// A creative is of several kinds at once
+    CreativeOfSeveralKinds,
+    /// Two videos of an ad have the same place
+    CreativeSequenceDuplicate,
+    /// The place of a creative is zero
+    CreativeSequenceZero,
+    /// A creative has nothing to play
+    CreativeWithoutContent,
     /// A creative has no UniversalAdId
     CreativeWithoutUniversaladid,
+    /// A list of creatives is empty
+    CreativesWithoutCreative,
     /// The type of an image contradicts its ending
     CreativetypeContradictsEnding,
     /// A static resource is Flash
@@ -233,6 +285,8 @@ pub(crate) enum Id {
     ElementEmpty,
     /// An element of another version
     ElementNotInVersion,
+    /// Elements stand in another order than the schema has
+    ElementOrder,
     /// Embedded VAST is not version 3.0
     EmbeddedVastVersion,
     /// A reference to an entity of its own
@@ -241,8 +295,30 @@ pub(crate) enum Id {
     ErrorUrlWithoutCode,
     /// The error code is asked for where none exists
     ErrorcodeOutsideError,
+    /// A verification executable is not named
+    ExecutableresourceEmpty,
+    /// Native code is fetched over HTTP
+    ExecutableresourceHttp,
+    /// A verification executable has no type
+    ExecutableresourceWithoutType,
     /// An expanded ad is smaller than before
     ExpandedSmallerThanSize,
+    /// The time to expiry is no whole number
+    ExpiresInvalid,
+    /// The time to expiry is a date
+    ExpiresTimestamp,
+    /// An ad has expired when it arrives
+    ExpiresZero,
+    /// An extension is empty
+    ExtensionEmpty,
+    /// The text of an extension is escaped instead of in CDATA
+    ExtensionTextNotCdata,
+    /// An extension hides an element that has a place of its own
+    ExtensionWithStandardElement,
+    /// An extension does not say its type
+    ExtensionWithoutType,
+    /// A list of extensions is empty
+    ExtensionsEmpty,
     /// A fallback image of an icon has no size
     FallbackimageWithoutDimensions,
     /// A fallback image of an icon is missing
@@ -293,14 +369,26 @@ pub(crate) enum Id {
     IconWithoutYposition,
     /// A click on an icon opens nothing
     IconclicksWithoutClickthrough,
+    /// An id is a macro that nobody replaced
+    IdNotFilled,
     /// An impression is counted twice
     ImpressionDuplicate,
     /// An impression is called by nobody
     ImpressionNotCounted,
+    /// An ad calls very many impression URLs
+    ImpressionsMany,
+    /// An ad has more than one video
+    InlineWithSeveralLinear,
+    /// An inline ad has an element of a wrapper
+    InlineWithWrapperElement,
     /// An inline ad has no AdServingId
     InlineWithoutAdservingid,
+    /// An ad has no title
+    InlineWithoutAdtitle,
     /// An inline ad has no Creatives
     InlineWithoutCreatives,
+    /// An ad reports no errors
+    InlineWithoutError,
     /// An inline ad has no Impression
     InlineWithoutImpression,
     /// An interactive file needs a framework that players do not have
@@ -493,6 +581,8 @@ pub(crate) enum Id {
     MissingAttribute,
     /// A required element is missing
     MissingElement,
+    /// A response without an ad tells nobody
+    NoAdWithoutError,
     /// A nonlinear break has no overlay
     NonlinearBreakWithoutNonlinear,
     /// A wrapper holds an overlay of its own
@@ -521,10 +611,26 @@ pub(crate) enum Id {
     NotXml,
     /// An offset stands on another event
     OffsetWithoutProgress,
+    /// An optional text is empty
+    OptionalElementEmpty,
     /// An offset is more than the whole
     PercentOver100,
     /// An offset is a fraction of a percent
     PercentWithFraction,
+    /// The only ad has a place in a pod
+    PodOfOne,
+    /// Every ad of a pod is a wrapper
+    PodOfWrappers,
+    /// The ads of a pod do not stand in their order
+    PodOutOfOrder,
+    /// A pod plays the same creative twice
+    PodRepeatsCreative,
+    /// A place of a pod is empty
+    PodWithGap,
+    /// A stand-alone ad stands beside a pod
+    PodWithStandAlone,
+    /// A place of a pod may be answered by a pod
+    PodWrapperAllowsPod,
     /// Media of an extension belong to a creative that is not there
     PortfolioCreativeidUnmatched,
     /// The media of a CTV format are none
@@ -539,14 +645,22 @@ pub(crate) enum Id {
     PortfolioWithoutDuration,
     /// A CTV format has nothing to show
     PortfolioWithoutMediafiles,
-    /// A currency is no code of three letters
+    /// A currency is no code of three capital letters
     PricingCurrencyInvalid,
+    /// A price is in a currency that does not exist
+    PricingCurrencyUnknown,
+    /// The price is more than anybody pays
+    PricingImplausible,
+    /// A price has a model that does not exist
+    PricingModelUnknown,
     /// A price is no number
     PricingNotANumber,
     /// A price has no currency
     PricingWithoutCurrency,
     /// A price has no model
     PricingWithoutModel,
+    /// The price is zero
+    PricingZero,
     /// Progress is tracked after the end
     ProgressOffsetBeyondDuration,
     /// The offset of an event cannot be read
@@ -589,10 +703,16 @@ pub(crate) enum Id {
     RootVersionDraft,
     /// The version is none
     RootVersionUnknown,
+    /// A tag of VAST 4 names no namespace
+    RootWithoutNamespace,
     /// VAST has no version
     RootWithoutVersion,
+    /// A tag names the schema of another version
+    SchemaLocationContradictsVersion,
     /// Two ads of a pod have the same place
     SequenceDuplicate,
+    /// A place is no number
+    SequenceInvalid,
     /// A place in a pod is zero
     SequenceZero,
     /// A SIMID data URI is no page
@@ -637,8 +757,16 @@ pub(crate) enum Id {
     SuppressionInvalid,
     /// A comment silences nothing
     SuppressionUnused,
+    /// Surveys are deprecated
+    SurveyDeprecated,
     /// The template of a response is unknown
     TemplatetypeUnknown,
+    /// A name is a macro that nobody replaced
+    TextNotFilled,
+    /// Text stands where only elements may
+    TextUnexpected,
+    /// A name holds markup
+    TextWithMarkup,
     /// Two ad breaks have the same place
     TimeoffsetDuplicate,
     /// The offset of an ad break cannot be read
@@ -665,6 +793,24 @@ pub(crate) enum Id {
     TrackingEventWrongCase,
     /// Nothing is tracked where tracking begins
     TrackingEventsEmpty,
+    /// The id of a creative stands where this version has none
+    UniversaladidBefore40,
+    /// A UniversalAdId names two creatives
+    UniversaladidContradiction,
+    /// A creative has two ids of one registry
+    UniversaladidDuplicate,
+    /// The id of a creative is in an attribute that is gone
+    UniversaladidIdvalueRemoved,
+    /// A UniversalAdId names no registry
+    UniversaladidRegistryEmpty,
+    /// A registry has another name than its own
+    UniversaladidRegistryMisspelt,
+    /// A creative is in no registry
+    UniversaladidUnknown,
+    /// A UniversalAdId of VAST 4.0 has no idValue
+    UniversaladidWithoutIdvalue,
+    /// A UniversalAdId has no registry
+    UniversaladidWithoutRegistry,
     /// No version of VAST has this attribute here
     UnknownAttribute,
     /// No version of VAST has this element here
@@ -767,14 +913,40 @@ pub(crate) enum Id {
     VastadtaguriIsTracker,
     /// VASTAdData is written VASTData
     VastdataRenamed,
+    /// A verification resource is not for OMID
+    VerificationApiNotOmid,
     /// A verification tracks an event that it never has
     VerificationEventUnknown,
+    /// Verification by Flash
+    VerificationFlash,
+    /// A verification resource declares no interface
+    VerificationResourceWithoutApi,
+    /// Two verifications load the same script
+    VerificationScriptDuplicate,
+    /// A failed verification is reported without its reason
+    VerificationTrackerWithoutReason,
+    /// A vendor verifies an ad twice
+    VerificationVendorDuplicate,
+    /// A vendor is not named by its domain
+    VerificationVendorForm,
+    /// Nobody hears that a verification did not run
+    VerificationWithoutFailureTracker,
+    /// A verification is given no parameters
+    VerificationWithoutParameters,
     /// A verification has nothing to run
     VerificationWithoutResource,
     /// A verification has no vendor
     VerificationWithoutVendor,
     /// A click opens nothing
     VideoclicksWithoutClickthrough,
+    /// Two outcomes of viewability call the same URL
+    ViewabilityOutcomesShareUrl,
+    /// Viewability is asked of a version that has none
+    ViewableimpressionBefore40,
+    /// Viewability is reported to nobody
+    ViewableimpressionEmpty,
+    /// Only failures of viewability are reported
+    ViewableimpressionWithoutViewable,
     /// An element of VMAP stands in VAST
     VmapElementInVast,
     /// The error URL of a break has no code
@@ -807,8 +979,18 @@ pub(crate) enum Id {
     VpaidOnVideo,
     /// A wrapper has a click-through
     WrapperClickthroughNotInVersion,
+    /// A wrapper allows no further wrappers
+    WrapperEndsChain,
+    /// A flag of a wrapper is neither true nor false
+    WrapperFlagInvalid,
+    /// A wrapper has an element of an inline ad
+    WrapperWithInlineElement,
+    /// A wrapper has media of its own
+    WrapperWithMedia,
     /// A wrapper of an old version has no Creatives
     WrapperWithoutCreatives,
+    /// A wrapper reports no errors
+    WrapperWithoutError,
     /// A wrapper has no Impression
     WrapperWithoutImpression,
     /// A wrapper leads nowhere
@@ -825,12 +1007,23 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    34, 37, 191, 248, 105, 183, 218, 26, 183, 210, 63, 102, 129, 135, 163, 216, 140, 56, 13, 182,
-    114, 236, 27, 109, 212, 4, 222, 173, 224, 170, 155, 220,
+    160, 248, 20, 38, 196, 98, 79, 218, 15, 228, 51, 71, 241, 238, 85, 255, 67, 127, 92, 221, 81,
+    41, 6, 157, 110, 235, 192, 6, 28, 1, 137, 71,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 406] = [
+pub(crate) static RULES: [Rule; 497] = [
+    Rule {
+        id: "ad-id-duplicate",
+        title: "Two ads of a response have the same id",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Ad, id" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
     Rule {
         id: "ad-id-form",
         title: "An Ad-ID has not the form of one",
@@ -853,6 +1046,17 @@ pub(crate) static RULES: [Rule; 406] = [
             "vastlint:VAST-2.0-ad-has-inline-or-wrapper",
             "vastlint:DAAST-1.0-ad-has-inline-or-wrapper",
         ],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "ad-without-adsystem",
+        title: "An ad does not say which server sent it",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdSystem" },
+        aliases: &["vastlint:VAST-2.0-inline-adsystem", "vastlint:VAST-2.0-wrapper-adsystem"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1156,6 +1360,28 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "adservingid-reused",
+        title: "Two ads have the same AdServingId",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "AdServingId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adservingid-with-space",
+        title: "An AdServingId has space in it",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "AdServingId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "adsource-boolean",
         title: "A switch of a source is neither true nor false",
         axis: Axis::Spec,
@@ -1214,6 +1440,28 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "adsystem-placeholder",
+        title: "The ad server is a placeholder",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdSystem" },
+        aliases: &["vastlint:VAST-2.0-adsystem-quality"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adsystem-without-version",
+        title: "The ad server does not say its version",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdSystem, version" },
+        aliases: &["vastlint:VAST-2.0-adsystem-no-version"],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
         id: "adtaguri-without-templatetype",
         title: "An ad tag says not what it answers",
         axis: Axis::Spec,
@@ -1225,16 +1473,57 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "adtitle-placeholder",
+        title: "The title of an ad is a placeholder",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdTitle" },
+        aliases: &["vastlint:VAST-2.0-adtitle-quality"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adtype-unknown",
+        title: "An ad is of a type that does not exist",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "Ad, adType" },
+        aliases: &["vastlint:VAST-4.1-adtype-value"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "adverifications-before-4-0",
+        title: "Verification stands where this version has none",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x3,
+        citation: Citation { document: "VAST 4.2", section: "§3.17" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "adverifications-empty",
+        title: "A list of verifications is empty",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "AdVerifications" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "attribute-not-in-version",
         title: "An attribute of another version",
         axis: Axis::Spec,
         severity: Severity::Warning,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3" },
-        aliases: &[
-            "vastlint:VAST-2.0-version-mismatch",
-            "vastlint:VAST-4.1-universaladid-idvalue-removed",
-        ],
+        aliases: &["vastlint:VAST-2.0-version-mismatch"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1246,9 +1535,6 @@ pub(crate) static RULES: [Rule; 406] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3" },
         aliases: &[
-            "vastlint:VAST-4.0-wrapper-bool-attr",
-            "vastlint:VAST-4.1-adtype-value",
-            "vastlint:VAST-3.0-pricing-model-case",
             "vastlint:DAAST-1.0-mediafile-delivery-enum",
             "vastlint:DAAST-1.0-pricing-model-value",
         ],
@@ -1286,6 +1572,17 @@ pub(crate) static RULES: [Rule; 406] = [
         citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.4" },
         aliases: &["vastlint:VAST-2.0-parse-error"],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "blockedadcategories-without-authority",
+        title: "Blocked categories are of no taxonomy",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "BlockedAdCategories, authority" },
+        aliases: &["vastlint:VAST-4.1-blockedadcategories-no-authority"],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -1406,6 +1703,89 @@ pub(crate) static RULES: [Rule; 406] = [
         versions: 0x78,
         citation: Citation { document: "VAST 4.2", section: "§3.9.4" },
         aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "category-authority-form",
+        title: "An authority is no URL",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Category, authority; RFC 3986" },
+        aliases: &[
+            "vastlint:VAST-4.0-category-authority-not-uri",
+            "vastlint:VAST-4.1-blockedadcategories-authority-not-uri",
+        ],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "category-authority-unknown",
+        title: "A category is of a taxonomy that few know",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Category, authority" },
+        aliases: &[
+            "vastlint:VAST-4.0-category-authority-unknown",
+            "vastlint:VAST-4.1-blockedadcategories-authority-unknown",
+        ],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "category-code-form",
+        title: "A category is no code of its taxonomy",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Category" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "category-duplicate",
+        title: "An ad has the same category twice",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Category" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "category-empty",
+        title: "A category has no code",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Category" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "category-with-list",
+        title: "A category holds several codes",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Category" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "category-without-authority",
+        title: "A category is of no taxonomy",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Category, authority" },
+        aliases: &["vastlint:VAST-4.0-category-authority"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1586,6 +1966,86 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: false,
     },
     Rule {
+        id: "conditionalad-deprecated",
+        title: "A flag is deprecated: conditionalAd",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.1", section: "Ad, conditionalAd" },
+        aliases: &["vastlint:VAST-4.0-conditionalad"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "container-missing",
+        title: "An element stands outside of its list",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation {
+            document: "VAST 4.2",
+            section: "TrackingEvents, VideoClicks, Creatives, AdVerifications",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creative-id-duplicate",
+        title: "Two videos of an ad have the same id",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Creative, id" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creative-of-several-kinds",
+        title: "A creative is of several kinds at once",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x3,
+        citation: Citation { document: "VAST 3.0", section: "Creative" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creative-sequence-duplicate",
+        title: "Two videos of an ad have the same place",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Creative, sequence" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creative-sequence-zero",
+        title: "The place of a creative is zero",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Creative, sequence" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creative-without-content",
+        title: "A creative has nothing to play",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Creative" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "creative-without-universaladid",
         title: "A creative has no UniversalAdId",
         axis: Axis::Spec,
@@ -1593,6 +2053,17 @@ pub(crate) static RULES: [Rule; 406] = [
         versions: 0x7c,
         citation: Citation { document: "VAST 4.2", section: "§3.7.1" },
         aliases: &["vastlint:VAST-4.0-universaladid-present"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "creatives-without-creative",
+        title: "A list of creatives is empty",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Creatives" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -2130,6 +2601,17 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "element-order",
+        title: "Elements stand in another order than the schema has",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x3f,
+        citation: Citation { document: "VAST 4.2", section: "schema; xs:sequence" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: false,
+    },
+    Rule {
         id: "embedded-vast-version",
         title: "Embedded VAST is not version 3.0",
         axis: Axis::Interop,
@@ -2174,6 +2656,39 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "executableresource-empty",
+        title: "A verification executable is not named",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "ExecutableResource" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "executableresource-http",
+        title: "Native code is fetched over HTTP",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "ExecutableResource" },
+        aliases: &["vastlint:VAST-4.1-exec-resource-https"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "executableresource-without-type",
+        title: "A verification executable has no type",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "ExecutableResource, type" },
+        aliases: &["vastlint:VAST-4.1-exec-resource-type"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "expanded-smaller-than-size",
         title: "An expanded ad is smaller than before",
         axis: Axis::Interop,
@@ -2183,6 +2698,100 @@ pub(crate) static RULES: [Rule; 406] = [
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "expires-invalid",
+        title: "The time to expiry is no whole number",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "Expires" },
+        aliases: &["vastlint:VAST-4.1-expires-integer"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "expires-timestamp",
+        title: "The time to expiry is a date",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "Expires" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "expires-zero",
+        title: "An ad has expired when it arrives",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "Expires" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "extension-empty",
+        title: "An extension is empty",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Extension" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "extension-text-not-cdata",
+        title: "The text of an extension is escaped instead of in CDATA",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Extensions" },
+        aliases: &[
+            "vastlint:VAST-2.0-extension-cdata",
+            "vastlint:VAST-2.0-creative-extension-cdata",
+        ],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "extension-with-standard-element",
+        title: "An extension hides an element that has a place of its own",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Extensions" },
+        aliases: &[
+            "vastlint:VAST-2.0-extension-misplaced-element",
+            "vastlint:VAST-2.0-creative-extension-misplaced-element",
+        ],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "extension-without-type",
+        title: "An extension does not say its type",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Extension, type" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "extensions-empty",
+        title: "A list of extensions is empty",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Extensions" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: false,
     },
     Rule {
         id: "fallbackimage-without-dimensions",
@@ -2463,6 +3072,17 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "id-not-filled",
+        title: "An id is a macro that nobody replaced",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdServingId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "impression-duplicate",
         title: "An impression is counted twice",
         axis: Axis::Interop,
@@ -2485,6 +3105,39 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "impressions-many",
+        title: "An ad calls very many impression URLs",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Impression" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "inline-with-several-linear",
+        title: "An ad has more than one video",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Creative" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "inline-with-wrapper-element",
+        title: "An inline ad has an element of a wrapper",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "InLine" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "inline-without-adservingid",
         title: "An inline ad has no AdServingId",
         axis: Axis::Spec,
@@ -2492,6 +3145,17 @@ pub(crate) static RULES: [Rule; 406] = [
         versions: 0x78,
         citation: Citation { document: "VAST 4.2", section: "§3.4.4" },
         aliases: &["vastlint:VAST-4.1-adservingid-present"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "inline-without-adtitle",
+        title: "An ad has no title",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdTitle" },
+        aliases: &["vastlint:VAST-2.0-inline-adtitle"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -2505,6 +3169,17 @@ pub(crate) static RULES: [Rule; 406] = [
         aliases: &["vastlint:VAST-2.0-inline-creatives", "vastlint:DAAST-1.0-inline-creatives"],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "inline-without-error",
+        title: "An ad reports no errors",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Error" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "inline-without-impression",
@@ -3553,23 +4228,7 @@ pub(crate) static RULES: [Rule; 406] = [
         severity: Severity::Error,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3" },
-        aliases: &[
-            "vastlint:VAST-4.0-category-authority",
-            "vastlint:VAST-4.0-universaladid-idregistry",
-            "vastlint:VAST-4.0-universaladid-idvalue",
-            "vastlint:VAST-3.0-icon-program",
-            "vastlint:VAST-3.0-icon-width",
-            "vastlint:VAST-3.0-icon-height",
-            "vastlint:VAST-3.0-icon-xposition",
-            "vastlint:VAST-3.0-icon-yposition",
-            "vastlint:VAST-4.1-mezzanine-delivery",
-            "vastlint:VAST-4.1-mezzanine-type",
-            "vastlint:VAST-4.1-mezzanine-width",
-            "vastlint:VAST-4.1-mezzanine-height",
-            "vastlint:VAST-4.1-js-resource-apiframework",
-            "vastlint:VAST-4.1-exec-resource-apiframework",
-            "vastlint:VAST-4.1-exec-resource-type",
-        ],
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -3580,14 +4239,20 @@ pub(crate) static RULES: [Rule; 406] = [
         severity: Severity::Error,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3" },
-        aliases: &[
-            "vastlint:VAST-2.0-inline-adsystem",
-            "vastlint:VAST-2.0-inline-adtitle",
-            "vastlint:VAST-2.0-wrapper-adsystem",
-            "vastlint:DAAST-1.0-inline-adtitle",
-        ],
+        aliases: &["vastlint:DAAST-1.0-inline-adtitle"],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "no-ad-without-error",
+        title: "A response without an ad tells nobody",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Error of VAST" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "nonlinear-break-without-nonlinear",
@@ -3744,6 +4409,17 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "optional-element-empty",
+        title: "An optional text is empty",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Advertiser" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
         id: "percent-over-100",
         title: "An offset is more than the whole",
         axis: Axis::Spec,
@@ -3761,6 +4437,83 @@ pub(crate) static RULES: [Rule; 406] = [
         severity: Severity::Info,
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.8" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pod-of-one",
+        title: "The only ad has a place in a pod",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Ad, sequence" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "pod-of-wrappers",
+        title: "Every ad of a pod is a wrapper",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Ad, sequence" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "pod-out-of-order",
+        title: "The ads of a pod do not stand in their order",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Ad, sequence" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pod-repeats-creative",
+        title: "A pod plays the same creative twice",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "UniversalAdId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pod-with-gap",
+        title: "A place of a pod is empty",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Ad, sequence" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pod-with-stand-alone",
+        title: "A stand-alone ad stands beside a pod",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Ad, sequence" },
+        aliases: &["vastlint:VAST-2.0-ad-sequence"],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "pod-wrapper-allows-pod",
+        title: "A place of a pod may be answered by a pod",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Wrapper, allowMultipleAds" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -3856,13 +4609,46 @@ pub(crate) static RULES: [Rule; 406] = [
     },
     Rule {
         id: "pricing-currency-invalid",
-        title: "A currency is no code of three letters",
+        title: "A currency is no code of three capital letters",
         axis: Axis::Spec,
         severity: Severity::Warning,
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.4.11" },
         aliases: &["vastlint:VAST-3.0-pricing-currency-format"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "pricing-currency-unknown",
+        title: "A price is in a currency that does not exist",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "ISO 4217", section: "Active codes" },
+        aliases: &[],
         fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pricing-implausible",
+        title: "The price is more than anybody pays",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Pricing" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pricing-model-unknown",
+        title: "A price has a model that does not exist",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Pricing, model" },
+        aliases: &["vastlint:VAST-3.0-pricing-model-case"],
+        fix: FixKind::Safe,
         default_on: true,
     },
     Rule {
@@ -3895,6 +4681,17 @@ pub(crate) static RULES: [Rule; 406] = [
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.4.11" },
         aliases: &["vastlint:VAST-3.0-pricing-model", "vastlint:DAAST-1.0-pricing-model"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "pricing-zero",
+        title: "The price is zero",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Pricing" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -4145,6 +4942,17 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "root-without-namespace",
+        title: "A tag of VAST 4 names no namespace",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "xmlns of VAST" },
+        aliases: &[],
+        fix: FixKind::Unsafe,
+        default_on: false,
+    },
+    Rule {
         id: "root-without-version",
         title: "VAST has no version",
         axis: Axis::Spec,
@@ -4156,12 +4964,37 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "schema-location-contradicts-version",
+        title: "A tag names the schema of another version",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation {
+            document: "XML Schema Part 1",
+            section: "xsi:noNamespaceSchemaLocation",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "sequence-duplicate",
         title: "Two ads of a pod have the same place",
         axis: Axis::Spec,
         severity: Severity::Error,
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.3.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "sequence-invalid",
+        title: "A place is no number",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Ad, sequence" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -4409,6 +5242,17 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "survey-deprecated",
+        title: "Surveys are deprecated",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.1", section: "Survey" },
+        aliases: &["vastlint:VAST-4.1-survey-deprecated"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "templatetype-unknown",
         title: "The template of a response is unknown",
         axis: Axis::Interop,
@@ -4418,6 +5262,42 @@ pub(crate) static RULES: [Rule; 406] = [
             document: "VMAP 1.0.1",
             section: "AdTagURI and CustomAdData, templateType",
         },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "text-not-filled",
+        title: "A name is a macro that nobody replaced",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdTitle" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "text-unexpected",
+        title: "Text stands where only elements may",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "VAST 4.2",
+            section: "schema; elements with element content",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "text-with-markup",
+        title: "A name holds markup",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdTitle" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -4562,6 +5442,105 @@ pub(crate) static RULES: [Rule; 406] = [
         versions: 0x7f,
         citation: Citation { document: "VAST 4.2", section: "§3.14.2" },
         aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-before-4-0",
+        title: "The id of a creative stands where this version has none",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x3,
+        citation: Citation { document: "VAST CTV Addendum 2024", section: "UniversalAdId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-contradiction",
+        title: "A UniversalAdId names two creatives",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.0", section: "UniversalAdId, idValue" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-duplicate",
+        title: "A creative has two ids of one registry",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x70,
+        citation: Citation { document: "VAST 4.2", section: "UniversalAdId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-idvalue-removed",
+        title: "The id of a creative is in an attribute that is gone",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.1", section: "UniversalAdId" },
+        aliases: &["vastlint:VAST-4.1-universaladid-idvalue-removed"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-registry-empty",
+        title: "A UniversalAdId names no registry",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "UniversalAdId, idRegistry" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-registry-misspelt",
+        title: "A registry has another name than its own",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "UniversalAdId, idRegistry" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-unknown",
+        title: "A creative is in no registry",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "UniversalAdId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "universaladid-without-idvalue",
+        title: "A UniversalAdId of VAST 4.0 has no idValue",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x4,
+        citation: Citation { document: "VAST 4.0", section: "UniversalAdId, idValue" },
+        aliases: &["vastlint:VAST-4.0-universaladid-idvalue"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "universaladid-without-registry",
+        title: "A UniversalAdId has no registry",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "UniversalAdId, idRegistry" },
+        aliases: &["vastlint:VAST-4.0-universaladid-idregistry"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -5158,6 +6137,20 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "verification-api-not-omid",
+        title: "A verification resource is not for OMID",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "JavaScriptResource, apiFramework" },
+        aliases: &[
+            "vastlint:VAST-4.1-js-resource-apiframework-value",
+            "vastlint:VAST-4.1-exec-resource-apiframework-value",
+        ],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
         id: "verification-event-unknown",
         title: "A verification tracks an event that it never has",
         axis: Axis::Spec,
@@ -5165,6 +6158,100 @@ pub(crate) static RULES: [Rule; 406] = [
         versions: 0x78,
         citation: Citation { document: "VAST 4.2", section: "§3.17.3" },
         aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-flash",
+        title: "Verification by Flash",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.1", section: "Verification" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-resource-without-api",
+        title: "A verification resource declares no interface",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "JavaScriptResource, apiFramework" },
+        aliases: &[
+            "vastlint:VAST-4.1-js-resource-apiframework",
+            "vastlint:VAST-4.1-exec-resource-apiframework",
+        ],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-script-duplicate",
+        title: "Two verifications load the same script",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "JavaScriptResource" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-tracker-without-reason",
+        title: "A failed verification is reported without its reason",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation {
+            document: "VAST 4.2",
+            section: "Verification, TrackingEvents; macro REASON",
+        },
+        aliases: &["vastlint:VAST-4.1-verification-tracking-reason"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-vendor-duplicate",
+        title: "A vendor verifies an ad twice",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Verification, vendor" },
+        aliases: &["vastlint:VAST-4.1-verification-duplicate-vendor"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-vendor-form",
+        title: "A vendor is not named by its domain",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "Verification, vendor" },
+        aliases: &["vastlint:VAST-4.1-verification-vendor-format"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "verification-without-failure-tracker",
+        title: "Nobody hears that a verification did not run",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "Verification, TrackingEvents" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "verification-without-parameters",
+        title: "A verification is given no parameters",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "VerificationParameters" },
+        aliases: &["vastlint:VAST-4.1-verification-parameters"],
         fix: FixKind::None,
         default_on: true,
     },
@@ -5197,6 +6284,50 @@ pub(crate) static RULES: [Rule; 406] = [
         severity: Severity::Info,
         versions: 0x7c,
         citation: Citation { document: "VAST 4.2", section: "§3.10.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "viewability-outcomes-share-url",
+        title: "Two outcomes of viewability call the same URL",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "ViewableImpression" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "viewableimpression-before-4-0",
+        title: "Viewability is asked of a version that has none",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x3,
+        citation: Citation { document: "VAST 4.0", section: "ViewableImpression" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "viewableimpression-empty",
+        title: "Viewability is reported to nobody",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "ViewableImpression" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "viewableimpression-without-viewable",
+        title: "Only failures of viewability are reported",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "ViewableImpression, Viewable" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -5388,6 +6519,50 @@ pub(crate) static RULES: [Rule; 406] = [
         default_on: true,
     },
     Rule {
+        id: "wrapper-ends-chain",
+        title: "A wrapper allows no further wrappers",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Wrapper, followAdditionalWrappers" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "wrapper-flag-invalid",
+        title: "A flag of a wrapper is neither true nor false",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7e,
+        citation: Citation { document: "VAST 4.2", section: "Wrapper, followAdditionalWrappers" },
+        aliases: &["vastlint:VAST-4.0-wrapper-bool-attr"],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "wrapper-with-inline-element",
+        title: "A wrapper has an element of an inline ad",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Wrapper" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "wrapper-with-media",
+        title: "A wrapper has media of its own",
+        axis: Axis::Spec,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Wrapper, Linear" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "wrapper-without-creatives",
         title: "A wrapper of an old version has no Creatives",
         axis: Axis::Spec,
@@ -5397,6 +6572,17 @@ pub(crate) static RULES: [Rule; 406] = [
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "wrapper-without-error",
+        title: "A wrapper reports no errors",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Error" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "wrapper-without-impression",

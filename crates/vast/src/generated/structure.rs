@@ -692,6 +692,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Ad",
@@ -728,7 +729,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 kind: Kind::Integer,
                 versions: 0x7e,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::SequenceInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
@@ -744,7 +745,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 kind: Kind::OneOf(&["video", "audio", "hybrid"]),
                 versions: 0x78,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::AdtypeUnknown,
                 outdated: Id::AttributeNotInVersion,
             },
         ],
@@ -799,6 +800,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Error",
@@ -856,6 +858,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "InLine",
@@ -865,7 +868,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(8),
                 ty: TypeId(7),
                 versions: 0x7f,
-                missing: Id::MissingElement,
+                missing: Id::AdWithoutAdsystem,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
@@ -873,7 +876,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(10),
                 ty: TypeId(8),
                 versions: 0x7f,
-                missing: Id::MissingElement,
+                missing: Id::InlineWithoutAdtitle,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
@@ -947,7 +950,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 versions: 0x7c,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
+                outdated: Id::ViewableimpressionBefore40,
             },
             ChildRow {
                 name: NameId(11),
@@ -955,7 +958,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 versions: 0x7c,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
+                outdated: Id::AdverificationsBefore40,
             },
             ChildRow {
                 name: NameId(16),
@@ -980,6 +983,46 @@ pub(crate) static TYPES: [Type; 139] = [
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(78),
+                ty: TypeId(22),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::InlineWithWrapperElement,
+            },
+            ChildRow {
+                name: NameId(15),
+                ty: TypeId(20),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::InlineWithWrapperElement,
+            },
+            ChildRow {
+                name: NameId(25),
+                ty: TypeId(24),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(39),
+                ty: TypeId(25),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(81),
+                ty: TypeId(23),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
             },
         ],
         attrs: &[],
@@ -1034,6 +1077,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [
+            &[1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 2, 3, 6, 7, 8, 9, 10, 4, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 7, 12, 13, 2, 4, 11, 3, 9, 5, 6, 8, 10, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 8, 13, 15, 2, 4, 12, 3, 10, 5, 6, 9, 11, 7, 14, 0, 0, 0, 0, 0],
+            &[1, 8, 13, 15, 2, 4, 12, 3, 10, 5, 6, 9, 11, 7, 14, 0, 0, 0, 0, 0],
+            &[1, 8, 13, 15, 2, 4, 12, 3, 10, 5, 6, 9, 11, 7, 14, 0, 0, 0, 0, 0],
+            &[],
+        ],
     },
     Type {
         name: "Wrapper",
@@ -1043,7 +1095,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(8),
                 ty: TypeId(7),
                 versions: 0x7f,
-                missing: Id::MissingElement,
+                missing: Id::AdWithoutAdsystem,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
@@ -1101,7 +1153,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 versions: 0x7c,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
+                outdated: Id::ViewableimpressionBefore40,
             },
             ChildRow {
                 name: NameId(11),
@@ -1109,7 +1161,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 versions: 0x7c,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
+                outdated: Id::AdverificationsBefore40,
             },
             ChildRow {
                 name: NameId(15),
@@ -1119,30 +1171,110 @@ pub(crate) static TYPES: [Type; 139] = [
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
+            ChildRow {
+                name: NameId(10),
+                ty: TypeId(8),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(34),
+                ty: TypeId(13),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(12),
+                ty: TypeId(10),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(16),
+                ty: TypeId(11),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(6),
+                ty: TypeId(6),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(38),
+                ty: TypeId(14),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(72),
+                ty: TypeId(18),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(25),
+                ty: TypeId(29),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(39),
+                ty: TypeId(25),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(81),
+                ty: TypeId(23),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
         ],
         attrs: &[
             AttrRow {
                 name: NameId(116),
                 kind: Kind::Boolean,
-                versions: 0x7c,
+                versions: 0x7e,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::WrapperFlagInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
                 name: NameId(92),
                 kind: Kind::Boolean,
-                versions: 0x7c,
+                versions: 0x7e,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::WrapperFlagInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
                 name: NameId(114),
                 kind: Kind::Boolean,
-                versions: 0x7c,
+                versions: 0x7e,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::WrapperFlagInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
         ],
@@ -1158,7 +1290,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 child_allowed: 0x3f,
                 child_required: 0x1b,
                 child_single: 0x37,
-                attr_allowed: 0x0,
+                attr_allowed: 0x7,
                 attr_required: 0x0,
             },
             Masks {
@@ -1196,6 +1328,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_allowed: 0x7,
                 attr_required: 0x0,
             },
+        ],
+        order: [
+            &[1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 9, 2, 4, 8, 3, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 10, 2, 4, 9, 3, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 10, 2, 4, 9, 3, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[1, 10, 2, 4, 9, 3, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[],
         ],
     },
     Type {
@@ -1254,6 +1395,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AdSystem",
@@ -1318,6 +1460,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AdTitle",
@@ -1375,6 +1518,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AdVerifications",
@@ -1439,6 +1583,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Advertiser",
@@ -1496,6 +1641,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Category",
@@ -1505,7 +1651,7 @@ pub(crate) static TYPES: [Type; 139] = [
             name: NameId(97),
             kind: Kind::Uri,
             versions: 0x7c,
-            missing: Id::MissingAttribute,
+            missing: Id::CategoryWithoutAuthority,
             value: Id::AttributeValueInvalid,
             outdated: Id::AttributeNotInVersion,
         }],
@@ -1560,6 +1706,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Creatives",
@@ -1568,7 +1715,7 @@ pub(crate) static TYPES: [Type; 139] = [
             name: NameId(25),
             ty: TypeId(24),
             versions: 0x7f,
-            missing: Id::MissingElement,
+            missing: Id::CreativesWithoutCreative,
             twice: Id::DuplicateElement,
             outdated: Id::ElementNotInVersion,
         }],
@@ -1624,6 +1771,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Description",
@@ -1681,6 +1829,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Expires",
@@ -1738,6 +1887,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extensions",
@@ -1802,6 +1952,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Impression",
@@ -1866,6 +2017,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Pricing",
@@ -1877,7 +2029,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 kind: Kind::OneOf(&["CPC", "CPM", "CPE", "CPV", "cpc", "cpm", "cpe", "cpv"]),
                 versions: 0x7e,
                 missing: Id::PricingWithoutModel,
-                value: Id::AttributeValueInvalid,
+                value: Id::PricingModelUnknown,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
@@ -1940,6 +2092,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x3,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Survey",
@@ -2004,6 +2157,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "ViewableImpression",
@@ -2093,6 +2247,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[1, 2, 3], &[1, 2, 3], &[1, 2, 3], &[1, 2, 3], &[]],
     },
     Type {
         name: "BlockedAdCategories",
@@ -2157,6 +2312,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Wrapper/Creatives",
@@ -2221,6 +2377,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VASTAdTagURI",
@@ -2278,6 +2435,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Verification",
@@ -2289,7 +2447,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 versions: 0x4,
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
+                outdated: Id::VerificationFlash,
             },
             ChildRow {
                 name: NameId(55),
@@ -2391,6 +2549,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [
+            &[],
+            &[],
+            &[1, 2, 3, 0, 0, 0],
+            &[0, 2, 0, 1, 3, 4],
+            &[0, 2, 0, 1, 3, 4],
+            &[0, 2, 0, 1, 3, 4],
+            &[],
+        ],
     },
     Type {
         name: "Creative",
@@ -2434,7 +2601,23 @@ pub(crate) static TYPES: [Type; 139] = [
                 versions: 0x7c,
                 missing: Id::CreativeWithoutUniversaladid,
                 twice: Id::DuplicateElement,
-                outdated: Id::ElementNotInVersion,
+                outdated: Id::UniversaladidBefore40,
+            },
+            ChildRow {
+                name: NameId(21),
+                ty: TypeId(44),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(60),
+                ty: TypeId(52),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
             },
         ],
         attrs: &[
@@ -2451,7 +2634,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 kind: Kind::Integer,
                 versions: 0x7f,
                 missing: Id::MissingAttribute,
-                value: Id::AttributeValueInvalid,
+                value: Id::SequenceInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
             AttrRow {
@@ -2530,6 +2713,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[3, 1, 4, 2, 5, 0, 0], &[3, 1, 4, 2, 5, 0, 0], &[]],
     },
     Type {
         name: "Extension",
@@ -2612,6 +2796,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NotViewable",
@@ -2669,6 +2854,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "ViewUndetermined",
@@ -2726,6 +2912,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Viewable",
@@ -2783,6 +2970,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Wrapper/Creative",
@@ -2811,6 +2999,30 @@ pub(crate) static TYPES: [Type; 139] = [
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(75),
+                ty: TypeId(40),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithInlineElement,
+            },
+            ChildRow {
+                name: NameId(21),
+                ty: TypeId(44),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(60),
+                ty: TypeId(54),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
             },
         ],
         attrs: &[
@@ -2906,6 +3118,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [
+            &[],
+            &[],
+            &[2, 1, 3, 0, 0, 0],
+            &[2, 1, 3, 0, 0, 0],
+            &[2, 1, 3, 0, 0, 0],
+            &[2, 1, 3, 0, 0, 0],
+            &[],
+        ],
     },
     Type {
         name: "ExecutableResource",
@@ -2916,7 +3137,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(93),
                 kind: Kind::String,
                 versions: 0x78,
-                missing: Id::MissingAttribute,
+                missing: Id::VerificationResourceWithoutApi,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
@@ -2924,7 +3145,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(146),
                 kind: Kind::String,
                 versions: 0x78,
-                missing: Id::MissingAttribute,
+                missing: Id::ExecutableresourceWithoutType,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
@@ -2980,6 +3201,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x3,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "FlashResource",
@@ -3044,6 +3266,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "JavaScriptResource",
@@ -3054,7 +3277,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(93),
                 kind: Kind::String,
                 versions: 0x7c,
-                missing: Id::MissingAttribute,
+                missing: Id::VerificationResourceWithoutApi,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
@@ -3118,6 +3341,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x3,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Verification/TrackingEvents",
@@ -3182,6 +3406,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VerificationParameters",
@@ -3239,6 +3464,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Verification/ViewableImpression",
@@ -3303,6 +3529,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "CompanionAds",
@@ -3384,6 +3611,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "CreativeExtensions",
@@ -3448,6 +3676,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Linear",
@@ -3509,6 +3738,38 @@ pub(crate) static TYPES: [Type; 139] = [
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
             },
+            ChildRow {
+                name: NameId(73),
+                ty: TypeId(66),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(17),
+                ty: TypeId(67),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(18),
+                ty: TypeId(68),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(44),
+                ty: TypeId(61),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
         ],
         attrs: &[AttrRow {
             name: NameId(143),
@@ -3568,6 +3829,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_allowed: 0x1,
                 attr_required: 0x0,
             },
+        ],
+        order: [
+            &[1, 2, 3, 4, 5, 0, 0, 0, 0, 0, 0],
+            &[3, 4, 5, 6, 7, 1, 2, 0, 0, 0, 0],
+            &[4, 2, 3, 6, 5, 1, 0, 0, 0, 0, 0],
+            &[4, 2, 3, 6, 5, 1, 0, 0, 0, 0, 0],
+            &[4, 2, 3, 6, 5, 1, 0, 0, 0, 0, 0],
+            &[4, 2, 3, 6, 5, 1, 0, 0, 0, 0, 0],
+            &[],
         ],
     },
     Type {
@@ -3651,6 +3921,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[]],
     },
     Type {
         name: "UniversalAdId",
@@ -3661,7 +3932,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(120),
                 kind: Kind::String,
                 versions: 0x7c,
-                missing: Id::MissingAttribute,
+                missing: Id::UniversaladidWithoutRegistry,
                 value: Id::AttributeValueInvalid,
                 outdated: Id::AttributeNotInVersion,
             },
@@ -3669,9 +3940,9 @@ pub(crate) static TYPES: [Type; 139] = [
                 name: NameId(121),
                 kind: Kind::String,
                 versions: 0x4,
-                missing: Id::MissingAttribute,
+                missing: Id::UniversaladidWithoutIdvalue,
                 value: Id::AttributeValueInvalid,
-                outdated: Id::AttributeNotInVersion,
+                outdated: Id::UniversaladidIdvalueRemoved,
             },
         ],
         masks: [
@@ -3725,6 +3996,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Wrapper/Linear",
@@ -3761,6 +4033,62 @@ pub(crate) static TYPES: [Type; 139] = [
                 missing: Id::MissingElement,
                 twice: Id::DuplicateElement,
                 outdated: Id::ElementNotInVersion,
+            },
+            ChildRow {
+                name: NameId(35),
+                ty: TypeId(47),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithMedia,
+            },
+            ChildRow {
+                name: NameId(58),
+                ty: TypeId(49),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithMedia,
+            },
+            ChildRow {
+                name: NameId(5),
+                ty: TypeId(46),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::WrapperWithMedia,
+            },
+            ChildRow {
+                name: NameId(73),
+                ty: TypeId(66),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(17),
+                ty: TypeId(67),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(18),
+                ty: TypeId(68),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
+            },
+            ChildRow {
+                name: NameId(44),
+                ty: TypeId(61),
+                versions: 0x0,
+                missing: Id::MissingElement,
+                twice: Id::DuplicateElement,
+                outdated: Id::ContainerMissing,
             },
         ],
         attrs: &[AttrRow {
@@ -3821,6 +4149,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_allowed: 0x1,
                 attr_required: 0x0,
             },
+        ],
+        order: [
+            &[1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[3, 4, 1, 2, 0, 0, 0, 0, 0, 0, 0],
+            &[2, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+            &[2, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+            &[2, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+            &[2, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0],
+            &[],
         ],
     },
     Type {
@@ -3904,6 +4241,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[]],
     },
     Type {
         name: "Verification/Tracking",
@@ -3968,6 +4306,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Companion",
@@ -4203,6 +4542,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x6,
             },
         ],
+        order: [
+            &[1, 1, 1, 2, 3, 4, 5, 0, 0, 0],
+            &[1, 1, 1, 3, 4, 5, 6, 2, 0, 0],
+            &[3, 2, 1, 9, 6, 5, 4, 8, 7, 0],
+            &[3, 2, 1, 9, 6, 5, 4, 8, 7, 0],
+            &[3, 2, 1, 9, 6, 5, 4, 8, 7, 0],
+            &[3, 2, 1, 9, 6, 5, 4, 8, 7, 0],
+            &[],
+        ],
     },
     Type {
         name: "CreativeExtension",
@@ -4267,6 +4615,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AdParameters",
@@ -4331,6 +4680,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Duration",
@@ -4388,6 +4738,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Icons",
@@ -4452,6 +4803,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "MediaFiles",
@@ -4542,6 +4894,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[1, 2, 3, 0], &[2, 3, 4, 1], &[2, 3, 4, 1], &[2, 3, 4, 1], &[]],
     },
     Type {
         name: "TrackingEvents",
@@ -4606,6 +4959,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VideoClicks",
@@ -4688,6 +5042,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[1, 2, 3], &[1, 2, 3], &[3, 1, 2], &[3, 1, 2], &[2, 1, 3], &[2, 1, 3], &[]],
     },
     Type {
         name: "NonLinear",
@@ -4899,6 +5254,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x6,
             },
         ],
+        order: [
+            &[1, 1, 1, 2, 3, 0, 0, 0, 0, 0],
+            &[1, 1, 1, 4, 5, 2, 3, 0, 0, 0],
+            &[3, 2, 1, 5, 4, 0, 6, 0, 0, 0],
+            &[3, 2, 1, 5, 4, 0, 6, 0, 0, 0],
+            &[3, 2, 1, 5, 4, 0, 6, 0, 0, 0],
+            &[3, 2, 1, 5, 4, 0, 6, 0, 0, 0],
+            &[],
+        ],
     },
     Type {
         name: "Wrapper/VideoClicks",
@@ -4981,6 +5345,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[1, 2, 0], &[1, 2, 0], &[1, 2, 0], &[1, 3, 2], &[1, 3, 2], &[]],
     },
     Type {
         name: "Wrapper/NonLinear",
@@ -5168,6 +5533,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[1, 1, 1, 2, 3, 0, 0], &[0, 0, 0, 0, 0, 1, 2], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AltText",
@@ -5225,6 +5591,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "CompanionClickThrough",
@@ -5282,6 +5649,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "CompanionClickTracking",
@@ -5346,6 +5714,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "HTMLResource",
@@ -5410,6 +5779,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "IFrameResource",
@@ -5467,6 +5837,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "StaticResource",
@@ -5541,6 +5912,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Icon",
@@ -5720,6 +6092,15 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [
+            &[],
+            &[1, 1, 1, 2, 3],
+            &[3, 2, 1, 4, 5],
+            &[3, 2, 1, 4, 5],
+            &[3, 2, 1, 4, 5],
+            &[3, 2, 1, 4, 5],
+            &[],
+        ],
     },
     Type {
         name: "ClosedCaptionFiles",
@@ -5784,6 +6165,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "InteractiveCreativeFile",
@@ -5873,6 +6255,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "MediaFile",
@@ -6043,6 +6426,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x36,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Mezzanine",
@@ -6165,6 +6549,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1e,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Tracking",
@@ -6239,6 +6624,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "ClickThrough",
@@ -6303,6 +6689,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "ClickTracking",
@@ -6367,6 +6754,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "CustomClick",
@@ -6431,6 +6819,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NonLinearClickThrough",
@@ -6488,6 +6877,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NonLinearClickTracking",
@@ -6552,6 +6942,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "IconClicks",
@@ -6634,6 +7025,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[1, 2, 0], &[2, 1, 0], &[2, 1, 0], &[3, 2, 1], &[3, 2, 1], &[]],
     },
     Type {
         name: "IconViewTracking",
@@ -6691,6 +7083,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "ClosedCaptionFile",
@@ -6765,6 +7158,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "IconClickFallbackImages",
@@ -6829,6 +7223,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "IconClickThrough",
@@ -6886,6 +7281,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "IconClickTracking",
@@ -6950,6 +7346,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "IconClickFallbackImage",
@@ -7041,6 +7438,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x3,
             },
         ],
+        order: [&[], &[], &[], &[], &[1, 2], &[1, 2], &[]],
     },
     Type {
         name: "IconClickFallbackImage/StaticResource",
@@ -7105,6 +7503,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NonLinear/IFrameResource",
@@ -7179,6 +7578,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NonLinear/MediaFiles",
@@ -7269,6 +7669,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NonLinear/MediaFile",
@@ -7439,6 +7840,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x36,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NonLinear/InteractiveCreativeFile",
@@ -7528,6 +7930,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "NonLinearCustomClick",
@@ -7592,6 +7995,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "UniversalAdId/Extension",
@@ -7656,6 +8060,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/UniversalAdId",
@@ -7738,6 +8143,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Mezzanine/Extension",
@@ -7812,6 +8218,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/CreativeId",
@@ -7869,6 +8276,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/Mezzanine",
@@ -7999,6 +8407,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1e,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "InteractiveCreativeFile/Extension",
@@ -8063,6 +8472,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/InteractiveCreativeFile",
@@ -8170,6 +8580,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/AdParameters",
@@ -8234,6 +8645,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Icon/Extension",
@@ -8298,6 +8710,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/Icon",
@@ -8477,6 +8890,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/IconClicks",
@@ -8551,6 +8965,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Extension/IconClickTracking",
@@ -8615,6 +9030,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "adcom/Extension",
@@ -8705,6 +9121,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "adcom/Signal",
@@ -8762,6 +9179,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "ctv_ad_portfolio/Extension",
@@ -8916,6 +9334,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Portfolio/TrackingEvents",
@@ -8980,6 +9399,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Portfolio/Tracking",
@@ -9054,6 +9474,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "Portfolio/NonLinearClickTracking",
@@ -9118,6 +9539,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "tl_qrcode/CreativeExtension",
@@ -9208,6 +9630,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "QrCodeScanUrl",
@@ -9265,6 +9688,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "QrCodeImageUrl",
@@ -9322,6 +9746,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "QrCodePosition",
@@ -9396,6 +9821,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x3,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "QrCodeSize",
@@ -9460,6 +9886,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VMAP",
@@ -9541,6 +9968,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VMAP/Extensions",
@@ -9605,6 +10033,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VMAP/Extension",
@@ -9669,6 +10098,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AdBreak",
@@ -9784,6 +10214,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x3,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AdSource",
@@ -9899,6 +10330,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VASTAdData",
@@ -9963,6 +10395,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "AdTagURI",
@@ -10027,6 +10460,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "CustomAdData",
@@ -10091,6 +10525,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VMAP/TrackingEvents",
@@ -10155,6 +10590,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "VMAP/Tracking",
@@ -10219,6 +10655,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST",
@@ -10300,6 +10737,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Ad",
@@ -10391,6 +10829,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/InLine",
@@ -10545,6 +10984,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Wrapper",
@@ -10667,6 +11107,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Category",
@@ -10724,6 +11165,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Pricing",
@@ -10800,6 +11242,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x3,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAASTAdTagURI",
@@ -10857,6 +11300,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Creatives",
@@ -10921,6 +11365,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Wrapper/Creatives",
@@ -10985,6 +11430,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Creative",
@@ -11100,6 +11546,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Wrapper/Creative",
@@ -11215,6 +11662,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Linear",
@@ -11352,6 +11800,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Wrapper/Linear",
@@ -11473,6 +11922,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/MediaFiles",
@@ -11537,6 +11987,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/MediaFile",
@@ -11659,6 +12110,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x7,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/TrackingEvents",
@@ -11723,6 +12175,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Tracking",
@@ -11811,6 +12264,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x1,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/AdInteractions",
@@ -11893,6 +12347,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/CompanionAds",
@@ -11964,6 +12419,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/Companion",
@@ -12127,6 +12583,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
     Type {
         name: "DAAST/ClickTracking",
@@ -12191,6 +12648,7 @@ pub(crate) static TYPES: [Type; 139] = [
                 attr_required: 0x0,
             },
         ],
+        order: [&[], &[], &[], &[], &[], &[], &[]],
     },
 ];
 

@@ -135,7 +135,7 @@ pub(crate) fn universal_ad_id(
 }
 
 /// Four of the advertiser, seven of the creative, and `H` for HD or `D` for 3D.
-fn is_ad_id(text: &str) -> bool {
+pub(crate) fn is_ad_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     let Some((head, tail)) = bytes.split_at_checked(11) else {
         return false;

@@ -1,6 +1,6 @@
 //! Fixes that more than one rule offers.
 
-use crate::document::{Document, Element, ElementId, PartKind, SELF_CLOSING, reference};
+use crate::document::{Attribute, Document, Element, ElementId, PartKind, SELF_CLOSING, reference};
 use crate::sink::TextFix;
 
 /// Puts the text of an element into CDATA and decodes its references, which CDATA would not.
@@ -118,4 +118,48 @@ pub(crate) fn escape_ampersands(doc: &Document<'_>, (start, end): (u32, u32)) ->
         }
     }
     Some(TextFix::safe("Escape the ampersands", edits))
+}
+
+/// Takes an element away, with the space before it on its line.
+pub(crate) fn remove_element(doc: &Document<'_>, id: ElementId) -> Option<TextFix> {
+    let element = doc.element(id)?;
+    let start = line_start(doc, element.start)?;
+    Some(TextFix::safe("Remove the element", vec![(start, element.end, "".into())]))
+}
+
+/// Where the white space before a place begins, up to and with one line break.
+pub(crate) fn line_start(doc: &Document<'_>, at: u32) -> Option<u32> {
+    let before = doc.slice(0, at);
+    let trimmed = before.trim_end_matches([' ', '\t']);
+    let trimmed =
+        trimmed.strip_suffix('\n').map_or(trimmed, |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    u32::try_from(trimmed.len()).ok()
+}
+
+/// Takes an attribute away whose place is the text now. A text that says something else stays,
+/// and so does the attribute.
+pub(crate) fn attribute_to_text(
+    doc: &Document<'_>,
+    id: ElementId,
+    attribute: &Attribute,
+) -> Option<TextFix> {
+    let element = doc.element(id)?;
+    let value = doc.slice(attribute.value_start, attribute.value_end).trim_ascii();
+    let text = doc.content(id);
+    let before = doc.slice(0, attribute.name_start);
+    let start = u32::try_from(before.trim_end().len()).ok()?;
+    // The quote behind the value goes with it.
+    let end = attribute.value_end.checked_add(1)?;
+    let mut edits = vec![(start, end, "".into())];
+    if text.is_empty() && !element.has(SELF_CLOSING) && !value.is_empty() {
+        let end_tag = doc.slice(element.open_end, element.end).rfind("</")?;
+        let close = element.open_end.checked_add(u32::try_from(end_tag).ok()?)?;
+        if doc.children(id).next().is_some() {
+            return None;
+        }
+        edits.push((element.open_end, close, value.into()));
+    } else if text.is_empty() || text != doc.attribute_value(attribute).trim_ascii() {
+        return None;
+    }
+    Some(TextFix::safe("Move the id into the text", edits))
 }

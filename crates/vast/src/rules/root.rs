@@ -6,7 +6,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::parse::VAST_NAMESPACE;
 use crate::rules::{mend, name_range};
-use crate::sink::Sink;
+use crate::sink::{Sink, TextFix};
 
 /// `VAST`: version, namespace, ads beside an error.
 pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -37,6 +37,7 @@ pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             );
         }
     }
+    schema(doc, sink, id, element);
     let of = |ty| move |child: &ElementId| doc.element(*child).is_some_and(|child| child.ty == ty);
     if doc.children(id).any(|child| of(ty::AD)(&child))
         && let Some(error) = doc.children(id).find(of(ty::ERROR))
@@ -51,6 +52,54 @@ pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             ),
         );
     }
+}
+
+/// The namespace and the schema that the root names.
+fn schema(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    if sink.hears(Id::RootWithoutNamespace)
+        && !doc.slice(element.start, element.open_end).contains("xmlns=")
+        && !doc.tag(id).contains(':')
+    {
+        let (_, at) = name_range(element);
+        sink.report_fix(
+            Id::RootWithoutNamespace,
+            id,
+            name_range(element),
+            format_args!("<VAST> names no namespace; that of VAST 4 is {VAST_NAMESPACE}"),
+            |_| {
+                let text = format!(" xmlns=\"{VAST_NAMESPACE}\"");
+                Some(TextFix::dangerous("Name the namespace of VAST", vec![(at, at, text.into())]))
+            },
+        );
+    }
+    let declared =
+        doc.attr_raw(element, name::VERSION).and_then(|version| version.trim_ascii().get(..1));
+    for attribute in doc.attributes_in(element) {
+        if !doc.attribute_name(attribute).ends_with("chemaLocation") {
+            continue;
+        }
+        let range = (attribute.value_start, attribute.value_end);
+        let value = doc.slice(range.0, range.1);
+        if let Some((major, declared)) = schema_version(value).zip(declared)
+            && major != declared
+        {
+            let version = sink.version();
+            sink.report(
+                Id::SchemaLocationContradictsVersion,
+                id,
+                range,
+                format_args!("the schema is of VAST {major}, and the tag declares {version}"),
+            );
+        }
+    }
+}
+
+/// The digit behind `vast` in the name of a schema file.
+fn schema_version(location: &str) -> Option<&str> {
+    let file = location.trim_ascii().rsplit(['/', ' ', '\n', '\t']).next()?;
+    let rest = file.get(..4).filter(|head| head.eq_ignore_ascii_case("vast"))?;
+    let rest = file.get(rest.len()..)?.trim_start_matches(['_', '-', 'v', 'V']);
+    rest.get(..1).filter(|digit| matches!(*digit, "2" | "3" | "4"))
 }
 
 /// `Ad`: exactly one of InLine and Wrapper.

@@ -42,13 +42,13 @@ pub(crate) fn check(
     if twice != 0 {
         repeated_children(doc, sink, id, info, twice);
     }
-    if outdated != 0 {
+    // Where the whole element is of another version, that is said once.
+    if outdated != 0 && stands(doc, sink, element) {
         outdated_children(doc, sink, id, info, outdated);
     }
     if attr_missing != 0 {
         missing_attributes(sink, id, element, info, attr_missing);
     }
-    // Where the whole element is of another version, that is said once.
     if attr_outdated != 0 && stands(doc, sink, element) {
         outdated_attributes(doc, sink, id, element, info, attr_outdated);
     }
@@ -196,11 +196,15 @@ fn outdated_attributes(
         }
         let element_name = info.element_name();
         let when = When(row.versions, version);
-        sink.report(
+        sink.report_fix(
             row.outdated,
             id,
             range,
             format_args!("VAST {version} has no attribute `{name}` on <{element_name}>; {when}"),
+            |doc| match row.outdated {
+                Id::UniversaladidIdvalueRemoved => mend::attribute_to_text(doc, id, attribute),
+                _ => None,
+            },
         );
     }
 }

@@ -59,11 +59,17 @@ pub(crate) fn check(
             }
             Kind::Currency if !is_currency(trimmed) => {
                 let quoted = sink.quote(raw);
-                sink.report(
+                sink.report_fix(
                     Id::PricingCurrencyInvalid,
                     id,
                     range,
                     format_args!("`{quoted}` is no currency of three letters (ISO 4217)"),
+                    |_| {
+                        let right = trimmed.to_ascii_uppercase();
+                        is_currency(&right).then(|| {
+                            mend::replace("Write the currency in capitals", range, &right)
+                        })?
+                    },
                 );
                 continue;
             }

@@ -22,6 +22,8 @@ struct Type {
     content: String,
     children: Vec<Row>,
     attributes: Vec<Row>,
+    /// By version, groups of children in the order of the schema; empty where it has none.
+    order: Vec<Vec<Vec<String>>>,
 }
 
 /// A child or an attribute of a type.
@@ -113,6 +115,7 @@ impl Structure {
                 content: (*content).to_owned(),
                 children: Vec::new(),
                 attributes: Vec::new(),
+                order: vec![Vec::new(); self.versions.len()],
             }),
             ["child", name, kind, rest @ ..] => {
                 let kind = if *kind == "=" { name } else { kind };
@@ -122,6 +125,25 @@ impl Structure {
             ["attr", name, kind, rest @ ..] => {
                 let row = self.row(name, kind, rest)?;
                 self.types.last_mut().context("an attribute without a type")?.attributes.push(row);
+            }
+            ["order", versions, names] => {
+                let (from, to) = versions.split_once('-').unwrap_or((versions, versions));
+                let column = |name: &str| {
+                    self.versions
+                        .iter()
+                        .position(|version| version == name)
+                        .with_context(|| format!("`{name}` is no version"))
+                };
+                let columns = column(from)?..=column(to)?;
+                let groups: Vec<Vec<String>> = names
+                    .split(',')
+                    .map(|group| group.split('|').map(str::to_owned).collect())
+                    .collect();
+                let kind = self.types.last_mut().context("an order without a type")?;
+                for slot in kind.order.get_mut(columns).context("versions in the wrong order")? {
+                    ensure!(slot.is_empty(), "a version has two orders");
+                    slot.clone_from(&groups);
+                }
             }
             ["event", name, rest @ ..] => {
                 let row = self.row(name, "event", rest)?;
@@ -154,6 +176,15 @@ impl Structure {
                 "`{}` has more than 32 children or attributes",
                 kind.name
             );
+        }
+        for kind in &self.types {
+            for name in kind.order.iter().flatten().flatten() {
+                ensure!(
+                    kind.children.iter().any(|row| row.name == *name),
+                    "the order of `{}` names `{name}`, which is no child of it",
+                    kind.name
+                );
+            }
         }
         for row in self.types.iter().flat_map(|kind| &kind.children) {
             ensure!(names.contains(row.kind.as_str()), "`{}` is no type", row.kind);
@@ -326,6 +357,20 @@ impl Structure {
                     hex(mask(&kind.attributes, |o| o.allowed)),
                     hex(mask(&kind.attributes, |o| o.required)),
                 )?;
+            }
+            out.push_str("], order: [");
+            for groups in &kind.order {
+                // The place of each child's row in the schema, from 1; 0 is none.
+                let rank = |row: &Row| {
+                    let place = groups.iter().position(|group| group.contains(&row.name));
+                    place.map_or(0, |place| place + 1)
+                };
+                let ranks: Vec<usize> = if groups.is_empty() {
+                    Vec::new()
+                } else {
+                    kind.children.iter().map(rank).collect()
+                };
+                write!(out, "&{ranks:?}, ")?;
             }
             out.push_str("] },\n");
         }
