@@ -375,6 +375,8 @@ pub(crate) enum Id {
     ImpressionDuplicate,
     /// An impression is called by nobody
     ImpressionNotCounted,
+    /// An impression may be answered by a cache
+    ImpressionWithoutCachebuster,
     /// An ad calls very many impression URLs
     ImpressionsMany,
     /// An ad has more than one video
@@ -875,6 +877,8 @@ pub(crate) enum Id {
     UrlPortInvalid,
     /// A URL uses an unusual port
     UrlPortUnusual,
+    /// A URL is a path
+    UrlRelative,
     /// A URL runs code or reaches local files
     UrlSchemeDangerous,
     /// The scheme of a URL is in capitals
@@ -891,6 +895,8 @@ pub(crate) enum Id {
     UrlWithBackslash,
     /// A URL carries a password
     UrlWithCredentials,
+    /// A path has two slashes in a row
+    UrlWithDoubleSlash,
     /// A tracker has a fragment
     UrlWithFragment,
     /// A URL has a line break inside
@@ -1007,12 +1013,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    160, 248, 20, 38, 196, 98, 79, 218, 15, 228, 51, 71, 241, 238, 85, 255, 67, 127, 92, 221, 81,
-    41, 6, 157, 110, 235, 192, 6, 28, 1, 137, 71,
+    122, 62, 167, 129, 44, 63, 217, 127, 10, 80, 34, 79, 70, 178, 185, 46, 167, 216, 92, 92, 109,
+    217, 50, 152, 52, 89, 240, 224, 245, 16, 239, 44,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 497] = [
+pub(crate) static RULES: [Rule; 500] = [
     Rule {
         id: "ad-id-duplicate",
         title: "Two ads of a response have the same id",
@@ -3103,6 +3109,17 @@ pub(crate) static RULES: [Rule; 497] = [
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "impression-without-cachebuster",
+        title: "An impression may be answered by a cache",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§6.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "impressions-many",
@@ -5928,6 +5945,17 @@ pub(crate) static RULES: [Rule; 497] = [
         default_on: true,
     },
     Rule {
+        id: "url-relative",
+        title: "A URL is a path",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§4.2" },
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "url-scheme-dangerous",
         title: "A URL runs code or reaches local files",
         axis: Axis::Risk,
@@ -6014,6 +6042,17 @@ pub(crate) static RULES: [Rule; 497] = [
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
+    },
+    Rule {
+        id: "url-with-double-slash",
+        title: "A path has two slashes in a row",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 3986", section: "§3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
     },
     Rule {
         id: "url-with-fragment",

@@ -61,6 +61,20 @@ pub(crate) fn foreign(sink: &mut Sink<'_>, url: &Url<'_>) {
     }
 }
 
+/// An impression that every cache between player and server may answer.
+pub(crate) fn cache_buster(sink: &mut Sink<'_>, url: &Url<'_>) {
+    let text = url.text.as_ref();
+    let busts = ["[CACHEBUSTING]", "[TIMESTAMP]", "[TRANSACTIONID]"];
+    if !busts.iter().any(|name| text.contains(name)) {
+        sink.report(
+            Id::ImpressionWithoutCachebuster,
+            url.id,
+            url.range,
+            format_args!("the impression has no [CACHEBUSTING], so that a cache may answer it"),
+        );
+    }
+}
+
 /// Macros that carry what the viewer agreed to.
 fn is_consent(name: &str) -> bool {
     ["GDPR", "GPP", "US_PRIVACY", "ADDTL_CONSENT", "TCF"]

@@ -264,6 +264,9 @@ fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) {
             format_args!("the error URL has no [ERRORCODE]"),
         );
     }
+    if url.ty == ty::IMPRESSION && sink.hears(Id::ImpressionWithoutCachebuster) {
+        macros::cache_buster(sink, url);
+    }
     if classes & (SPACE | PERCENT | ODD | BEYOND_ASCII) != 0
         && characters::judge(sink, url, classes)
     {

@@ -114,3 +114,128 @@ fn bit_rates_of_another_unit() {
     }
     assert_eq!(of_file(&format!(r#"{HD} bitrate="2500""#), MP4), [""; 0]);
 }
+
+/// The rules that speak of a wrapper's next tag, written as its URL.
+fn of_tag(url: &str) -> Vec<&'static str> {
+    let tag = format!(
+        r#"<VAST version="4.2"><Ad id="a1"><Wrapper><AdSystem>Example</AdSystem>
+<Impression><![CDATA[https://track.example.com/i]]></Impression>
+<VASTAdTagURI><![CDATA[{url}]]></VASTAdTagURI></Wrapper></Ad></VAST>"#
+    );
+    rules_of(&tag)
+}
+
+fn rules_of(tag: &str) -> Vec<&'static str> {
+    let report = lint(tag.as_bytes(), &Options::default());
+    report.findings.iter().map(|finding| finding.rule).collect()
+}
+
+/// An inline ad with these ads' attributes, elements before its creatives, and attributes of `Linear`.
+fn inline(ad: &str, before: &str, id: &str, linear: &str) -> String {
+    format!(
+        r#"<Ad {ad}><InLine><AdSystem>Example</AdSystem><AdTitle>Shoes, autumn</AdTitle>
+<AdServingId>{ad}</AdServingId><Impression><![CDATA[https://track.example.com/i]]></Impression>
+{before}<Creatives><Creative id="c1"><UniversalAdId idRegistry="ad-id.org">{id}</UniversalAdId>
+<Linear{linear}><Duration>00:00:30</Duration><MediaFiles>
+<MediaFile {HD}><![CDATA[{MP4}]]></MediaFile>
+</MediaFiles></Linear></Creative></Creatives></InLine></Ad>"#
+    )
+    .replace("<AdServingId>id=", "<AdServingId>")
+    .replace('"', "'")
+}
+
+fn of_ads(ads: &[String]) -> Vec<&'static str> {
+    rules_of(&format!("<VAST version='4.2'>{}</VAST>", ads.concat()))
+}
+
+#[test]
+fn a_good_ad_passes() {
+    assert_eq!(of_ads(&[inline("id='a1'", "", "ABCD1234567H", "")]), [""; 0]);
+    assert_eq!(of_tag("https://ads.example.com/vast?x=[CACHEBUSTING]"), [""; 0]);
+}
+
+#[test]
+fn a_tag_that_runs_code_or_reads_files() {
+    for url in [
+        "javascript:alert(1)",
+        "JavaScript:alert(1)",
+        "file:///etc/passwd",
+        "data:text/xml,<VAST/>",
+        "blob:https://ads.example.com/1",
+        "vbscript:x",
+    ] {
+        assert!(of_tag(url).contains(&"url-scheme-dangerous"), "{url}: {:?}", of_tag(url));
+    }
+}
+
+#[test]
+fn a_url_with_a_password() {
+    assert_eq!(of_tag("https://user:secret@ads.example.com/vast"), ["url-with-credentials"]);
+    assert_eq!(of_tag("https://user@ads.example.com/vast"), ["url-with-credentials"]);
+}
+
+#[test]
+fn a_host_that_is_the_viewers_own() {
+    for host in [
+        "localhost",
+        "localhost:8080",
+        "127.0.0.1",
+        "127.1",
+        "0x7f000001",
+        "[::1]",
+        "169.254.169.254",
+        "[fe80::1]",
+        "10.0.0.1",
+        "[::ffff:127.0.0.1]",
+    ] {
+        let rules = of_tag(&format!("https://{host}/vast"));
+        assert!(rules.contains(&"url-host-special"), "{host}: {rules:?}");
+    }
+}
+
+#[test]
+fn a_url_with_a_space() {
+    assert_eq!(of_tag("https://ads.example.com/my vast"), ["url-with-space"]);
+}
+
+#[test]
+fn places_in_a_pod_that_are_taken_or_zero() {
+    let ad = |id: &str, sequence: &str| {
+        inline(&format!("id='{id}' sequence='{sequence}'"), "", "ABCD1234567H", "")
+    };
+    let twice = of_ads(&[ad("a", "1"), ad("b", "1")]);
+    assert!(twice.contains(&"sequence-duplicate"), "{twice:?}");
+    let zero = of_ads(&[ad("a", "0"), ad("b", "1")]);
+    assert!(zero.contains(&"sequence-zero"), "{zero:?}");
+}
+
+#[test]
+fn a_price_that_is_no_number() {
+    let price = "<Pricing model='cpm' currency='EUR'>abc</Pricing>";
+    let rules = of_ads(&[inline("id='a1'", price, "ABCD1234567H", "")]);
+    assert_eq!(rules, ["pricing-not-a-number"]);
+}
+
+#[test]
+fn a_skip_button_after_the_end() {
+    let rules = of_ads(&[inline("id='a1'", "", "ABCD1234567H", " skipoffset='00:00:45'")]);
+    assert_eq!(rules, ["skipoffset-beyond-duration"]);
+}
+
+#[test]
+fn an_ad_id_that_is_none() {
+    for id in ["ABCD", "1234ABCDEFG", "ABCD1234567HD", "ABCD 1234567"] {
+        assert_eq!(of_ads(&[inline("id='a1'", "", id, "")]), ["ad-id-form"], "{id}");
+    }
+}
+
+#[test]
+fn another_namespace() {
+    let tag = of_ads(&[inline("id='a1'", "", "ABCD1234567H", "")]);
+    assert_eq!(tag, [""; 0]);
+    let rules = rules_of(&format!(
+        "<VAST version='4.2' xmlns='http://www.example.com/vast'>{}</VAST>",
+        inline("id='a1'", "", "ABCD1234567H", "")
+    ));
+    assert_eq!(rules, ["wrong-namespace"]);
+}

@@ -19,3 +19,4 @@ mod reader;
 #[allow(unreachable_pub, reason = "the fuzz targets use the same file")]
 mod reference;
 mod suppress;
+mod urls;

@@ -55,6 +55,9 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize) {
         }
         classes |= class;
     }
+    if sink.hears(Id::UrlWithDoubleSlash) {
+        double_slash(sink, url, rest.get(end..).unwrap_or(""), at + end);
+    }
     // What nearly all hosts are.
     if classes == DOT && !gap && end <= 63 && rest.as_bytes().get(label..end).is_some_and(is_common)
     {
@@ -103,6 +106,21 @@ fn is_common(label: &[u8]) -> bool {
         [b'l' | b'L' | b'i' | b'I' | b't' | b'T', ..] => !matches!(label.len(), 4 | 5 | 7 | 8 | 9),
         [first, ..] => first.is_ascii_alphabetic(),
         [] => false,
+    }
+}
+
+/// An empty folder in the path.
+fn double_slash(sink: &mut Sink<'_>, url: &Url<'_>, path: &str, at: usize) {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    // A whole URL in a path is a redirect.
+    let found = path.find("//").filter(|place| !path.get(..*place).unwrap_or("").ends_with(':'));
+    if let Some(place) = found {
+        sink.report(
+            Id::UrlWithDoubleSlash,
+            url.id,
+            url.part(at + place, 2),
+            format_args!("the path has two slashes in a row, which is another path than one"),
+        );
     }
 }
 

@@ -141,7 +141,8 @@ fn no_scheme(sink: &mut Sink<'_>, url: &Url<'_>) {
         );
         return;
     }
-    sink.report(Id::UrlInvalid, url.id, url.range, format_args!("`{quoted}` is no absolute URL"));
+    let id = if text.starts_with(['/', '.', '?']) { Id::UrlRelative } else { Id::UrlInvalid };
+    sink.report(id, url.id, url.range, format_args!("`{quoted}` is no absolute URL"));
 }
 
 /// Words that people and templates leave where a URL belongs.
