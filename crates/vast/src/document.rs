@@ -402,14 +402,9 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         out.push_str(before);
-        let end = after.bytes().take(LONGEST).position(|byte| byte == b';');
-        let known = end.and_then(|end| {
-            let (name, tail) = after.split_at_checked(end)?;
-            Some((reference(name)?, tail.get(1..)?))
-        });
-        if let Some((c, tail)) = known {
+        if let Some((name, c)) = reference_at(after) {
             out.push(c);
-            rest = tail;
+            rest = after.get(name.len() + 1..).unwrap_or("");
         } else {
             out.push('&');
             rest = after;
@@ -417,6 +412,13 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// The reference that a text after an `&` begins with: its name and its character.
+pub(crate) fn reference_at(text: &str) -> Option<(&str, char)> {
+    let end = text.bytes().take(LONGEST).position(|byte| byte == b';')?;
+    let name = text.get(..end)?;
+    Some((name, reference(name)?))
 }
 
 /// `parse` alone would take a sign.

@@ -30,6 +30,11 @@ const NEAR: usize = 256;
 impl<'d> Paths<'d> {
     /// The path of an element, valid until the next one is asked for.
     pub(crate) fn of(&mut self, doc: &'d Document<'d>, id: ElementId) -> &str {
+        if self.text.capacity() == 0 {
+            self.text.reserve(128);
+            self.steps.reserve(16);
+            self.wanted.reserve(16);
+        }
         self.wanted.clear();
         let mut at = id.some();
         let mut keep = 0;
@@ -52,7 +57,17 @@ impl<'d> Paths<'d> {
             if let Some(parent) = doc.parent(id) {
                 known = known.filter(|(sibling, _)| doc.tag(*sibling) == name);
                 place = self.place(doc, parent, id, known.take());
-                let _ = write!(self.text, "[{place}]");
+                match u8::try_from(place) {
+                    // Hardly an element has a tenth sibling of its name.
+                    Ok(digit @ 1..=9) => {
+                        self.text.push('[');
+                        self.text.push(char::from(b'0' + digit));
+                        self.text.push(']');
+                    }
+                    _ => {
+                        let _ = write!(self.text, "[{place}]");
+                    }
+                }
             }
             self.steps.push(Step { id, len: self.text.len(), place });
         }

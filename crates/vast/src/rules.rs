@@ -46,6 +46,7 @@ use crate::sink::Sink;
 use crate::structure::{Content, NameId, TypeId};
 
 /// Judges one element.
+#[allow(clippy::too_many_lines, reason = "one row a type of element")]
 pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let info = element.ty.info();
     structure::check(doc, sink, id, element, info);

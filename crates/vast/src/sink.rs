@@ -138,6 +138,7 @@ impl<'d> Sink<'d> {
         };
         if self.findings.is_empty() {
             self.findings.reserve(16);
+            self.message.reserve(128);
         }
         let doc = self.doc;
         let message = if let Some(text) = message.as_str() {
@@ -231,7 +232,9 @@ impl<'d> Sink<'d> {
                 fix: None,
             });
         }
-        self.findings.sort();
+        if !self.findings.is_sorted() {
+            self.findings.sort();
+        }
         let dropped = self.dropped.into_iter().map(|(id, count)| (id.rule().id, count)).collect();
         Findings { listed: self.findings, truncated: dropped, suppressed: self.suppressed }
     }

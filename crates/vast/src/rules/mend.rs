@@ -1,6 +1,8 @@
 //! Fixes that more than one rule offers.
 
-use crate::document::{Attribute, Document, Element, ElementId, PartKind, SELF_CLOSING, reference};
+use crate::document::{
+    Attribute, Document, Element, ElementId, PartKind, SELF_CLOSING, reference_at,
+};
 use crate::sink::TextFix;
 
 /// Puts the text of an element into CDATA and decodes its references, which CDATA would not.
@@ -13,16 +15,13 @@ pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix
     }
     let (start, end) = doc.content_range(id)?;
     let text = doc.slice(start, end);
-    if text.contains("]]>") {
+    if memchr::memchr(b'>', text.as_bytes()).is_some() && text.contains("]]>") {
         return None;
     }
     let mut edits: Vec<(u32, u32, Box<str>)> = Vec::new();
     let mut opening = String::from("<![CDATA[");
     for at in memchr::memchr_iter(b'&', text.as_bytes()) {
-        let rest = text.get(at + 1..)?;
-        let Some((name, c)) =
-            rest.split_once(';').and_then(|(name, _)| Some((name, reference(name)?)))
-        else {
+        let Some((name, c)) = reference_at(text.get(at + 1..)?) else {
             continue;
         };
         // `]]&gt;` would close the section, in whatever way its brackets are written.
