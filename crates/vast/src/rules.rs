@@ -89,7 +89,7 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
         ty::CREATIVES | ty::WRAPPER_CREATIVES => identity::creatives(doc, sink, id),
         ty::CREATIVE => {
             identity::creative(doc, sink, id, element);
-            pods::macro_in_id(doc, sink, id, element);
+            pods::id_of(doc, sink, id, element);
         }
         ty::TRACKING_EVENTS => tracking::events(doc, sink, id, element),
         ty::VIDEO_CLICKS | ty::WRAPPER_VIDEO_CLICKS => clicks::video(doc, sink, id, element),
@@ -129,29 +129,6 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             simid::non_linear(doc, sink, id, element);
             nonlinear::check(doc, sink, id, element);
         }
-        ty::UNIVERSAL_AD_ID_EXTENSION
-        | ty::MEZZANINE_EXTENSION
-        | ty::INTERACTIVE_CREATIVE_FILE_EXTENSION
-        | ty::ICON_EXTENSION => addendum::extension(doc, sink, id, element),
-        ty::EXTENSION_UNIVERSAL_AD_ID => {
-            addendum::universal_ad_id(doc, sink, id, element);
-            ads::universal_ad_id(doc, sink, id, element);
-        }
-        ty::EXTENSION_INTERACTIVE_CREATIVE_FILE => {
-            simid::interactive(doc, sink, id, element);
-            addendum::interactive(doc, sink, id, element);
-        }
-        ty::EXTENSIONS => {
-            adcom::extensions(doc, sink, id, element);
-            extension::list(sink, id, element);
-        }
-        ty::ADCOM_EXTENSION => adcom::extension(doc, sink, id, element),
-        ty::ADCOM_SIGNAL => adcom::signal(doc, sink, id, element),
-        ty::CTV_AD_PORTFOLIO_EXTENSION => {
-            portfolio::check(doc, sink, id, element);
-            adcom::container(doc, sink, id);
-        }
-        ty::TL_QRCODE_CREATIVE_EXTENSION => qr::check(doc, sink, id, element),
         ty::VERIFICATION => {
             resources::verification(doc, sink, id, element);
             verification::check(doc, sink, id, element);
@@ -187,7 +164,37 @@ fn other(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Eleme
             verification::resource(doc, sink, id, element);
         }
         ty::EXTENSION | ty::CREATIVE_EXTENSION => extension::check(doc, sink, id, element),
+        ty::EXTENSIONS => {
+            adcom::extensions(doc, sink, id, element);
+            extension::list(sink, id, element);
+        }
         ty::CREATIVE_EXTENSIONS => extension::list(sink, id, element),
+        _ => schedule_or_payload(doc, sink, id, element),
+    }
+}
+
+/// Judges an element of VMAP, of DAAST or of an extension that has a standard.
+fn schedule_or_payload(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    match element.ty {
+        ty::UNIVERSAL_AD_ID_EXTENSION
+        | ty::MEZZANINE_EXTENSION
+        | ty::INTERACTIVE_CREATIVE_FILE_EXTENSION
+        | ty::ICON_EXTENSION => addendum::extension(doc, sink, id, element),
+        ty::EXTENSION_UNIVERSAL_AD_ID => {
+            addendum::universal_ad_id(doc, sink, id, element);
+            ads::universal_ad_id(doc, sink, id, element);
+        }
+        ty::EXTENSION_INTERACTIVE_CREATIVE_FILE => {
+            simid::interactive(doc, sink, id, element);
+            addendum::interactive(doc, sink, id, element);
+        }
+        ty::ADCOM_EXTENSION => adcom::extension(doc, sink, id, element),
+        ty::ADCOM_SIGNAL => adcom::signal(doc, sink, id, element),
+        ty::CTV_AD_PORTFOLIO_EXTENSION => {
+            portfolio::check(doc, sink, id, element);
+            adcom::container(doc, sink, id);
+        }
+        ty::TL_QRCODE_CREATIVE_EXTENSION => qr::check(doc, sink, id, element),
         ty::DAAST => daast::root(doc, sink, id, element),
         ty::DAAST_AD => daast::ad(doc, sink, id, element),
         ty::DAAST_IN_LINE => ads::impressions(doc, sink, id),

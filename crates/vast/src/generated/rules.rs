@@ -369,6 +369,8 @@ pub(crate) enum Id {
     IconWithoutYposition,
     /// A click on an icon opens nothing
     IconclicksWithoutClickthrough,
+    /// An id is empty
+    IdEmpty,
     /// An id is a macro that nobody replaced
     IdNotFilled,
     /// An impression is counted twice
@@ -763,10 +765,16 @@ pub(crate) enum Id {
     SurveyDeprecated,
     /// The template of a response is unknown
     TemplatetypeUnknown,
+    /// A name is escaped once too often
+    TextDoubleEscaped,
+    /// A name was encoded twice
+    TextMisread,
     /// A name is a macro that nobody replaced
     TextNotFilled,
     /// Text stands where only elements may
     TextUnexpected,
+    /// A name has characters that nobody sees
+    TextWithInvisible,
     /// A name holds markup
     TextWithMarkup,
     /// Two ad breaks have the same place
@@ -1013,12 +1021,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    122, 62, 167, 129, 44, 63, 217, 127, 10, 80, 34, 79, 70, 178, 185, 46, 167, 216, 92, 92, 109,
-    217, 50, 152, 52, 89, 240, 224, 245, 16, 239, 44,
+    129, 83, 41, 202, 127, 199, 4, 34, 189, 33, 194, 127, 58, 211, 173, 97, 229, 174, 25, 57, 174,
+    97, 114, 8, 129, 195, 156, 253, 151, 133, 151, 132,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 500] = [
+pub(crate) static RULES: [Rule; 504] = [
     Rule {
         id: "ad-id-duplicate",
         title: "Two ads of a response have the same id",
@@ -1979,7 +1987,7 @@ pub(crate) static RULES: [Rule; 500] = [
         versions: 0x78,
         citation: Citation { document: "VAST 4.1", section: "Ad, conditionalAd" },
         aliases: &["vastlint:VAST-4.0-conditionalad"],
-        fix: FixKind::None,
+        fix: FixKind::Safe,
         default_on: true,
     },
     Rule {
@@ -3073,6 +3081,17 @@ pub(crate) static RULES: [Rule; 500] = [
         severity: Severity::Info,
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.11.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "id-empty",
+        title: "An id is empty",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "Ad, id; Creative, id" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -5284,6 +5303,28 @@ pub(crate) static RULES: [Rule; 500] = [
         default_on: true,
     },
     Rule {
+        id: "text-double-escaped",
+        title: "A name is escaped once too often",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdTitle" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "text-misread",
+        title: "A name was encoded twice",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdTitle" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "text-not-filled",
         title: "A name is a macro that nobody replaced",
         axis: Axis::Interop,
@@ -5304,6 +5345,17 @@ pub(crate) static RULES: [Rule; 500] = [
             document: "VAST 4.2",
             section: "schema; elements with element content",
         },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "text-with-invisible",
+        title: "A name has characters that nobody sees",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "AdTitle" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,

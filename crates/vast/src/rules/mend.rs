@@ -145,11 +145,7 @@ pub(crate) fn attribute_to_text(
     let element = doc.element(id)?;
     let value = doc.slice(attribute.value_start, attribute.value_end).trim_ascii();
     let text = doc.content(id);
-    let before = doc.slice(0, attribute.name_start);
-    let start = u32::try_from(before.trim_end().len()).ok()?;
-    // The quote behind the value goes with it.
-    let end = attribute.value_end.checked_add(1)?;
-    let mut edits = vec![(start, end, "".into())];
+    let mut edits = remove_attribute(doc, attribute)?.edits;
     if text.is_empty() && !element.has(SELF_CLOSING) && !value.is_empty() {
         let end_tag = doc.slice(element.open_end, element.end).rfind("</")?;
         let close = element.open_end.checked_add(u32::try_from(end_tag).ok()?)?;
@@ -161,4 +157,11 @@ pub(crate) fn attribute_to_text(
         return None;
     }
     Some(TextFix::safe("Move the id into the text", edits))
+}
+
+/// Takes an attribute away, with the space before it and the quote behind its value.
+pub(crate) fn remove_attribute(doc: &Document<'_>, attribute: &Attribute) -> Option<TextFix> {
+    let start = u32::try_from(doc.slice(0, attribute.name_start).trim_end().len()).ok()?;
+    let end = attribute.value_end.checked_add(1)?;
+    Some(TextFix::safe("Remove the attribute", vec![(start, end, "".into())]))
 }

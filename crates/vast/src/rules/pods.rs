@@ -3,7 +3,7 @@
 use crate::document::{Document, Element, ElementId, UNCLOSED, UNKNOWN};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{identity, name_range, time};
+use crate::rules::{identity, mend, name_range, time};
 use crate::sink::Sink;
 use crate::structure::{NameId, TypeId};
 
@@ -135,25 +135,24 @@ fn is_true(doc: &Document<'_>, element: &Element, name: NameId) -> bool {
 pub(crate) fn ad(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if let Some(attribute) = doc.attr(element, name::CONDITIONAL_AD) {
         let end = attribute.name_start.saturating_add(u32::from(attribute.name_len));
-        sink.report(
+        sink.report_fix(
             Id::ConditionaladDeprecated,
             id,
             (attribute.name_start, end),
-            format_args!(
-                "`conditionalAd` is deprecated; the script of such an ad declines by error"
-            ),
+            format_args!("`conditionalAd` is deprecated and read by no player"),
+            |doc| {
+                // What says nothing can go; what says something was meant.
+                let value = doc.slice(attribute.value_start, attribute.value_end);
+                matches!(value.trim_ascii(), "false" | "0")
+                    .then(|| mend::remove_attribute(doc, attribute))?
+            },
         );
     }
-    macro_in_id(doc, sink, id, element);
+    id_of(doc, sink, id, element);
 }
 
-/// `Ad` and `Creative`: an id that is a macro.
-pub(crate) fn macro_in_id(
-    doc: &Document<'_>,
-    sink: &mut Sink<'_>,
-    id: ElementId,
-    element: &Element,
-) {
+/// `Ad` and `Creative`: an id that says nothing.
+pub(crate) fn id_of(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if let Some(attribute) = doc.attr(element, name::ID) {
         let range = (attribute.value_start, attribute.value_end);
         let value = doc.slice(range.0, range.1);
@@ -165,6 +164,9 @@ pub(crate) fn macro_in_id(
                 range,
                 format_args!("the id `{quoted}` is a macro that nobody replaced"),
             );
+        } else if value.trim_ascii().is_empty() {
+            let own = element.ty.info().element_name();
+            sink.report(Id::IdEmpty, id, range, format_args!("the id of <{own}> is empty"));
         }
     }
 }
