@@ -6,7 +6,7 @@ use adproof_vast::{Limits, Options, fix, lint, parse};
 use proptest::prelude::*;
 
 /// Pieces that make documents which are nearly right.
-const PIECES: [&str; 40] = [
+const PIECES: [&str; 46] = [
     "<VAST version=\"4.2\">",
     "<VAST version=\"3.0\" xmlns=\"http://www.example.com/vast\">",
     "</VAST>",
@@ -46,6 +46,12 @@ const PIECES: [&str; 40] = [
     "<a b=c d=\"&\" d='1'>",
     "<x:y xmlns:x=\"urn:x\">",
     "<Extensions><Extension><Any/></Extension></Extensions>",
+    "<TrackingEvents><Tracking event=\"Start\" offset=\"0%\">",
+    "</Tracking></TrackingEvents>",
+    "<HTMLResource>&lt;b&gt;]&gt;</HTMLResource>",
+    "<![CDATA[HTTPS://a.example\\b\n[[ERRORCODE]][ cachebusting ][ IFA ]]]>",
+    "<![CDATA[\"https://a.example/\"]]>",
+    "<Duration>0:0:5.5</Duration>",
     "<Duration>0:30</Duration>",
 ];
 

@@ -107,7 +107,10 @@ fn characters_are_told_apart() {
     check("https://example.com/a\n  b", &["url-with-line-break"]);
     check("https://example.com/a https://example.org/b", &["url-several"]);
     check("<img src='https://example.com/a'>", &["url-with-markup"]);
-    check("\"https://example.com/a\"", &["url-in-quotes"]);
+    for url in ["\"https://example.com/a\"", "'https://example.com/a'", "“https://example.com/a”"]
+    {
+        check(url, &["url-in-quotes"]);
+    }
 }
 
 #[test]
@@ -121,6 +124,7 @@ fn a_fix_leaves_what_has_more_than_one_right_form() {
     for (url, expect) in [
         ("HTTPS://example.com\\e?c=[errorcode]", "https://example.com/e?c=[ERRORCODE]"),
         ("https://example.com/a\r\nb?c=[[ERRORCODE]]", "https://example.com/ab?c=[ERRORCODE]"),
+        ("“https://example.com/?c=[ERRORCODE]”", "https://example.com/?c=[ERRORCODE]"),
         // A space may belong to the URL.
         ("https://example.com/a\n b?c=[ERRORCODE]", "https://example.com/a\n b?c=[ERRORCODE]"),
         // Which host is meant depends on the player.

@@ -17,7 +17,11 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) -> bool {
     if data {
         return false;
     }
-    if classes & ODD != 0 && (quoted(sink, url) || markup(sink, url)) {
+    if text.starts_with('"') {
+        quoted(sink, url);
+        return true;
+    }
+    if classes & ODD != 0 && markup(sink, url) {
         return true;
     }
     if classes & SPACE != 0 && space(sink, url) {
@@ -52,26 +56,22 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) -> bool {
     false
 }
 
-/// `"https://…"`.
-fn quoted(sink: &mut Sink<'_>, url: &Url<'_>) -> bool {
+/// `"https://…"`, in any kind of quotes.
+pub(super) fn quoted(sink: &mut Sink<'_>, url: &Url<'_>) {
     let text = url.text.as_ref();
-    if !text.starts_with('"') {
-        return false;
-    }
-    let len = text.len();
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let marks = ['"', '\'', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
     sink.report_fix(
         Id::UrlInQuotes,
         url.id,
-        url.part(0, 1),
+        url.part(0, first),
         format_args!("the quotation marks are part of the URL, which then has no scheme"),
         |_| {
-            let whole = len > 2 && text.ends_with('"');
-            whole.then(|| {
-                url.edits("Remove the quotes", [(0, 1, ""), (len - 1, 1, "")].into_iter())
-            })?
+            let last = text.chars().next_back().filter(|c| marks.contains(c))?.len_utf8();
+            let end = text.len().checked_sub(last).filter(|end| *end > first)?;
+            url.edits("Remove the quotes", [(0, first, ""), (end, last, "")].into_iter())
         },
     );
-    true
 }
 
 /// `<img src=…>`.

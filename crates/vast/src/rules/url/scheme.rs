@@ -131,6 +131,10 @@ fn is_scheme(text: &str) -> bool {
 /// Nothing that is a URL.
 fn no_scheme(sink: &mut Sink<'_>, url: &Url<'_>) {
     let text = url.text.as_ref();
+    if text.starts_with(['\'', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}']) {
+        super::characters::quoted(sink, url);
+        return;
+    }
     let quoted = sink.quote(text);
     if is_placeholder(text) {
         sink.report(
