@@ -40,7 +40,7 @@ pub(crate) fn foreign(sink: &mut Sink<'_>, url: &Url<'_>) {
             );
         }
     }
-    if let Some((at, len, twice)) = encoded_macro(text) {
+    if let Some((at, len, twice)) = encoded_macros(text).next() {
         let quoted = sink.quote(text.get(at..at.saturating_add(len)).unwrap_or(""));
         let range = url.part(at, len);
         if twice {
@@ -51,11 +51,17 @@ pub(crate) fn foreign(sink: &mut Sink<'_>, url: &Url<'_>) {
                 format_args!("`{quoted}` is percent-encoded twice, so no player replaces it"),
             );
         } else {
-            sink.report(
+            sink.report_fix(
                 Id::MacroEncoded,
                 url.id,
                 range,
                 format_args!("`{quoted}` is percent-encoded, so not every player replaces it"),
+                |_| {
+                    let once = encoded_macros(text).filter(|(_, _, twice)| !twice);
+                    let brackets =
+                        once.flat_map(|(at, len, _)| [(at, 3, "["), (at + len - 3, 3, "]")]);
+                    url.edits("Write the brackets", brackets)
+                },
             );
         }
     }
@@ -358,27 +364,21 @@ fn server_macro_at(text: &[u8]) -> Option<usize> {
     (closed && (1..=60).contains(&len)).then_some(2 + len + close.len())
 }
 
-/// `%5BNAME%5D` of a known macro: its place, its length, and whether it is encoded once more.
-fn encoded_macro(text: &str) -> Option<(usize, usize, bool)> {
-    for at in memchr::memchr_iter(b'%', text.as_bytes()) {
+/// `%5BNAME%5D` of known macros: place, length, and whether it is encoded once more.
+fn encoded_macros(text: &str) -> impl Iterator<Item = (usize, usize, bool)> + '_ {
+    memchr::memchr_iter(b'%', text.as_bytes()).filter_map(move |at| {
         let rest = text.get(at..)?;
         let twice = rest.starts_with("%25");
         let open = if twice { 5 } else { 3 };
         let digits = if twice { rest.get(3..5) } else { rest.get(1..3) };
-        if !digits.is_some_and(|digits| digits.eq_ignore_ascii_case("5b")) {
-            continue;
-        }
+        digits.filter(|digits| digits.eq_ignore_ascii_case("5b"))?;
         let name = rest.get(open..)?;
         let len =
             name.bytes().take_while(|byte| byte.is_ascii_uppercase() || *byte == b'_').count();
-        let close = name.get(len..).and_then(|close| close.get(..open));
-        let closed = close
-            .is_some_and(|close| close.eq_ignore_ascii_case(if twice { "%255d" } else { "%5d" }));
-        if closed && name.get(..len).is_some_and(is_known) {
-            return Some((at, open + len + open, twice));
-        }
-    }
-    None
+        let right = if twice { "%255d" } else { "%5d" };
+        let closed = name.get(len..)?.get(..open)?.eq_ignore_ascii_case(right);
+        (closed && is_known(name.get(..len)?)).then_some((at, open + len + open, twice))
+    })
 }
 
 /// Whether an error URL says where the code goes, in brackets or for an ad server to fill.

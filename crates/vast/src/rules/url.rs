@@ -138,11 +138,21 @@ impl Url<'_> {
         if !self.exact {
             return None;
         }
-        let edit = |(at, len, text): (usize, usize, &str)| {
+        let (mut after, mut from) = (String::with_capacity(self.text.len()), 0);
+        let mut edits = Vec::new();
+        for (at, len, text) in pieces {
+            after.push_str(self.text.get(from..at)?);
+            after.push_str(text);
+            from = at.checked_add(len)?;
             let (start, end) = self.part(at, len);
-            (start, end, text.into())
-        };
-        Some(TextFix::safe(title, pieces.map(edit).collect()))
+            edits.push((start, end, text.into()));
+        }
+        after.push_str(self.text.get(from..)?);
+        // It would close the section that the URL stands in.
+        if after.contains("]]>") {
+            return None;
+        }
+        Some(TextFix::safe(title, edits))
     }
 }
 

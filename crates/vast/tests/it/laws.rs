@@ -6,7 +6,7 @@ use adproof_vast::{Limits, Options, fix, lint, parse};
 use proptest::prelude::*;
 
 /// Pieces that make documents which are nearly right.
-const PIECES: [&str; 46] = [
+const PIECES: [&str; 48] = [
     "<VAST version=\"4.2\">",
     "<VAST version=\"3.0\" xmlns=\"http://www.example.com/vast\">",
     "</VAST>",
@@ -52,6 +52,8 @@ const PIECES: [&str; 46] = [
     "<![CDATA[HTTPS://a.example\\b\n[[ERRORCODE]][ cachebusting ][ IFA ]]]>",
     "<![CDATA[\"https://a.example/\"]]>",
     "<Duration>0:0:5.5</Duration>",
+    "<![CDATA[https://a.example/?x=%5BERRORCODE%5D]>",
+    "<![CDATA[https://a.example/?x=%5bIFA%5D\n]>]]>",
     "<Duration>0:30</Duration>",
 ];
 

@@ -125,6 +125,13 @@ fn a_fix_leaves_what_has_more_than_one_right_form() {
         ("HTTPS://example.com\\e?c=[errorcode]", "https://example.com/e?c=[ERRORCODE]"),
         ("https://example.com/a\r\nb?c=[[ERRORCODE]]", "https://example.com/ab?c=[ERRORCODE]"),
         ("“https://example.com/?c=[ERRORCODE]”", "https://example.com/?c=[ERRORCODE]"),
+        (
+            "https://example.com/?c=%5BERRORCODE%5D&d=%5bIFA%5d&e=%5BMINE%5D",
+            "https://example.com/?c=[ERRORCODE]&d=[IFA]&e=%5BMINE%5D",
+        ),
+        // Mended, these would close their section.
+        ("https://example.com/?c=%5BERRORCODE%5D]>", "https://example.com/?c=%5BERRORCODE%5D]>"),
+        ("https://example.com/?c=[ERRORCODE]\n]>", "https://example.com/?c=[ERRORCODE]\n]>"),
         // A space may belong to the URL.
         ("https://example.com/a\n b?c=[ERRORCODE]", "https://example.com/a\n b?c=[ERRORCODE]"),
         // Which host is meant depends on the player.
