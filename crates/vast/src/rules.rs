@@ -35,6 +35,7 @@ mod values;
 mod verification;
 mod vmap;
 mod vmap_source;
+mod writing;
 pub(crate) mod xml;
 
 use std::borrow::Cow;
@@ -274,16 +275,22 @@ fn repeated(
         of_type().map(|child| (doc.content(child), child)).collect();
     seen.retain(|(text, _)| !text.is_empty());
     seen.sort();
+    let mut again = Vec::new();
     // Equal texts stand together; renditions of one address are few.
     for group in seen.chunk_by(|(a, _), (b, _)| a == b) {
         let window = group.get(..group.len().min(64)).unwrap_or(group);
         for (place, (_, child)) in window.iter().enumerate() {
             let before = window.get(..place).unwrap_or_default();
-            if before.iter().any(|(_, earlier)| same(*earlier, *child))
-                && let Some(element) = doc.element(*child)
-            {
-                report(*child, element);
+            if before.iter().any(|(_, earlier)| same(*earlier, *child)) {
+                again.push(*child);
             }
+        }
+    }
+    // The places of findings are found fast in the order of the document.
+    again.sort_unstable();
+    for child in again {
+        if let Some(element) = doc.element(child) {
+            report(child, element);
         }
     }
 }

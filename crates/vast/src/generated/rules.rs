@@ -9,6 +9,8 @@ use crate::rule::{FixKind, Rule};
 #[repr(u16)]
 #[allow(clippy::enum_variant_names, reason = "an id says its fault, whatever its last word")]
 pub(crate) enum Id {
+    /// A creative has two Ad-IDs
+    AdIdContradiction,
     /// Two ads of a response have the same id
     AdIdDuplicate,
     /// An Ad-ID has not the form of one
@@ -67,6 +69,8 @@ pub(crate) enum Id {
     AdparametersWithElements,
     /// xmlEncoded is no boolean
     AdparametersXmlencodedInvalid,
+    /// The id of a serving is the id of the ad
+    AdservingidIsAdId,
     /// Two ads have the same AdServingId
     AdservingidReused,
     /// An AdServingId has space in it
@@ -1021,12 +1025,23 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    181, 131, 0, 17, 88, 177, 233, 184, 193, 104, 235, 218, 61, 27, 135, 7, 218, 234, 241, 51, 8,
-    65, 197, 93, 37, 168, 207, 230, 87, 69, 202, 61,
+    1, 35, 236, 243, 0, 4, 57, 109, 70, 51, 202, 168, 192, 179, 80, 153, 85, 166, 220, 224, 191,
+    57, 12, 225, 253, 206, 192, 149, 17, 244, 4, 245,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 504] = [
+pub(crate) static RULES: [Rule; 506] = [
+    Rule {
+        id: "ad-id-contradiction",
+        title: "A creative has two Ad-IDs",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7c,
+        citation: Citation { document: "VAST 4.2", section: "Creative, adId; UniversalAdId" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
     Rule {
         id: "ad-id-duplicate",
         title: "Two ads of a response have the same id",
@@ -1371,6 +1386,17 @@ pub(crate) static RULES: [Rule; 504] = [
         citation: Citation { document: "VAST 4.2", section: "§3.8.2" },
         aliases: &["vastlint:VAST-3.0-adparameters-xmlencoded-value"],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "adservingid-is-ad-id",
+        title: "The id of a serving is the id of the ad",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x78,
+        citation: Citation { document: "VAST 4.2", section: "AdServingId" },
+        aliases: &[],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::document::{Document, Element, ElementId, UNCLOSED};
+use crate::document::{Attribute, Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{ads, mend, name_range, time};
+use crate::rules::{ads, mend, name_range, time, writing};
 use crate::sink::Sink;
 use crate::structure::TypeId;
 
@@ -72,35 +72,15 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             format_args!("the id `{quoted}` has space in it"),
         );
     }
-    if !text.is_ascii() {
-        if let Some(found) = text.chars().find(|c| is_invisible(*c)) {
-            let (name, code) = (element.ty.info().element_name(), u32::from(found));
-            sink.report(
-                Id::TextWithInvisible,
-                id,
-                range,
-                format_args!("<{name}> has the character U+{code:04X}, which nobody sees"),
-            );
-        } else if is_misread(&text) {
-            let quoted = sink.quote(&text);
-            sink.report(
-                Id::TextMisread,
-                id,
-                range,
-                format_args!("`{quoted}` is UTF-8 that was read as Latin-1 and encoded again"),
-            );
-        }
-    }
-    if let Some(twice) = ["&amp;", "&#39;", "&quot;", "&lt;"].iter().find(|reference| {
-        memchr::memchr(b'&', text.as_bytes()).is_some() && text.contains(**reference)
-    }) {
+    if element.ty == ty::AD_SERVING_ID && is_id_of_ad(doc, element, &text) {
         sink.report(
-            Id::TextDoubleEscaped,
+            Id::AdservingidIsAdId,
             id,
             range,
-            format_args!("the text shows `{twice}` to people: it is escaped once too often"),
+            format_args!("the id of this serving is the id of the ad"),
         );
     }
+    writing::check(sink, id, element, range, &text);
     if element.ty == ty::AD_SYSTEM && doc.attr(element, name::VERSION).is_none() {
         sink.report(
             Id::AdsystemWithoutVersion,
@@ -109,26 +89,6 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             format_args!("<AdSystem> does not say which version of the ad server answered"),
         );
     }
-}
-
-/// Characters without a shape, and those that turn the direction of what follows. Joiners belong to
-/// the words of some languages.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{00ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffd}')
-        || c.is_control() && !c.is_ascii()
-}
-
-/// Whether a text has the pairs that a letter beyond ASCII becomes when its two bytes of UTF-8 are
-/// read as two letters.
-fn is_misread(text: &str) -> bool {
-    let mut before = ' ';
-    text.chars().any(|c| {
-        let pair = matches!(before, 'Ã' | 'Â') && matches!(c, '\u{80}'..='\u{bf}')
-            || before == 'â' && c == '€';
-        before = c;
-        pair
-    })
 }
 
 /// Titles that name nothing.
@@ -274,20 +234,29 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
 }
 
 /// A value within its namespace, the element that has it and where that is shown.
-type Named<'d> = ((&'d str, Cow<'d, str>), ElementId, (u32, u32));
+pub(crate) type Named<'d> = ((&'d str, Cow<'d, str>), ElementId, (u32, u32));
 
 /// Every element whose value an element before it has. What names nothing repeats nothing.
-fn for_repeated(mut all: Vec<Named<'_>>, mut report: impl FnMut(ElementId, (u32, u32), &str)) {
+pub(crate) fn for_repeated(
+    mut all: Vec<Named<'_>>,
+    mut report: impl FnMut(ElementId, (u32, u32), &str),
+) {
     all.sort_unstable();
+    let mut again: Vec<&Named<'_>> = Vec::new();
     for pair in all.windows(2) {
-        if let [(before, ..), (value, id, range)] = pair
-            && before == value
-            && !value.1.is_empty()
-            && !value.1.eq_ignore_ascii_case("unknown")
-            && !is_unfilled(&value.1)
+        if let [(before, ..), after] = pair
+            && *before == after.0
+            && !after.0.1.is_empty()
+            && !after.0.1.eq_ignore_ascii_case("unknown")
+            && !is_unfilled(&after.0.1)
         {
-            report(*id, *range, &value.1);
+            again.push(after);
         }
+    }
+    // The places of findings are found fast in the order of the document.
+    again.sort_unstable_by_key(|(_, id, _)| *id);
+    for (value, id, range) in again {
+        report(*id, *range, &value.1);
     }
 }
 
@@ -386,6 +355,11 @@ pub(crate) fn creative(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
             ),
         );
     }
+    if let Some(attribute) =
+        doc.attr(element, name::AD_ID_ALT).or_else(|| doc.attr(element, name::AD_ID))
+    {
+        contradicted(doc, sink, id, attribute);
+    }
     if ids < 2 {
         return;
     }
@@ -408,6 +382,39 @@ pub(crate) fn creative(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         }
         registries.push(registry);
     }
+}
+
+/// `adId` of a creative whose UniversalAdId is another Ad-ID.
+fn contradicted(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, attribute: &Attribute) {
+    let range = (attribute.value_start, attribute.value_end);
+    let value = doc.slice(range.0, range.1).trim_ascii();
+    let other = doc.children(id).find(|child| {
+        doc.element(*child).is_some_and(|found| {
+            found.ty == ty::UNIVERSAL_AD_ID
+                && doc
+                    .attr_raw(found, name::ID_REGISTRY)
+                    .is_some_and(|registry| registry.trim_ascii().eq_ignore_ascii_case("ad-id.org"))
+        })
+    });
+    let Some(other) = other.map(|other| doc.content(other)) else {
+        return;
+    };
+    if ads::is_ad_id(value) && !other.is_empty() && !other.eq_ignore_ascii_case(value) {
+        let (quoted, other) = (sink.quote(value), sink.quote(&other));
+        sink.report(
+            Id::AdIdContradiction,
+            id,
+            range,
+            format_args!("the Ad-ID is `{quoted}` here and `{other}` in <UniversalAdId>"),
+        );
+    }
+}
+
+/// Whether an ad has this text as its id.
+fn is_id_of_ad(doc: &Document<'_>, inside: &Element, text: &str) -> bool {
+    let body = doc.element(inside.parent);
+    let ad = body.and_then(|body| doc.element(body.parent)).filter(|ad| ad.ty == ty::AD);
+    ad.is_some_and(|ad| doc.attr_raw(ad, name::ID).is_some_and(|id| id.trim_ascii() == text))
 }
 
 /// Registries under names that are not theirs.
@@ -474,18 +481,6 @@ pub(crate) fn universal(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn letters_read_wrongly_are_told_from_letters() {
-        for text in ["SchÃ¼he", "Itâ€™s", "CafÃ©", "Â£5"] {
-            assert!(is_misread(text), "{text}");
-        }
-        for text in ["Schuhe für Mädchen", "São Paulo", "NÃO", "château", "５", "LANÇÂ A"] {
-            assert!(!is_misread(text), "{text}");
-        }
-        assert!("Sh\u{200b}oes".chars().any(is_invisible));
-        assert!(!"Schuhe für 👟 می\u{200c}خواهم".chars().any(is_invisible));
-    }
 
     #[test]
     fn a_macro_is_told_from_a_title_in_brackets() {

@@ -1,5 +1,7 @@
 //! Verification: who measures, with what, and who hears that it failed.
 
+use std::borrow::Cow;
+
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
@@ -18,13 +20,16 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     let mut any = element.has(UNCLOSED);
     for (verification, found) in of_type(id, ty::VERIFICATION) {
         any = true;
+        let mut named = "";
         if let Some(vendor) = doc.attr(found, name::VENDOR) {
-            let value = doc.slice(vendor.value_start, vendor.value_end).trim_ascii();
-            vendors.push((value, vendor.value_start, vendor.value_end, verification));
+            let range = (vendor.value_start, vendor.value_end);
+            named = doc.slice(range.0, range.1).trim_ascii();
+            vendors.push((("", Cow::Borrowed(named)), verification, range));
         }
         let script = of_type(verification, ty::JAVA_SCRIPT_RESOURCE).next();
-        scripts
-            .extend(script.map(|(script, found)| (doc.content(script), script, name_range(found))));
+        scripts.extend(
+            script.map(|(script, found)| ((named, doc.content(script)), script, name_range(found))),
+        );
     }
     if !any && element.first_child.some().is_none() {
         sink.report(
@@ -34,42 +39,27 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             format_args!("<AdVerifications> has no <Verification>"),
         );
     }
-    vendors.retain(|(vendor, ..)| !vendor.is_empty());
-    vendors.sort_unstable();
-    for pair in vendors.windows(2) {
-        if let [(before, ..), (vendor, start, end, verification)] = pair
-            && before == vendor
-        {
-            let quoted = sink.quote(vendor);
-            sink.report(
-                Id::VerificationVendorDuplicate,
-                *verification,
-                (*start, *end),
-                format_args!("`{quoted}` verifies this ad twice"),
-            );
-        }
-    }
-    scripts.retain(|(url, ..)| !url.is_empty());
+    identity::for_repeated(vendors, |verification, range, vendor| {
+        let quoted = sink.quote(vendor);
+        sink.report(
+            Id::VerificationVendorDuplicate,
+            verification,
+            range,
+            format_args!("`{quoted}` verifies this ad twice"),
+        );
+    });
+    // Two verifications of one vendor are reported above.
     scripts.sort_unstable();
-    for pair in scripts.windows(2) {
-        // Two verifications of one vendor are reported above.
-        if let [(before, first, _), (url, script, range)] = pair
-            && before == url
-            && vendor_of(doc, *first) != vendor_of(doc, *script)
-        {
-            sink.report(
-                Id::VerificationScriptDuplicate,
-                *script,
-                *range,
-                format_args!("another verification of this ad loads the same script"),
-            );
-        }
-    }
-}
-
-fn vendor_of<'d>(doc: &'d Document<'_>, script: ElementId) -> Option<&'d str> {
-    let parent = doc.element(doc.element(script)?.parent)?;
-    doc.attr_raw(parent, name::VENDOR).map(str::trim_ascii)
+    scripts.dedup_by_key(|((vendor, url), ..)| (*vendor, url.clone()));
+    let urls = scripts.into_iter().map(|((_, url), id, range)| (("", url), id, range));
+    identity::for_repeated(urls.collect(), |script, range, _| {
+        sink.report(
+            Id::VerificationScriptDuplicate,
+            script,
+            range,
+            format_args!("another verification of this ad loads the same script"),
+        );
+    });
 }
 
 /// `Verification`: the vendor's name, its parameters, its failure tracker.
