@@ -1025,8 +1025,8 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    1, 35, 236, 243, 0, 4, 57, 109, 70, 51, 202, 168, 192, 179, 80, 153, 85, 166, 220, 224, 191,
-    57, 12, 225, 253, 206, 192, 149, 17, 244, 4, 245,
+    3, 66, 100, 108, 177, 62, 247, 181, 153, 86, 172, 225, 143, 149, 93, 22, 54, 236, 73, 64, 161,
+    247, 32, 43, 13, 162, 74, 169, 110, 47, 186, 14,
 ];
 
 /// All rules, sorted by id.
@@ -3149,7 +3149,7 @@ pub(crate) static RULES: [Rule; 506] = [
         title: "An impression is called by nobody",
         axis: Axis::Policy,
         severity: Severity::Info,
-        versions: 0x7f,
+        versions: 0x78,
         citation: Citation { document: "VAST 4.3", section: "§3.4.4" },
         aliases: &[],
         fix: FixKind::None,

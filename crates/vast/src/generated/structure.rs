@@ -12684,7 +12684,7 @@ pub(crate) static EVENTS: [Event; 32] = [
     Event { name: "overlayViewDuration", versions: 124 },
     Event { name: "otherAdInteraction", versions: 124 },
     Event { name: "loaded", versions: 120 },
-    Event { name: "notUsed", versions: 96 },
+    Event { name: "notUsed", versions: 112 },
     Event { name: "interactiveStart", versions: 112 },
 ];
 

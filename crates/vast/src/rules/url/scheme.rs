@@ -1,6 +1,7 @@
 //! Schemes: how a URL is asked for, and whether it is one at all.
 
 use super::{Url, Use, host};
+use crate::Version;
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
 use crate::rules::macros;
@@ -104,7 +105,7 @@ fn plain(sink: &mut Sink<'_>, url: &Url<'_>) {
 
 /// `about:blank`: VAST 4.1 and later let it stand for an impression that nobody counts.
 fn blank(sink: &mut Sink<'_>, url: &Url<'_>) {
-    if url.ty == ty::IMPRESSION {
+    if url.ty == ty::IMPRESSION && sink.version() >= Version::V4_1 {
         sink.report(
             Id::ImpressionNotCounted,
             url.id,
