@@ -122,7 +122,11 @@ impl NameId {
 
     /// The number of a name: one hash and one comparison.
     pub(crate) fn intern(name: &str) -> Self {
-        let bytes = name.as_bytes();
+        Self::intern_bytes(name.as_bytes())
+    }
+
+    /// The number of a name that is not known to be text.
+    pub(crate) fn intern_bytes(bytes: &[u8]) -> Self {
         let at = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(0));
         let len = bytes.len();
         let key = u64::try_from(len).unwrap_or(0)

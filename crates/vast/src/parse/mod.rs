@@ -353,6 +353,14 @@ impl<'t> Parser<'t> {
         }
     }
 
+    fn tag_bytes(&self, id: ElementId) -> &'t [u8] {
+        self.elements.get(id.index()).map_or(&[], |element| {
+            let start = element.start as usize + 1;
+            let end = start + usize::from(element.name_len);
+            self.text.as_bytes().get(start..end).unwrap_or_default()
+        })
+    }
+
     fn tag_of(&self, id: ElementId) -> &'t str {
         self.elements.get(id.index()).map_or("", |element| {
             let start = element.start as usize + 1;

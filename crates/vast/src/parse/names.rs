@@ -15,18 +15,20 @@ pub(crate) const VMAP_NAMESPACE: &str = "http://www.iab.net/videosuite/vmap";
 
 impl Parser<'_> {
     /// Finds the element's type from its name, its parent and the namespaces in force.
-    pub(super) fn resolve(&mut self, element: &mut Element, tag: &str) {
-        let (mut prefix, mut local) = ("", tag);
-        element.name = NameId::intern(local);
+    pub(super) fn resolve(&mut self, element: &mut Element, tag: &[u8]) {
+        let (mut prefix, mut local) = ("", "");
+        element.name = NameId::intern_bytes(tag);
         // No known name has a prefix.
-        if element.name == NameId::UNKNOWN
-            && let Some((before, after)) = tag.split_once(':')
-        {
-            (prefix, local) = (before, after);
+        if element.name == NameId::UNKNOWN {
+            let tag = std::str::from_utf8(tag).unwrap_or("");
+            (prefix, local) = tag.split_once(':').unwrap_or(("", tag));
             element.name = NameId::intern(local);
         }
         let Some(parent) = self.elements.get(element.parent.index()) else {
             self.take_for_ours(prefix);
+            if element.name != NameId::UNKNOWN {
+                local = element.name.as_str();
+            }
             self.resolve_root(element, local);
             return;
         };

@@ -36,13 +36,13 @@ impl<'t> Parser<'t> {
         if self.skipping > 0 {
             return self.skip_tag(start, name_end);
         }
-        let name = self.text.get(name_start..name_end).unwrap_or("");
         if !self.within_limits(offset(start), offset(name_end)) {
             // The tag itself is skipped, and with it all that it holds.
             self.skipping = 0;
             return self.skip_tag(start, name_end);
         }
         if self.root_closed {
+            let name = self.text.get(name_start..name_end).unwrap_or("");
             let name = excerpt(name, self.limits.excerpt);
             let (start, end) = (offset(start), offset(name_end));
             self.malformed(
@@ -84,7 +84,7 @@ impl<'t> Parser<'t> {
         if ended.self_closing {
             element.flags |= SELF_CLOSING;
         }
-        self.resolve(&mut element, name);
+        self.resolve(&mut element, bytes.get(name_start..name_end).unwrap_or_default());
         if element.attr_count > 0 && element.ty != TypeId::OPEN {
             self.type_attributes(&mut element);
         }
@@ -262,13 +262,13 @@ impl<'t> Parser<'t> {
         id: ElementId,
         element: &mut Element,
         (name_start, name_end, value_start, value_end): (usize, usize, usize, usize),
-        names: &mut BTreeSet<&'t str>,
+        names: &mut BTreeSet<&'t [u8]>,
     ) {
-        let name = self.text.get(name_start..name_end).unwrap_or("");
-        let interned = NameId::intern(name);
+        let name = self.text.as_bytes().get(name_start..name_end).unwrap_or_default();
+        let interned = NameId::intern_bytes(name);
         if interned == NameId::UNKNOWN
-            && name.starts_with("xmlns")
-            && matches!(name.as_bytes().get(5), None | Some(b':'))
+            && name.starts_with(b"xmlns")
+            && matches!(name.get(5), None | Some(b':'))
         {
             self.bind(
                 (offset(name_start), offset(name_end)),
@@ -279,7 +279,7 @@ impl<'t> Parser<'t> {
         let before = self.attributes.get(element.first_attr as usize..).unwrap_or_default();
         let written = |other: &Attribute| {
             let end = other.name_start.saturating_add(u32::from(other.name_len));
-            self.slice(other.name_start, end)
+            self.text.as_bytes().get(other.name_start as usize..end as usize).unwrap_or_default()
         };
         let twice = if before.len() < FEW {
             before.iter().any(|other| {
@@ -292,6 +292,7 @@ impl<'t> Parser<'t> {
             !names.insert(name)
         };
         if twice {
+            let name = self.text.get(name_start..name_end).unwrap_or("");
             let quoted = excerpt(name, self.limits.excerpt);
             self.state = self.state.max(State::Malformed);
             self.problem(
@@ -390,7 +391,7 @@ impl<'t> Parser<'t> {
             && let Some(open) = self.stack.last()
         {
             // What is expected is what mostly comes.
-            let tag = self.tag_of(open.id).as_bytes();
+            let tag = self.tag_bytes(open.id);
             let name_end = name_start + tag.len();
             if bytes.get(name_start..name_end).is_some_and(|name| same(name, tag)) {
                 let end = bytes::skip_space(bytes, name_end);

@@ -8,23 +8,23 @@ use crate::sink::Sink;
 
 /// Milliseconds of `HH:MM:SS` or `HH:MM:SS.mmm`.
 pub(crate) fn millis(text: &str) -> Option<u64> {
-    let (clock, fraction) =
-        text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
-    let mut fields = clock.split(':');
-    let (hours, minutes, seconds) = (fields.next()?, fields.next()?, fields.next()?);
-    if fields.next().is_some() || hours.len() < 2 || minutes.len() != 2 || seconds.len() != 2 {
-        return None;
-    }
-    let (hours, minutes, seconds) = (number(hours)?, number(minutes)?, number(seconds)?);
-    if minutes > 59 || seconds > 59 {
-        return None;
-    }
-    let fraction = match fraction {
-        Some(digits) if digits.len() == 3 => number(digits)?,
-        Some(_) => return None,
-        None => 0,
+    let bytes = text.as_bytes();
+    let colon = bytes.iter().position(|byte| *byte == b':').filter(|digits| *digits >= 2)?;
+    let hours = number(text.get(..colon)?)?;
+    let two = |tens: u8, ones: u8| {
+        let digit = |byte: u8| Some(u64::from(byte.checked_sub(b'0').filter(|digit| *digit < 10)?));
+        Some(digit(tens)? * 10 + digit(ones)?).filter(|number| *number < 60)
     };
-    hours.checked_mul(3_600_000)?.checked_add(minutes * 60_000 + seconds * 1_000 + fraction)
+    let [m1, m2, b':', s1, s2, fraction @ ..] = bytes.get(colon + 1..)? else {
+        return None;
+    };
+    let millis = match fraction {
+        [] => 0,
+        [b'.', digits @ ..] if digits.len() == 3 => number(text.get(text.len() - 3..)?)?,
+        _ => return None,
+    };
+    let clock = two(*m1, *m2)? * 60_000 + two(*s1, *s2)? * 1_000 + millis;
+    hours.checked_mul(3_600_000)?.checked_add(clock)
 }
 
 /// Digits only; `parse` alone would take a sign.
