@@ -8,6 +8,7 @@ mod billing;
 mod captions;
 mod clicks;
 mod companions;
+mod creatives;
 mod daast;
 mod extension;
 mod host;
@@ -87,9 +88,9 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
                 clicks::wrapper(doc, sink, id);
             }
         }
-        ty::CREATIVES | ty::WRAPPER_CREATIVES => identity::creatives(doc, sink, id),
+        ty::CREATIVES | ty::WRAPPER_CREATIVES => creatives::list(doc, sink, id),
         ty::CREATIVE => {
-            identity::creative(doc, sink, id, element);
+            creatives::check(doc, sink, id, element);
             pods::id_of(doc, sink, id, element);
         }
         ty::TRACKING_EVENTS => tracking::events(doc, sink, id, element),
@@ -139,7 +140,7 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
         }
         ty::UNIVERSAL_AD_ID => {
             ads::universal_ad_id(doc, sink, id, element);
-            identity::universal(doc, sink, id, element);
+            creatives::universal(doc, sink, id, element);
         }
         ty::PRICING => {
             ads::pricing(doc, sink, id, element);
