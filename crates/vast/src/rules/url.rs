@@ -3,6 +3,7 @@
 mod characters;
 mod host;
 mod scheme;
+mod scripts;
 
 use std::borrow::Cow;
 
