@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use adproof_model::Span;
+
+use crate::generated::rules::Id;
 #[cfg(feature = "encodings")]
 use encoding_rs::{CoderResult, Encoding};
 
@@ -15,7 +17,7 @@ pub(crate) struct Decoded<'a> {
     pub(crate) map: Map,
     pub(crate) encoding: Charset,
     /// What was wrong with the encoding, and the first place of the text that shows it.
-    pub(crate) fault: Option<(String, u32)>,
+    pub(crate) fault: Option<(Id, String, u32)>,
 }
 
 /// Text offsets to byte offsets.
@@ -123,7 +125,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
         Some(charset @ (Charset::Utf16Le | Charset::Utf16Be)) => decode_utf8(
             body,
             mark,
-            Some(format!("the declaration says {}, but the bytes are not", charset.name())),
+            Some((
+                Id::WrongEncoding,
+                format!("the declaration says {}, but the bytes are not", charset.name()),
+            )),
         ),
         Some(Charset::Windows1252) => {
             let (text, map) = single_byte(body, windows_1252, 0);
@@ -136,7 +141,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<'_> {
             decode_utf8(
                 body,
                 mark,
-                Some(format!("the declaration names the encoding `{label}`, which nobody knows")),
+                Some((
+                    Id::EncodingUnknown,
+                    format!("the declaration names the encoding `{label}`, which nobody knows"),
+                )),
             )
         }
     }
@@ -154,7 +162,7 @@ fn utf16(bytes: &[u8]) -> Option<(Charset, usize)> {
 }
 
 /// The `encoding` of an XML declaration, read as ASCII.
-fn declared(bytes: &[u8]) -> Option<&str> {
+pub(crate) fn declared(bytes: &[u8]) -> Option<&str> {
     let head = bytes.get(..bytes.len().min(256)).unwrap_or_default();
     let start = head.iter().position(|byte| !byte.is_ascii_whitespace())?;
     let head = head.get(start..)?;
@@ -169,13 +177,13 @@ fn declared(bytes: &[u8]) -> Option<&str> {
     value.get(1..)?.split(quote).next()
 }
 
-fn decode_utf8(body: &[u8], mark: usize, fault: Option<String>) -> Decoded<'_> {
+fn decode_utf8(body: &[u8], mark: usize, fault: Option<(Id, String)>) -> Decoded<'_> {
     if let Ok(text) = std::str::from_utf8(body) {
         return Decoded {
             text: Cow::Borrowed(text),
             map: Map::Shifted(offset(mark)),
             encoding: Charset::Utf8,
-            fault: fault.map(|text| (text, 0)),
+            fault: fault.map(|(rule, text)| (rule, text, 0)),
         };
     }
     let valid = body.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
@@ -198,11 +206,14 @@ fn decode_utf8(body: &[u8], mark: usize, fault: Option<String>) -> Decoded<'_> {
         (text, map, Charset::Windows1252)
     };
     let at = offset(valid);
-    let fault = fault.unwrap_or_else(|| {
+    let (rule, fault) = fault.unwrap_or_else(|| {
         let byte = body.get(valid).copied().unwrap_or(0);
-        format!("byte 0x{byte:02x} is not UTF-8, and no other encoding is declared")
+        (
+            Id::WrongEncoding,
+            format!("byte 0x{byte:02x} is not UTF-8, and no other encoding is declared"),
+        )
     });
-    Decoded { text, map, encoding, fault: Some((fault, at)) }
+    Decoded { text, map, encoding, fault: Some((rule, fault, at)) }
 }
 
 fn single_byte(body: &[u8], of: fn(u8) -> char, mark: usize) -> (Cow<'static, str>, Map) {
@@ -226,6 +237,7 @@ fn decode_utf16<'a>(bytes: &[u8], encoding: Charset, mark: usize) -> Decoded<'a>
         let c = unit.unwrap_or_else(|lone| {
             let at = offset(builder.text.len());
             fault.get_or_insert((
+                Id::WrongEncoding,
                 format!("0x{:04x} is half of a surrogate pair", lone.unpaired_surrogate()),
                 at,
             ));
@@ -235,7 +247,11 @@ fn decode_utf16<'a>(bytes: &[u8], encoding: Charset, mark: usize) -> Decoded<'a>
     }
     if !rest.is_empty() {
         let at = offset(builder.text.len());
-        fault.get_or_insert(("the last UTF-16 unit is cut in half".to_owned(), at));
+        fault.get_or_insert((
+            Id::WrongEncoding,
+            "the last UTF-16 unit is cut in half".to_owned(),
+            at,
+        ));
         builder.push(char::REPLACEMENT_CHARACTER, rest.len());
     }
     let (text, map) = builder.finish(bytes.len());
@@ -273,6 +289,7 @@ fn decode_other<'a>(body: &[u8], encoding: &'static Encoding) -> Decoded<'a> {
             if replaced {
                 let at = offset(builder.text.len());
                 fault.get_or_insert((
+                    Id::WrongEncoding,
                     format!("the bytes are not {}, which the declaration names", encoding.name()),
                     at,
                 ));
@@ -336,7 +353,7 @@ mod tests {
         assert_eq!(decoded.map.span(end - 1, end), Span::new(44, 45));
         let undeclared = decode(b"<a>\xe9</a>");
         assert_eq!(undeclared.text, "<a>é</a>");
-        assert_eq!(undeclared.fault.unwrap().1, 3);
+        assert_eq!(undeclared.fault.unwrap().2, 3);
     }
 
     #[cfg(feature = "encodings")]

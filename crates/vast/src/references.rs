@@ -8,6 +8,8 @@ pub(crate) enum Reference<'t> {
     Known,
     /// A name that only a DTD could define.
     Entity(&'t str),
+    /// A character that no document may hold.
+    Forbidden(&'t str),
     /// Nothing that is a reference.
     Bare,
 }
@@ -19,6 +21,8 @@ impl<'t> Reference<'t> {
             Self::Known
         } else if is_name(name) && name.len() <= 64 {
             Self::Entity(name)
+        } else if is_number(name) {
+            Self::Forbidden(name)
         } else {
             Self::Bare
         }
@@ -50,4 +54,62 @@ pub(crate) fn is_name(text: &str) -> bool {
                 || matches!(byte, b'_' | b':' | b'.' | b'-')
                 || byte >= 0x80
         })
+}
+
+/// Whether a text has the form of a character reference.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str, digit: fn(&u8) -> bool| {
+        (1..=8).contains(&text.len()) && text.as_bytes().iter().all(digit)
+    };
+    match text.strip_prefix('#') {
+        Some(number) => match number.strip_prefix('x') {
+            Some(hex) => digits(hex, u8::is_ascii_hexdigit),
+            None => digits(number, u8::is_ascii_digit),
+        },
+        None => false,
+    }
+}
+
+/// The character of an entity that HTML knows and XML does not. The common ones.
+pub(crate) fn html_entity(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "nbsp" => "\u{a0}",
+        "copy" => "©",
+        "reg" => "®",
+        "trade" => "™",
+        "hellip" => "…",
+        "ndash" => "–",
+        "mdash" => "—",
+        "lsquo" => "‘",
+        "rsquo" => "’",
+        "ldquo" => "“",
+        "rdquo" => "”",
+        "laquo" => "«",
+        "raquo" => "»",
+        "bull" => "•",
+        "middot" => "·",
+        "euro" => "€",
+        "pound" => "£",
+        "deg" => "°",
+        "times" => "×",
+        "agrave" => "à",
+        "aacute" => "á",
+        "auml" => "ä",
+        "Auml" => "Ä",
+        "ccedil" => "ç",
+        "egrave" => "è",
+        "eacute" => "é",
+        "Eacute" => "É",
+        "ecirc" => "ê",
+        "iacute" => "í",
+        "ntilde" => "ñ",
+        "oacute" => "ó",
+        "ouml" => "ö",
+        "Ouml" => "Ö",
+        "uacute" => "ú",
+        "uuml" => "ü",
+        "Uuml" => "Ü",
+        "szlig" => "ß",
+        _ => return None,
+    })
 }

@@ -101,14 +101,26 @@ pub(crate) enum Id {
     AdverificationsEmpty,
     /// An attribute of another version
     AttributeNotInVersion,
+    /// An attribute is there twice
+    AttributeTwice,
     /// The value of an attribute is not of its kind
     AttributeValueInvalid,
+    /// The value of an attribute has no quotes
+    AttributeWithoutQuotes,
+    /// An attribute has no value
+    AttributeWithoutValue,
+    /// There is no space between two attributes
+    AttributesWithoutSpace,
     /// An audio ad has no audio file
     AudioAdWithoutAudio,
     /// Every file is audio, but the ad is not marked as audio
     AudioFilesInVideoAd,
     /// An ampersand is not escaped
     BareAmpersand,
+    /// The document is Base64
+    Base64Encoded,
+    /// A character turns the direction of the text
+    BidiCharacter,
     /// Blocked categories are of no taxonomy
     BlockedadcategoriesWithoutAuthority,
     /// Two ad breaks at different places have the same breakId
@@ -119,6 +131,8 @@ pub(crate) enum Id {
     BreaktypeSpelling,
     /// The type of an ad break is unknown
     BreaktypeUnknown,
+    /// There is more than one byte order mark
+    ByteOrderMarkTwice,
     /// The language of a caption file is no language tag
     CaptionLanguageInvalid,
     /// The type of a caption file and its ending disagree
@@ -147,6 +161,14 @@ pub(crate) enum Id {
     CategoryWithList,
     /// A category is of no taxonomy
     CategoryWithoutAuthority,
+    /// The end of CDATA stands in text
+    CdataEndInText,
+    /// CDATA stands in an attribute
+    CdataInAttribute,
+    /// CDATA stands inside of CDATA
+    CdataNested,
+    /// A reference names a character that XML forbids
+    CharacterReferenceForbidden,
     /// A click position is asked for without a click
     ClickposOutsideClick,
     /// A click opens no page
@@ -157,6 +179,10 @@ pub(crate) enum Id {
     ClickthroughTwice,
     /// A click is counted twice
     ClicktrackingDuplicate,
+    /// There are two hyphens inside a comment
+    CommentDoubleHyphen,
+    /// A comment is large
+    CommentLarge,
     /// A companion tracks an event that it never has
     CompanionEventNotTracked,
     /// A companion is shown in an unknown way
@@ -179,10 +205,14 @@ pub(crate) enum Id {
     CompanionclicktrackingWithoutId,
     /// An ad depends on all of its companions
     CompanionsAllRequired,
+    /// The document is compressed
+    CompressedInsteadOfVast,
     /// A flag is deprecated: conditionalAd
     ConditionaladDeprecated,
     /// An element stands outside of its list
     ContainerMissing,
+    /// There is a character that XML forbids
+    ControlCharacter,
     /// Two videos of an ad have the same id
     CreativeIdDuplicate,
     /// A creative is of several kinds at once
@@ -293,6 +323,20 @@ pub(crate) enum Id {
     ElementOrder,
     /// Embedded VAST is not version 3.0
     EmbeddedVastVersion,
+    /// The document is not the ASCII that it declares
+    EncodingAsciiExceeded,
+    /// The declaration contradicts the byte order mark
+    EncodingContradictsMark,
+    /// The document is windows-1252 and declares Latin-1
+    EncodingLatin1Exceeded,
+    /// The document is not UTF-8
+    EncodingNotUtf8,
+    /// The declared encoding has a name that nobody knows
+    EncodingUnknown,
+    /// A DOCTYPE has entities made of entities
+    EntityExpansion,
+    /// A DOCTYPE asks for files or addresses
+    EntityExternal,
     /// A reference to an entity of its own
     EntityReference,
     /// An error URL does not ask for the code
@@ -331,6 +375,8 @@ pub(crate) enum Id {
     FileMarkedStreaming,
     /// An HLS playlist is marked as progressive
     HlsMarkedProgressive,
+    /// A reference is one of HTML
+    HtmlEntity,
     /// The document is escaped for HTML
     HtmlEscaped,
     /// The response is an HTML page
@@ -347,6 +393,8 @@ pub(crate) enum Id {
     HtmlresourceIsUrl,
     /// HTML stands outside of CDATA
     HtmlresourceNotCdata,
+    /// The body begins with an HTTP head
+    HttpHeadInBody,
     /// An icon is shown for no time
     IconDurationZero,
     /// An icon comes after the end of its ad
@@ -411,10 +459,16 @@ pub(crate) enum Id {
     InteractiveWithoutApiframework,
     /// An interactive file has no type
     InteractiveWithoutType,
+    /// An invisible character stands in a URL or an attribute
+    InvisibleCharacter,
+    /// The document is JavaScript
+    JavascriptInsteadOfVast,
     /// A verification script does not say whether it needs a browser
     JavascriptresourceWithoutBrowseroptional,
     /// The document is the text of a JSON string
     JsonEscaped,
+    /// The document is JSON
+    JsonInsteadOfVast,
     /// There are too many attributes
     LimitAttributes,
     /// Elements lie too deep
@@ -425,6 +479,8 @@ pub(crate) enum Id {
     LimitElements,
     /// There are more findings than are listed
     LimitFindings,
+    /// There are too many namespaces
+    LimitNamespaces,
     /// There are more comments that ask for silence than are heeded
     LimitSuppressions,
     /// An overlay tracks an event of linear ads
@@ -441,6 +497,8 @@ pub(crate) enum Id {
     LinearWithoutQuartiles,
     /// The start of an ad is not tracked
     LinearWithoutStart,
+    /// There is a `<` in an attribute
+    LtInAttribute,
     /// A macro is deprecated
     MacroDeprecated,
     /// The brackets of a macro are percent-encoded
@@ -475,6 +533,8 @@ pub(crate) enum Id {
     MacroWithSpace,
     /// A macro is not in capitals
     MacroWrongCase,
+    /// The document is media
+    MediaInsteadOfVast,
     /// A media file needs a program to run it
     MediafileApiframeworkDeprecated,
     /// An audio file has a width and a height
@@ -589,6 +649,8 @@ pub(crate) enum Id {
     MissingAttribute,
     /// A required element is missing
     MissingElement,
+    /// A prefix is declared that cannot be
+    NamespaceReserved,
     /// A response without an ad tells nobody
     NoAdWithoutError,
     /// A nonlinear break has no overlay
@@ -617,14 +679,20 @@ pub(crate) enum Id {
     NonlinearadsWithoutNonlinear,
     /// The document is no XML
     NotXml,
+    /// The document is an empty value of a program
+    NullInsteadOfVast,
     /// An offset stands on another event
     OffsetWithoutProgress,
     /// An optional text is empty
     OptionalElementEmpty,
+    /// The document is percent-encoded
+    PercentEncoded,
     /// An offset is more than the whole
     PercentOver100,
     /// An offset is a fraction of a percent
     PercentWithFraction,
+    /// The document is a playlist of a stream
+    PlaylistInsteadOfVast,
     /// The only ad has a place in a pod
     PodOfOne,
     /// Every ad of a pod is a wrapper
@@ -653,6 +721,8 @@ pub(crate) enum Id {
     PortfolioWithoutDuration,
     /// A CTV format has nothing to show
     PortfolioWithoutMediafiles,
+    /// A prefix is not declared
+    PrefixUndeclared,
     /// A currency is no code of three capital letters
     PricingCurrencyInvalid,
     /// A price is in a currency that does not exist
@@ -669,6 +739,8 @@ pub(crate) enum Id {
     PricingWithoutModel,
     /// The price is zero
     PricingZero,
+    /// There is a processing instruction
+    ProcessingInstruction,
     /// Progress is tracked after the end
     ProgressOffsetBeyondDuration,
     /// The offset of an event cannot be read
@@ -703,6 +775,8 @@ pub(crate) enum Id {
     RepeatafterWithoutEffect,
     /// An ad break repeats without pause
     RepeatafterZero,
+    /// A character of a URL or an attribute was lost
+    ReplacementCharacter,
     /// A response has both an ad and a no-ad error
     RootErrorBesideAd,
     /// The root element is not VAST
@@ -711,18 +785,30 @@ pub(crate) enum Id {
     RootVersionDraft,
     /// The version is none
     RootVersionUnknown,
+    /// VAST has a prefix
+    RootWithPrefix,
     /// A tag of VAST 4 names no namespace
     RootWithoutNamespace,
     /// VAST has no version
     RootWithoutVersion,
+    /// The root element is spelled in another case
+    RootWrongCase,
     /// A tag names the schema of another version
     SchemaLocationContradictsVersion,
+    /// schemaLocation is not in pairs
+    SchemaLocationPairs,
+    /// The schema is for documents without a namespace
+    SchemaLocationUnused,
     /// Two ads of a pod have the same place
     SequenceDuplicate,
     /// A place is no number
     SequenceInvalid,
     /// A place in a pod is zero
     SequenceZero,
+    /// Source code of the server stands in the document
+    ServerCode,
+    /// There is more than one root
+    SeveralRoots,
     /// A SIMID data URI is no page
     SimidDataNotHtml,
     /// SIMID stands in a frame of an overlay
@@ -761,6 +847,8 @@ pub(crate) enum Id {
     SkippableWithoutSkipEvent,
     /// A static resource has no type
     StaticresourceWithoutCreativetype,
+    /// The document is an error of a file store
+    StorageErrorInsteadOfVast,
     /// A comment asks for silence but names no rule
     SuppressionInvalid,
     /// A comment silences nothing
@@ -769,6 +857,10 @@ pub(crate) enum Id {
     SurveyDeprecated,
     /// The template of a response is unknown
     TemplatetypeUnknown,
+    /// There is text after the root
+    TextAfterRoot,
+    /// There is text before the root
+    TextBeforeRoot,
     /// A name is escaped once too often
     TextDoubleEscaped,
     /// A name was encoded twice
@@ -839,6 +931,8 @@ pub(crate) enum Id {
     UrlEmpty,
     /// A percent sign begins no escape
     UrlEscapeBroken,
+    /// A URL outside of CDATA was escaped twice
+    UrlEscapedTwice,
     /// A host is an address
     UrlHostIsAddress,
     /// A host is malformed
@@ -875,6 +969,8 @@ pub(crate) enum Id {
     UrlHttpWrapper,
     /// A URL stands in quotes
     UrlInQuotes,
+    /// The document is a URL
+    UrlInsteadOfVast,
     /// A URL cannot be requested
     UrlInvalid,
     /// A URL is longer than 2,048 characters
@@ -923,6 +1019,10 @@ pub(crate) enum Id {
     UrlWithoutHost,
     /// A URL has no scheme
     UrlWithoutScheme,
+    /// UTF-16 begins without a byte order mark
+    Utf16WithoutMark,
+    /// VAST stands inside of another element
+    VastNotAtRoot,
     /// VAST stands in VASTAdData as text
     VastaddataNotXml,
     /// VASTAdData holds no VAST
@@ -1019,18 +1119,28 @@ pub(crate) enum Id {
     WrongEncoding,
     /// The namespace is not that of VAST
     WrongNamespace,
+    /// The document includes other files
+    Xinclude,
+    /// The XML declaration is not well-formed
+    XmlDeclarationInvalid,
+    /// Something stands before the XML declaration
+    XmlDeclarationNotFirst,
     /// The document is not well-formed XML
     XmlNotWellFormed,
+    /// The document asks for a style sheet
+    XmlStylesheet,
+    /// The document is not XML 1.0
+    XmlVersionUnknown,
 }
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    3, 66, 100, 108, 177, 62, 247, 181, 153, 86, 172, 225, 143, 149, 93, 22, 54, 236, 73, 64, 161,
-    247, 32, 43, 13, 162, 74, 169, 110, 47, 186, 14,
+    162, 200, 163, 16, 54, 166, 26, 125, 68, 20, 125, 196, 52, 0, 8, 75, 194, 113, 94, 150, 219,
+    11, 151, 125, 130, 118, 150, 206, 248, 60, 234, 189,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 506] = [
+pub(crate) static RULES: [Rule; 561] = [
     Rule {
         id: "ad-id-contradiction",
         title: "A creative has two Ad-IDs",
@@ -1568,6 +1678,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "attribute-twice",
+        title: "An attribute is there twice",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§3.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "attribute-value-invalid",
         title: "The value of an attribute is not of its kind",
         axis: Axis::Spec,
@@ -1579,6 +1700,39 @@ pub(crate) static RULES: [Rule; 506] = [
             "vastlint:DAAST-1.0-pricing-model-value",
         ],
         fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "attribute-without-quotes",
+        title: "The value of an attribute has no quotes",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§3.1" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "attribute-without-value",
+        title: "An attribute has no value",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§3.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "attributes-without-space",
+        title: "There is no space between two attributes",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§3.1" },
+        aliases: &[],
+        fix: FixKind::Safe,
         default_on: true,
     },
     Rule {
@@ -1612,6 +1766,31 @@ pub(crate) static RULES: [Rule; 506] = [
         citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.4" },
         aliases: &["vastlint:VAST-2.0-parse-error"],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "base64-encoded",
+        title: "The document is Base64",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "bidi-character",
+        title: "A character turns the direction of the text",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "Unicode Technical Report 36",
+            section: "Bidirectional Text Spoofing",
+        },
+        aliases: &[],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -1666,6 +1845,17 @@ pub(crate) static RULES: [Rule; 506] = [
         versions: 0x7f,
         citation: Citation { document: "VMAP 1.0.1", section: "AdBreak, breakType" },
         aliases: &["vastlint:VMAP-1.0-adbreak-breaktype-value"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "byte-order-mark-twice",
+        title: "There is more than one byte order mark",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -1830,6 +2020,50 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "cdata-end-in-text",
+        title: "The end of CDATA stands in text",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "cdata-in-attribute",
+        title: "CDATA stands in an attribute",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.7" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "cdata-nested",
+        title: "CDATA stands inside of CDATA",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.7" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "character-reference-forbidden",
+        title: "A reference names a character that XML forbids",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "clickpos-outside-click",
         title: "A click position is asked for without a click",
         axis: Axis::Interop,
@@ -1880,6 +2114,28 @@ pub(crate) static RULES: [Rule; 506] = [
         severity: Severity::Warning,
         versions: 0x7f,
         citation: Citation { document: "VAST 4.3", section: "§3.10.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "comment-double-hyphen",
+        title: "There are two hyphens inside a comment",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.5" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "comment-large",
+        title: "A comment is large",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.5" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -2006,6 +2262,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: false,
     },
     Rule {
+        id: "compressed-instead-of-vast",
+        title: "The document is compressed",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 9110", section: "§8.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "conditionalad-deprecated",
         title: "A flag is deprecated: conditionalAd",
         axis: Axis::Spec,
@@ -2026,6 +2293,17 @@ pub(crate) static RULES: [Rule; 506] = [
             document: "VAST 4.2",
             section: "TrackingEvents, VideoClicks, Creatives, AdVerifications",
         },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "control-character",
+        title: "There is a character that XML forbids",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.2" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -2663,6 +2941,83 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: false,
     },
     Rule {
+        id: "encoding-ascii-exceeded",
+        title: "The document is not the ASCII that it declares",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "encoding-contradicts-mark",
+        title: "The declaration contradicts the byte order mark",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "encoding-latin1-exceeded",
+        title: "The document is windows-1252 and declares Latin-1",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "encoding-not-utf8",
+        title: "The document is not UTF-8",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "encoding-unknown",
+        title: "The declared encoding has a name that nobody knows",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "entity-expansion",
+        title: "A DOCTYPE has entities made of entities",
+        axis: Axis::Risk,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.4" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "entity-external",
+        title: "A DOCTYPE asks for files or addresses",
+        axis: Axis::Risk,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.2.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "entity-reference",
         title: "A reference to an entity of its own",
         axis: Axis::Risk,
@@ -2878,6 +3233,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "html-entity",
+        title: "A reference is one of HTML",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.1" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
         id: "html-escaped",
         title: "The document is escaped for HTML",
         axis: Axis::Interop,
@@ -2963,6 +3329,17 @@ pub(crate) static RULES: [Rule; 506] = [
         citation: Citation { document: "VAST 4.3", section: "§3.15.3" },
         aliases: &[],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "http-head-in-body",
+        title: "The body begins with an HTTP head",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "RFC 9112", section: "§2.1" },
+        aliases: &[],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -3321,6 +3698,31 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "invisible-character",
+        title: "An invisible character stands in a URL or an attribute",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "Unicode Technical Report 36",
+            section: "Unicode Security Considerations",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "javascript-instead-of-vast",
+        title: "The document is JavaScript",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "javascriptresource-without-browseroptional",
         title: "A verification script does not say whether it needs a browser",
         axis: Axis::Spec,
@@ -3339,6 +3741,17 @@ pub(crate) static RULES: [Rule; 506] = [
         versions: 0x7f,
         citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.1" },
         aliases: &["vastlint:VAST-2.0-json-escaped"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "json-instead-of-vast",
+        title: "The document is JSON",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },
@@ -3391,6 +3804,17 @@ pub(crate) static RULES: [Rule; 506] = [
         title: "There are more findings than are listed",
         axis: Axis::Limit,
         severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "adproof", section: "limits" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "limit-namespaces",
+        title: "There are too many namespaces",
+        axis: Axis::Limit,
+        severity: Severity::Error,
         versions: 0x7f,
         citation: Citation { document: "adproof", section: "limits" },
         aliases: &[],
@@ -3484,6 +3908,17 @@ pub(crate) static RULES: [Rule; 506] = [
         aliases: &[],
         fix: FixKind::None,
         default_on: false,
+    },
+    Rule {
+        id: "lt-in-attribute",
+        title: "There is a `<` in an attribute",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
     },
     Rule {
         id: "macro-deprecated",
@@ -3673,6 +4108,17 @@ pub(crate) static RULES: [Rule; 506] = [
         citation: Citation { document: "VAST 4.2", section: "§6.1" },
         aliases: &["vastlint:VAST-2.0-macro-lowercase"],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "media-instead-of-vast",
+        title: "The document is media",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -4306,6 +4752,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "namespace-reserved",
+        title: "A prefix is declared that cannot be",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Namespaces in XML 1.0", section: "§3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "no-ad-without-error",
         title: "A response without an ad tells nobody",
         axis: Axis::Policy,
@@ -4460,6 +4917,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "null-instead-of-vast",
+        title: "The document is an empty value of a program",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "offset-without-progress",
         title: "An offset stands on another event",
         axis: Axis::Spec,
@@ -4482,6 +4950,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "percent-encoded",
+        title: "The document is percent-encoded",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "percent-over-100",
         title: "An offset is more than the whole",
         axis: Axis::Spec,
@@ -4499,6 +4978,17 @@ pub(crate) static RULES: [Rule; 506] = [
         severity: Severity::Info,
         versions: 0x7e,
         citation: Citation { document: "VAST 4.3", section: "§3.8" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "playlist-instead-of-vast",
+        title: "The document is a playlist of a stream",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -4670,6 +5160,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "prefix-undeclared",
+        title: "A prefix is not declared",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Namespaces in XML 1.0", section: "§5" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "pricing-currency-invalid",
         title: "A currency is no code of three capital letters",
         axis: Axis::Spec,
@@ -4753,6 +5254,17 @@ pub(crate) static RULES: [Rule; 506] = [
         severity: Severity::Info,
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "Pricing" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "processing-instruction",
+        title: "There is a processing instruction",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.6" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -4960,6 +5472,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "replacement-character",
+        title: "A character of a URL or an attribute was lost",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "The Unicode Standard", section: "Specials, U+FFFD" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "root-error-beside-ad",
         title: "A response has both an ad and a no-ad error",
         axis: Axis::Spec,
@@ -5004,6 +5527,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "root-with-prefix",
+        title: "VAST has a prefix",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "Namespaces in XML 1.0", section: "§6.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "root-without-namespace",
         title: "A tag of VAST 4 names no namespace",
         axis: Axis::Interop,
@@ -5026,6 +5560,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "root-wrong-case",
+        title: "The root element is spelled in another case",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.2" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
         id: "schema-location-contradicts-version",
         title: "A tag names the schema of another version",
         axis: Axis::Interop,
@@ -5035,6 +5580,28 @@ pub(crate) static RULES: [Rule; 506] = [
             document: "XML Schema Part 1",
             section: "xsi:noNamespaceSchemaLocation",
         },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "schema-location-pairs",
+        title: "schemaLocation is not in pairs",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "XML Schema Part 1: Structures", section: "§2.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "schema-location-unused",
+        title: "The schema is for documents without a namespace",
+        axis: Axis::Interop,
+        severity: Severity::Info,
+        versions: 0x7f,
+        citation: Citation { document: "XML Schema Part 1: Structures", section: "§2.6.3" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -5068,6 +5635,28 @@ pub(crate) static RULES: [Rule; 506] = [
         severity: Severity::Error,
         versions: 0x7e,
         citation: Citation { document: "VAST 4.2", section: "§3.3.1" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "server-code",
+        title: "Source code of the server stands in the document",
+        axis: Axis::Risk,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.6" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "several-roots",
+        title: "There is more than one root",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.1" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -5282,6 +5871,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "storage-error-instead-of-vast",
+        title: "The document is an error of a file store",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "suppression-invalid",
         title: "A comment asks for silence but names no rule",
         axis: Axis::Policy,
@@ -5324,6 +5924,28 @@ pub(crate) static RULES: [Rule; 506] = [
             document: "VMAP 1.0.1",
             section: "AdTagURI and CustomAdData, templateType",
         },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "text-after-root",
+        title: "There is text after the root",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.8" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "text-before-root",
+        title: "There is text before the root",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.8" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -5748,6 +6370,17 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "url-escaped-twice",
+        title: "A URL outside of CDATA was escaped twice",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.6" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
         id: "url-host-is-address",
         title: "A host is an address",
         axis: Axis::Interop,
@@ -5943,6 +6576,17 @@ pub(crate) static RULES: [Rule; 506] = [
         citation: Citation { document: "RFC 3986", section: "§2" },
         aliases: &["vastlint:VAST-2.0-url-invalid"],
         fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
+        id: "url-instead-of-vast",
+        title: "The document is a URL",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§2.3.6.3" },
+        aliases: &[],
+        fix: FixKind::None,
         default_on: true,
     },
     Rule {
@@ -6205,6 +6849,28 @@ pub(crate) static RULES: [Rule; 506] = [
         severity: Severity::Warning,
         versions: 0x7f,
         citation: Citation { document: "RFC 3986", section: "§4.2" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "utf16-without-mark",
+        title: "UTF-16 begins without a byte order mark",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vast-not-at-root",
+        title: "VAST stands inside of another element",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.2" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,
@@ -6757,6 +7423,39 @@ pub(crate) static RULES: [Rule; 506] = [
         default_on: true,
     },
     Rule {
+        id: "xinclude",
+        title: "The document includes other files",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "XML Inclusions (XInclude) 1.0", section: "§3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "xml-declaration-invalid",
+        title: "The XML declaration is not well-formed",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.8" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "xml-declaration-not-first",
+        title: "Something stands before the XML declaration",
+        axis: Axis::Spec,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.8" },
+        aliases: &[],
+        fix: FixKind::Safe,
+        default_on: true,
+    },
+    Rule {
         id: "xml-not-well-formed",
         title: "The document is not well-formed XML",
         axis: Axis::Spec,
@@ -6764,6 +7463,31 @@ pub(crate) static RULES: [Rule; 506] = [
         versions: 0x7f,
         citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.1" },
         aliases: &["vastlint:VAST-2.0-parse-error"],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "xml-stylesheet",
+        title: "The document asks for a style sheet",
+        axis: Axis::Risk,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation {
+            document: "Associating Style Sheets with XML documents 1.0",
+            section: "§1",
+        },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "xml-version-unknown",
+        title: "The document is not XML 1.0",
+        axis: Axis::Interop,
+        severity: Severity::Warning,
+        versions: 0x7f,
+        citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§2.8" },
+        aliases: &[],
         fix: FixKind::None,
         default_on: true,
     },

@@ -3,6 +3,7 @@
 use super::{NO_ELEMENT, Next, Parser, bytes, offset};
 use crate::document::{Directive, ElementId, State};
 use crate::generated::rules::Id;
+use crate::references::{self, Reference};
 
 impl Parser<'_> {
     /// `<!` at `start`.
@@ -54,10 +55,21 @@ impl Parser<'_> {
         };
         let body = self.text.get(start + 4..end - 3).unwrap_or("");
         if memchr::memmem::find(body.as_bytes(), b"--").is_some() || body.ends_with('-') {
-            self.malformed(
+            self.ill_formed(
+                Id::CommentDoubleHyphen,
                 offset(start),
                 offset(end),
                 format_args!("`--` is not allowed inside a comment"),
+            );
+        }
+        if body.len() > LARGE {
+            let len = body.len();
+            self.problem(
+                Id::CommentLarge,
+                self.current(),
+                offset(start),
+                offset(start + 4),
+                format_args!("a comment of {len} bytes is sent to every viewer"),
             );
         }
         let lead = body.len() - body.trim_ascii_start().len();
@@ -94,13 +106,32 @@ impl Parser<'_> {
         let declares = rest.starts_with(b"xml")
             && (bytes::is_space(bytes, start + 5) || bytes.get(start + 5) == Some(&b'?'));
         if declares && start != 0 {
-            self.malformed(
+            self.ill_formed(
+                Id::XmlDeclarationNotFirst,
                 offset(start),
                 offset(end),
                 format_args!("the XML declaration must be the first thing in the document"),
             );
         }
+        if !declares {
+            self.other_instruction(rest, offset(start), offset(end));
+        }
         Some(end)
+    }
+
+    /// An instruction that is no declaration: a style sheet, code of a server, or something else.
+    fn other_instruction(&mut self, rest: &[u8], start: u32, end: u32) {
+        let id = self.current();
+        if rest.starts_with(b"xml-stylesheet") {
+            let message = format_args!("a style sheet would be fetched and run to show this tag");
+            self.problem(Id::XmlStylesheet, id, start, end, message);
+        } else if rest.starts_with(b"php") || rest.starts_with(b"=") {
+            let message = format_args!("the source code of the server stands in the document");
+            self.problem(Id::ServerCode, id, start, end, message);
+        } else {
+            let message = format_args!("no version of VAST has processing instructions");
+            self.problem(Id::ProcessingInstruction, id, start, end, message);
+        }
     }
 
     /// Reports a DOCTYPE; true when the document is HTML and not worth reading on.
@@ -117,17 +148,52 @@ impl Parser<'_> {
         }
         self.has_doctype = true;
         self.state = State::Refused;
-        self.problem(
-            Id::Doctype,
-            NO_ELEMENT,
-            start,
-            end,
-            format_args!(
-                "the document has a DOCTYPE; it is not read and its entities are not expanded"
+        let (rule, what) = match entities(self.slice(start, end)) {
+            Entities::External => {
+                (Id::EntityExternal, "the DOCTYPE asks the reader to fetch a file or an address")
+            }
+            Entities::Nested => (
+                Id::EntityExpansion,
+                "the DOCTYPE has entities made of entities, which grow when expanded",
             ),
-        );
+            Entities::None => (
+                Id::Doctype,
+                "the document has a DOCTYPE; it is not read and its entities are not expanded",
+            ),
+        };
+        self.problem(rule, NO_ELEMENT, start, end, format_args!("{what}"));
         false
     }
+}
+
+/// Bytes of a comment that nobody needs to play an ad.
+const LARGE: usize = 4 << 10;
+
+/// What the entities of a DOCTYPE are made of.
+enum Entities {
+    None,
+    External,
+    Nested,
+}
+
+fn entities(doctype: &str) -> Entities {
+    let mut found = Entities::None;
+    for declared in doctype.split("<!ENTITY").skip(1) {
+        let declared = declared.trim_ascii_start().trim_start_matches('%');
+        let quote = declared.find(['"', '\'']).unwrap_or(declared.len());
+        let (head, value) = declared.split_at_checked(quote).unwrap_or((declared, ""));
+        if head.contains("SYSTEM") || head.contains("PUBLIC") {
+            return Entities::External;
+        }
+        let mark = value.chars().next().unwrap_or('"');
+        let value = value.get(1..).and_then(|value| value.split(mark).next()).unwrap_or("");
+        let nested = references::references(value)
+            .any(|(_, reference)| matches!(reference, Reference::Entity(_)));
+        if nested || value.contains('%') {
+            found = Entities::Nested;
+        }
+    }
+    found
 }
 
 /// How a comment begins that speaks to the linter.

@@ -5,6 +5,7 @@
 //! verdict on well-formedness is held against quick-xml in the tests.
 
 mod bytes;
+mod kinds;
 mod markup;
 mod names;
 mod tag;
@@ -34,16 +35,15 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Document<'a> {
     }
     let Decoded { text, map, encoding, fault } = decode(bytes);
     let mut parser = Parser::new(&text, *limits);
-    if let Some((message, at)) = fault {
-        parser.problem(
-            Id::WrongEncoding,
-            NO_ELEMENT,
-            at,
-            at.saturating_add(1),
-            format_args!("{message}"),
-        );
+    let binary = kinds::binary(bytes);
+    if let Some((rule, what, len)) = binary {
+        parser.fatal(rule, 0, offset(len), format_args!("{what}"));
+    } else if let Some((rule, message, at)) = fault {
+        parser.problem(rule, NO_ELEMENT, at, at.saturating_add(1), format_args!("{message}"));
     }
-    parser.run();
+    if binary.is_none() {
+        parser.run();
+    }
     let Parser { elements, attributes, parts, directives, problems, dropped, kind, state, .. } =
         parser;
     Document {
@@ -124,6 +124,8 @@ struct Parser<'t> {
     space: Option<(u32, u32)>,
     root_closed: bool,
     has_doctype: bool,
+    /// Prefixes that were used without a declaration.
+    undeclared: BTreeSet<&'t str>,
     /// The reader said already that the document ends too early.
     truncated: bool,
     /// Bounds that were reached.
@@ -154,6 +156,7 @@ impl<'t> Parser<'t> {
             space: None,
             root_closed: false,
             has_doctype: false,
+            undeclared: BTreeSet::new(),
             truncated: false,
             said: BTreeSet::new(),
         }
@@ -240,6 +243,11 @@ impl<'t> Parser<'t> {
         }
         if !body.starts_with('<') {
             if !mentions_vast() {
+                if let Some((rule, what, len)) = kinds::text(body) {
+                    let end = start.saturating_add(offset(len));
+                    self.fatal(rule, start, end, format_args!("{what}"));
+                    return false;
+                }
                 self.fatal(
                     Id::NotXml,
                     start,
@@ -249,7 +257,8 @@ impl<'t> Parser<'t> {
                 return false;
             }
             let before = offset(body.find('<').unwrap_or(0));
-            self.malformed(
+            self.ill_formed(
+                Id::TextBeforeRoot,
                 start,
                 start.saturating_add(before),
                 format_args!("there is text before the root element"),
@@ -268,7 +277,8 @@ impl<'t> Parser<'t> {
         if let Some(at) = self.text.bytes().position(forbidden) {
             let byte = self.text.as_bytes().get(at).copied().unwrap_or(0);
             let at = offset(at);
-            self.malformed(
+            self.ill_formed(
+                Id::ControlCharacter,
                 at,
                 at.saturating_add(1),
                 format_args!("the control character 0x{byte:02x} is not allowed in XML"),
@@ -310,8 +320,13 @@ impl<'t> Parser<'t> {
     }
 
     fn malformed(&mut self, start: u32, end: u32, message: fmt::Arguments<'_>) {
+        self.ill_formed(Id::XmlNotWellFormed, start, end, message);
+    }
+
+    /// A fault of XML with a rule of its own.
+    fn ill_formed(&mut self, rule: Id, start: u32, end: u32, message: fmt::Arguments<'_>) {
         self.state = self.state.max(State::Malformed);
-        self.problem(Id::XmlNotWellFormed, self.current(), start, end, message);
+        self.problem(rule, self.current(), start, end, message);
     }
 
     fn fatal(&mut self, rule: Id, start: u32, end: u32, message: fmt::Arguments<'_>) {

@@ -13,6 +13,52 @@ pub(crate) const VAST_NAMESPACE: &str = "http://www.iab.com/VAST";
 /// The namespace of VMAP.
 pub(crate) const VMAP_NAMESPACE: &str = "http://www.iab.net/videosuite/vmap";
 
+/// The namespace of instructions to include files.
+const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
+
+/// Prefixes that are said to be undeclared; a document has few.
+const MANY: usize = 16;
+
+impl<'t> Parser<'t> {
+    /// Prefixes of a tag and of its attributes that no declaration in force names.
+    pub(super) fn prefixes(&mut self, id: ElementId, element: &Element) {
+        let start = element.start.saturating_add(1);
+        let range = (start, start.saturating_add(u32::from(element.name_len)));
+        let tag = self.text.as_bytes().get(range.0 as usize..range.1 as usize);
+        if tag.is_some_and(|tag| tag.contains(&b':'))
+            && let Some((prefix, _)) = self.slice(range.0, range.1).split_once(':')
+        {
+            self.declared(id, prefix, range);
+        }
+        let mut at = element.first_attr as usize;
+        while let Some(attribute) = self.attributes.get(at) {
+            at += 1;
+            if attribute.name != NameId::UNKNOWN {
+                continue;
+            }
+            let end = attribute.name_start.saturating_add(u32::from(attribute.name_len));
+            let range = (attribute.name_start, end);
+            let written = self.slice(range.0, range.1);
+            if let Some((prefix, _)) = written.split_once(':').filter(|(p, _)| *p != "xmlns") {
+                self.declared(id, prefix, range);
+            }
+        }
+    }
+
+    /// Says once of a prefix that it is not declared.
+    fn declared(&mut self, id: ElementId, prefix: &'t str, range: (u32, u32)) {
+        let known = prefix == "xml"
+            || self.bindings.iter().any(|b| self.slice(b.prefix.0, b.prefix.1) == prefix)
+            || self.said.contains(&Id::LimitNamespaces);
+        if known || self.undeclared.len() >= MANY || !self.undeclared.insert(prefix) {
+            return;
+        }
+        let prefix = excerpt(prefix, self.limits.excerpt);
+        let message = format_args!("the prefix `{prefix}` stands for no namespace here");
+        self.problem(Id::PrefixUndeclared, id, range.0, range.1, message);
+    }
+}
+
 impl Parser<'_> {
     /// Finds the element's type from its name, its parent and the namespaces in force.
     pub(super) fn resolve(&mut self, element: &mut Element, tag: &[u8]) {
@@ -81,7 +127,29 @@ impl Parser<'_> {
             return;
         }
         let (start, end) = (element.start, element.open_end);
-        if local.eq_ignore_ascii_case("html") {
+        let rest = self.text.get(end as usize..).unwrap_or("");
+        let holds = |name: &str| memchr::memmem::find(rest.as_bytes(), name.as_bytes()).is_some();
+        if local.eq_ignore_ascii_case("VAST") || local.eq_ignore_ascii_case("VMAP") {
+            let vast = local.eq_ignore_ascii_case("VAST");
+            (self.kind, element.ty) =
+                if vast { (DocumentKind::Vast, ty::VAST) } else { (DocumentKind::Vmap, ty::VMAP) };
+            let right = if vast { "VAST" } else { "VMAP" };
+            let id = ElementId(offset(self.elements.len()));
+            let message = format_args!("the root element <{local}> is spelled <{right}>");
+            self.problem(Id::RootWrongCase, id, start, end, message);
+            return;
+        }
+        if local == "MPD" || local == "SmoothStreamingMedia" {
+            let message = format_args!("the document is a manifest of a stream");
+            self.fatal(Id::PlaylistInsteadOfVast, start, end, message);
+        } else if local == "Error" && holds("<Code>") {
+            let message = format_args!("the document is an error of a file store, not a tag");
+            self.fatal(Id::StorageErrorInsteadOfVast, start, end, message);
+        } else if !local.eq_ignore_ascii_case("html") && (holds("<VAST") || holds(":VMAP")) {
+            let name = excerpt(local, self.limits.excerpt);
+            let message = format_args!("the root element is <{name}>, which holds VAST");
+            self.fatal(Id::VastNotAtRoot, start, end, message);
+        } else if local.eq_ignore_ascii_case("html") {
             self.fatal(
                 Id::HtmlInsteadOfVast,
                 start,
@@ -140,8 +208,18 @@ impl Parser<'_> {
         // The root's own namespace is judged by a rule; its elements are read in any case.
         if self.bindings.len() >= self.limits.namespaces as usize {
             let (limit, id) = (self.limits.namespaces, ElementId(offset(self.elements.len())));
-            self.limit(Id::LimitAttributes, id, name, "namespaces in force", limit);
+            self.limit(Id::LimitNamespaces, id, name, "namespaces in force", limit);
             return;
+        }
+        let written = self.slice(prefix.0, prefix.1);
+        let id = ElementId(offset(self.elements.len()));
+        if written == "xmlns" || !written.is_empty() && uri.is_empty() {
+            let message = format_args!("no prefix can be declared like this");
+            self.problem(Id::NamespaceReserved, id, name.0, value_end, message);
+        } else if uri == XINCLUDE {
+            let message =
+                format_args!("XInclude asks the reader to fetch other files into this one");
+            self.problem(Id::Xinclude, id, name.0, value_end, message);
         }
         let depth = self.stack.len();
         let ours = depth == 0 && prefix.0 == prefix.1 || is_our_namespace(uri);

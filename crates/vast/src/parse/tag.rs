@@ -13,6 +13,9 @@ use crate::structure::{Content, NO_ROW, NameId, TypeId, same};
 /// How many attributes are compared one by one; elements of VAST have fewer.
 const FEW: usize = 24;
 
+/// What is said where an attribute should begin and does not.
+const NO_NAME: &str = "expected the name of an attribute";
+
 /// How a start tag ended.
 struct Ended {
     at: usize,
@@ -45,7 +48,8 @@ impl<'t> Parser<'t> {
             let name = self.text.get(name_start..name_end).unwrap_or("");
             let name = excerpt(name, self.limits.excerpt);
             let (start, end) = (offset(start), offset(name_end));
-            self.malformed(
+            self.ill_formed(
+                Id::SeveralRoots,
                 start,
                 end,
                 format_args!("<{name}> stands after the end of the root element"),
@@ -84,6 +88,7 @@ impl<'t> Parser<'t> {
         if ended.self_closing {
             element.flags |= SELF_CLOSING;
         }
+        self.prefixes(id, &element);
         self.resolve(&mut element, bytes.get(name_start..name_end).unwrap_or_default());
         if element.attr_count > 0 && element.ty != TypeId::OPEN {
             self.type_attributes(&mut element);
@@ -172,18 +177,30 @@ impl<'t> Parser<'t> {
                     return Some(Ended { at: at + 2, self_closing: true });
                 }
                 Some(b'<') => {
-                    self.fault(id, start, at, "expected `>` before the next `<`");
+                    self.fault(
+                        Id::XmlNotWellFormed,
+                        id,
+                        start,
+                        at,
+                        "expected `>` before the next `<`",
+                    );
                     return Some(Ended { at, self_closing: false });
                 }
                 Some(b'=' | b'"' | b'\'' | b'/') => {
-                    self.fault(id, at, at + 1, "expected the name of an attribute");
+                    self.fault(Id::XmlNotWellFormed, id, at, at + 1, NO_NAME);
                     at += 1;
                     continue;
                 }
                 Some(_) => {}
             }
             if !spaced {
-                self.fault(id, at, at + 1, "there must be a space between two attributes");
+                self.fault(
+                    Id::AttributesWithoutSpace,
+                    id,
+                    at,
+                    at + 1,
+                    "there must be a space between two attributes",
+                );
             }
             let name_start = at;
             at = bytes::skip_name(bytes, at);
@@ -192,7 +209,7 @@ impl<'t> Parser<'t> {
                 while !ends_name(bytes, at) {
                     at += 1;
                 }
-                self.fault(id, name_start, at, "expected the name of an attribute");
+                self.fault(Id::XmlNotWellFormed, id, name_start, at, NO_NAME);
                 if bytes.get(at) != Some(&b'=') {
                     continue;
                 }
@@ -202,7 +219,7 @@ impl<'t> Parser<'t> {
             if bytes.get(at) != Some(&b'=') {
                 at = name_end;
                 let message = "expected `=` and a value after the name of this attribute";
-                self.fault(id, name_start, name_end, message);
+                self.fault(Id::AttributeWithoutValue, id, name_start, name_end, message);
                 continue;
             }
             at = bytes::skip_space(bytes, at + 1);
@@ -213,7 +230,7 @@ impl<'t> Parser<'t> {
                     at += 1;
                 }
                 let message = "the value of this attribute must stand in quotes";
-                self.fault(id, name_start, at, message);
+                self.fault(Id::AttributeWithoutQuotes, id, name_start, at, message);
                 continue;
             };
             let value_start = at + 1;
@@ -235,10 +252,10 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn fault(&mut self, id: ElementId, start: usize, end: usize, message: &'static str) {
+    fn fault(&mut self, rule: Id, id: ElementId, start: usize, end: usize, message: &'static str) {
         self.state = self.state.max(State::Malformed);
         let (start, end) = (offset(start), offset(end));
-        self.problem(Id::XmlNotWellFormed, id, start, end, format_args!("{message}"));
+        self.problem(rule, id, start, end, format_args!("{message}"));
     }
 
     fn room_for_attribute(
@@ -296,7 +313,7 @@ impl<'t> Parser<'t> {
             let quoted = excerpt(name, self.limits.excerpt);
             self.state = self.state.max(State::Malformed);
             self.problem(
-                Id::XmlNotWellFormed,
+                Id::AttributeTwice,
                 id,
                 offset(name_start),
                 offset(name_end),
@@ -318,8 +335,14 @@ impl<'t> Parser<'t> {
     fn attribute_references(&mut self, id: ElementId, start: usize, end: usize) {
         let value = self.text.get(start..end).unwrap_or("");
         if let Some(at) = memchr::memchr(b'<', value.as_bytes()) {
-            let message = "`<` must be written `&lt;` in an attribute";
-            self.fault(id, start + at, start + at + 1, message);
+            if value.get(at..).is_some_and(|rest| rest.starts_with("<![CDATA[")) {
+                let message =
+                    "CDATA stands in elements only; in an attribute write the value as it is";
+                self.fault(Id::CdataInAttribute, id, start + at, start + at + 9, message);
+            } else {
+                let message = "`<` must be written `&lt;` in an attribute";
+                self.fault(Id::LtInAttribute, id, start + at, start + at + 1, message);
+            }
         }
         let mut bare = false;
         for (at, kind) in references::references(value) {
@@ -330,6 +353,7 @@ impl<'t> Parser<'t> {
                     let end = at.saturating_add(offset(name.len())).saturating_add(2);
                     self.entity(id, name, at, end);
                 }
+                Reference::Forbidden(number) => self.forbidden_reference(id, number, at),
                 Reference::Bare if bare => {}
                 Reference::Bare => {
                     bare = true;

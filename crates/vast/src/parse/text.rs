@@ -25,7 +25,7 @@ impl Parser<'_> {
                 let from = offset(start + lead);
                 let to = from.saturating_add(offset(text.trim_ascii().len()));
                 let message = format_args!("there is text after the end of the root element");
-                self.malformed(from, to, message);
+                self.ill_formed(Id::TextAfterRoot, from, to, message);
             }
             return;
         }
@@ -35,7 +35,7 @@ impl Parser<'_> {
         }
         if let Some(close) = bytes::section_end(text.as_bytes(), b']', 0) {
             let (from, to) = (offset(start + close - 3), offset(start + close));
-            self.malformed(from, to, format_args!("`]]>` must be written `]]&gt;` in text"));
+            self.section_end(from, to);
         }
         let kind = if escaped { PartKind::Escaped } else { PartKind::Text };
         self.part(offset(start), offset(end), kind);
@@ -51,6 +51,7 @@ impl Parser<'_> {
                     let end = at.saturating_add(offset(name.len())).saturating_add(2);
                     self.entity(id, name, at, end);
                 }
+                Reference::Forbidden(number) => self.forbidden_reference(id, number, at),
                 Reference::Bare => {
                     let first = self
                         .stack
@@ -72,16 +73,44 @@ impl Parser<'_> {
     }
 
     pub(super) fn entity(&mut self, id: ElementId, name: &str, start: u32, end: u32) {
+        let rule = if !self.has_doctype && references::html_entity(name).is_some() {
+            Id::HtmlEntity
+        } else {
+            Id::EntityReference
+        };
         let name = excerpt(name, self.limits.excerpt);
         self.state =
             self.state.max(if self.has_doctype { State::Refused } else { State::Malformed });
+        self.problem(rule, id, start, end, format_args!("the entity `&{name};` is not expanded"));
+    }
+
+    /// A reference to a character that no document may hold.
+    pub(super) fn forbidden_reference(&mut self, id: ElementId, number: &str, start: u32) {
+        self.state = self.state.max(State::Malformed);
+        let end = start.saturating_add(offset(number.len())).saturating_add(2);
         self.problem(
-            Id::EntityReference,
+            Id::CharacterReferenceForbidden,
             id,
             start,
             end,
-            format_args!("the entity `&{name};` is not expanded"),
+            format_args!("`&{number};` is a character that XML does not allow"),
         );
+    }
+
+    /// `]]>` in text: mostly the end of a section inside another.
+    fn section_end(&mut self, from: u32, to: u32) {
+        let before = self.stack.last().and_then(|open| self.parts.get(open.last_part as usize));
+        let nested = before.is_some_and(|part| {
+            part.kind == PartKind::Cdata && self.slice(part.start, part.end).contains("<![CDATA[")
+        });
+        if nested {
+            let message =
+                format_args!("CDATA stands inside of CDATA, which ends at the first `]]>`");
+            self.ill_formed(Id::CdataNested, from, to, message);
+        } else {
+            let message = format_args!("`]]>` must be written `]]&gt;` in text");
+            self.ill_formed(Id::CdataEndInText, from, to, message);
+        }
     }
 
     /// The content of a CDATA section.

@@ -43,7 +43,19 @@ fn pages() -> Vec<Page> {
 fn example(body: &str, heading: &str) -> Option<String> {
     let (_, section) = body.split_once(&format!("\n## {heading}\n\n```xml\n"))?;
     let end = section.find("\n```").map_or(0, |end| end);
-    Some(if section.starts_with("```") { String::new() } else { section[..end].to_owned() })
+    Some(if section.starts_with("```") { String::new() } else { unescaped(&section[..end]) })
+}
+
+/// Characters that cannot be seen are written `\\u{1f}` in examples.
+fn unescaped(text: &str) -> String {
+    let mut pieces = text.split("\\u{");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (code, rest) = piece.split_once('}').unwrap();
+        out.push(char::from_u32(u32::from_str_radix(code, 16).unwrap()).unwrap());
+        out.push_str(rest);
+    }
+    out
 }
 
 impl Page {
@@ -75,13 +87,15 @@ impl Page {
             })
             .unwrap_or_default();
         for (key, value) in limits {
-            let Limits { bytes, depth, elements, attributes, findings, directives, .. } =
-                &mut options.limits;
+            let Limits {
+                bytes, depth, elements, attributes, namespaces, findings, directives, ..
+            } = &mut options.limits;
             *match key.as_str() {
                 "bytes" => bytes,
                 "depth" => depth,
                 "elements" => elements,
                 "attributes" => attributes,
+                "namespaces" => namespaces,
                 "findings" => findings,
                 "directives" => directives,
                 other => panic!("{}: no limit `{other}`", self.id),
