@@ -90,6 +90,23 @@ fn inside(span: Span, bytes: &[u8]) {
     }
 }
 
+/// Bytes of UTF-16 or of Latin-1 as text; none for what has no simple form here.
+fn decoded(encoding: &str, bytes: &[u8]) -> Option<String> {
+    let unit: fn([u8; 2]) -> u16 = match encoding {
+        "UTF-16LE" => u16::from_le_bytes,
+        "UTF-16BE" => u16::from_be_bytes,
+        "windows-1252" if !bytes.iter().any(|byte| (0x80..0xa0).contains(byte)) => {
+            return Some(bytes.iter().copied().map(char::from).collect());
+        }
+        _ => return None,
+    };
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    assert!(rest.is_empty(), "half a unit was cut out");
+    let units = pairs.iter().map(|pair| unit(*pair));
+    // The input itself may have half of a pair.
+    Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
@@ -109,6 +126,10 @@ proptest! {
                 let cut = std::str::from_utf8(tag.slice(&bytes).unwrap()).unwrap();
                 let named = cut.strip_prefix('<').is_some_and(|cut| cut.starts_with(doc.tag(id)));
                 prop_assert!(named && cut.ends_with('>'));
+            } else if let Some(cut) = decoded(doc.encoding(), tag.slice(&bytes).unwrap()) {
+                // What was cut out is whole characters of the encoding.
+                let named = cut.strip_prefix('<').is_some_and(|cut| cut.starts_with(doc.tag(id)));
+                prop_assert!(named && cut.ends_with('>'), "{cut}");
             }
         }
         for finding in lint(&bytes, &Options::default()).findings {

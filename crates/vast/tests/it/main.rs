@@ -13,6 +13,7 @@ mod extensions;
 mod harness;
 mod laws;
 mod let_through;
+mod limits;
 mod outcomes;
 mod profiles;
 mod reader;
