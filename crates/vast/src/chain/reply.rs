@@ -4,7 +4,7 @@ use adproof_model::DocumentKind;
 
 use super::model::{Creative, MediaFile, UniversalAdId};
 use crate::document::{Document, ElementId, State};
-use crate::generated::rules::Id;
+use crate::parse::OTHER_ROOTS;
 use crate::{Limits, Version, parse};
 
 /// One response, read.
@@ -106,7 +106,8 @@ fn unusable(doc: &Document<'_>, version: Option<&str>) -> Option<Unusable> {
         let problem = doc.problems.first();
         problem.map_or_else(|| "it is no XML".into(), |problem| problem.message.clone())
     };
-    let other_root = doc.problems.iter().any(|problem| problem.rule == Id::RootNotVast);
+    let other_root = doc.root().is_some()
+        && doc.problems.iter().any(|problem| OTHER_ROOTS.contains(&problem.rule));
     match doc.state {
         State::Refused => return Some(Unusable::Refused(why())),
         State::Malformed if other_root => {

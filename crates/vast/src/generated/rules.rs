@@ -1021,6 +1021,8 @@ pub(crate) enum Id {
     UrlWithoutScheme,
     /// UTF-16 begins without a byte order mark
     Utf16WithoutMark,
+    /// The document is VAST 1
+    Vast1InsteadOfVast,
     /// VAST stands inside of another element
     VastNotAtRoot,
     /// VAST stands in VASTAdData as text
@@ -1135,12 +1137,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    162, 200, 163, 16, 54, 166, 26, 125, 68, 20, 125, 196, 52, 0, 8, 75, 194, 113, 94, 150, 219,
-    11, 151, 125, 130, 118, 150, 206, 248, 60, 234, 189,
+    46, 7, 36, 134, 31, 148, 44, 60, 96, 43, 62, 201, 241, 186, 163, 36, 22, 178, 96, 105, 252, 38,
+    184, 240, 73, 230, 7, 141, 113, 147, 66, 234,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 561] = [
+pub(crate) static RULES: [Rule; 562] = [
     Rule {
         id: "ad-id-contradiction",
         title: "A creative has two Ad-IDs",
@@ -6860,6 +6862,17 @@ pub(crate) static RULES: [Rule; 561] = [
         severity: Severity::Error,
         versions: 0x7f,
         citation: Citation { document: "Extensible Markup Language (XML) 1.0", section: "§4.3.3" },
+        aliases: &[],
+        fix: FixKind::None,
+        default_on: true,
+    },
+    Rule {
+        id: "vast-1-instead-of-vast",
+        title: "The document is VAST 1",
+        axis: Axis::Interop,
+        severity: Severity::Error,
+        versions: 0x7f,
+        citation: Citation { document: "VAST 4.2", section: "§3.2" },
         aliases: &[],
         fix: FixKind::None,
         default_on: true,

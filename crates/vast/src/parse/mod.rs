@@ -25,7 +25,7 @@ use crate::document::{
 };
 use crate::generated::rules::Id;
 
-pub(crate) use names::{VAST_NAMESPACE, VMAP_NAMESPACE};
+pub(crate) use names::{OTHER_ROOTS, VAST_NAMESPACE, VMAP_NAMESPACE};
 
 /// Reads a document in whatever encoding it has. Never fails and never expands an entity.
 #[must_use]

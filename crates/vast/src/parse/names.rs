@@ -8,6 +8,15 @@ use crate::generated::rules::Id;
 use crate::generated::structure::ty;
 use crate::structure::{Content, NameId, TypeId, extension};
 
+/// What is said of a document that is XML with another root.
+pub(crate) const OTHER_ROOTS: [Id; 5] = [
+    Id::RootNotVast,
+    Id::Vast1InsteadOfVast,
+    Id::VastNotAtRoot,
+    Id::StorageErrorInsteadOfVast,
+    Id::PlaylistInsteadOfVast,
+];
+
 /// The namespace of VAST 4.
 pub(crate) const VAST_NAMESPACE: &str = "http://www.iab.com/VAST";
 /// The namespace of VMAP.
@@ -139,7 +148,11 @@ impl Parser<'_> {
             self.problem(Id::RootWrongCase, id, start, end, message);
             return;
         }
-        if local == "MPD" || local == "SmoothStreamingMedia" {
+        if local == "VideoAdServingTemplate" {
+            let message =
+                format_args!("the document is VAST 1, which players do not read any more");
+            self.fatal(Id::Vast1InsteadOfVast, start, end, message);
+        } else if local == "MPD" || local == "SmoothStreamingMedia" {
             let message = format_args!("the document is a manifest of a stream");
             self.fatal(Id::PlaylistInsteadOfVast, start, end, message);
         } else if local == "Error" && holds("<Code>") {

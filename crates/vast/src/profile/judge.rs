@@ -9,6 +9,7 @@ use super::requirement::{Check, Effect, Requirement};
 use super::{Outcome, Profile, Reason, Verdict, Weight};
 use crate::document::{Document, ElementId, Problem, State};
 use crate::generated::rules::Id;
+use crate::parse::OTHER_ROOTS;
 use crate::{Limits, Options, check, parse};
 
 /// What each profile makes of a document.
@@ -284,8 +285,10 @@ impl<'d> Judge<'d> {
 
 /// The first fault of a document that is not well-formed. Another root alone can be read.
 fn unreadable<'d>(doc: &'d Document<'_>) -> Option<&'d Problem> {
-    let is_fault =
-        |one: &&Problem| one.rule != Id::RootNotVast && one.rule.rule().severity == Severity::Error;
+    let is_fault = |one: &&Problem| {
+        let other_root = doc.root().is_some() && OTHER_ROOTS.contains(&one.rule);
+        !other_root && one.rule.rule().severity == Severity::Error
+    };
     doc.problems.iter().filter(|_| doc.state == State::Malformed).find(is_fault)
 }
 

@@ -215,3 +215,27 @@ fn entities_are_never_expanded() {
     assert!(rules_of(&report).contains(&"entity-expansion"));
     assert!(rules_of(&report).contains(&"entity-reference"));
 }
+
+#[test]
+fn a_wrong_namespace_hides_nothing_of_a_schedule() {
+    let text = "<v:VMAP xmlns:v='https://www.iab.net/vmap' version='1.0'><v:AdBreak timeOffset='#0' breakType='linear'><v:AdSource/></v:AdBreak></v:VMAP>";
+    let report = run(text.as_bytes());
+    assert_eq!(
+        rules_of(&report),
+        ["vmap-namespace-wrong", "timeoffset-position-zero", "adsource-empty"]
+    );
+}
+
+#[test]
+fn a_draft_inside_a_schedule_lowers_no_fault_of_the_schedule() {
+    let text = "<VMAP xmlns='http://www.iab.net/videosuite/vmap' version='1.0'><AdBreak timeOffset='start' breakType='linear'><AdSource><VASTAdData><VAST xmlns='' version='4.4'/></VASTAdData></AdSource></AdBreak><AdBreak breakType='linear'><AdSource/></AdBreak></VMAP>";
+    let report = run(text.as_bytes());
+    assert_eq!(report.count(Severity::Error), 2, "{:?}", report.findings);
+}
+
+#[test]
+fn compressed_bytes_are_named_without_a_word_on_their_encoding() {
+    for bytes in [&b"\x1f\x8b\x08\0\xff\xc3"[..], b"\xff\xd8\xff\xe0", b"\0\0\0\x18ftypmp42"] {
+        assert_eq!(rules_of(&run(bytes)).len(), 1, "{bytes:?}");
+    }
+}
