@@ -161,8 +161,17 @@ fn utf16(bytes: &[u8]) -> Option<(Charset, usize)> {
     }
 }
 
+/// Whether a document begins with the declaration that nearly all have, of which there is nothing
+/// to say.
+pub(crate) fn is_usual(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>")
+}
+
 /// The `encoding` of an XML declaration, read as ASCII.
 pub(crate) fn declared(bytes: &[u8]) -> Option<&str> {
+    if is_usual(bytes) {
+        return Some("UTF-8");
+    }
     let head = bytes.get(..bytes.len().min(256)).unwrap_or_default();
     let start = head.iter().position(|byte| !byte.is_ascii_whitespace())?;
     let head = head.get(start..)?;

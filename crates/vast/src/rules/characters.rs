@@ -117,10 +117,10 @@ fn is_text(doc: &Document<'_>, id: ElementId, at: u32) -> bool {
 fn escaped_twice(doc: &Document<'_>, sink: &mut Sink<'_>) {
     for part in doc.parts.iter().filter(|part| part.kind == PartKind::Escaped) {
         let text = doc.slice(part.start, part.end);
-        let twice = ["amp;", "lt;", "gt;", "quot;", "#"];
-        let found = memchr::memmem::find_iter(text.as_bytes(), b"&amp;").find(|at| {
-            let rest = text.get(at + 5..).unwrap_or("");
-            twice.iter().any(|name| rest.starts_with(name))
+        let twice: [&[u8]; 5] = [b"amp;", b"lt;", b"gt;", b"quot;", b"#"];
+        let found = memchr::memchr_iter(b'&', text.as_bytes()).find(|at| {
+            let rest = text.as_bytes().get(at + 1..).and_then(|rest| rest.strip_prefix(b"amp;"));
+            rest.is_some_and(|rest| twice.iter().any(|name| rest.starts_with(name)))
         });
         let Some(at) = found.and_then(|at| u32::try_from(at).ok()) else {
             continue;

@@ -154,7 +154,7 @@ pub(crate) fn is_unfilled(text: &str) -> bool {
             })
         })
     };
-    memchr::memchr3(b'$', b'%', b'{', text.as_bytes()).is_some()
+    text.bytes().any(|byte| matches!(byte, b'$' | b'%' | b'{'))
         && (between("${", "}") || between("%%", "%%") || between("{{", "}}"))
         || bracketed(text)
 }

@@ -1,6 +1,8 @@
 //! What stands before the root and in its start tag: declaration, encoding, marks, schemas.
 
-use crate::decode::declared;
+use std::borrow::Cow;
+
+use crate::decode::{declared, is_usual};
 use crate::document::{Document, Element, ElementId, NONE};
 use crate::generated::rules::Id;
 use crate::parse::excerpt;
@@ -15,9 +17,15 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>) {
     if doc.text.is_empty() {
         return;
     }
-    encoding(doc, sink);
-    if doc.text.starts_with("<?xml ") {
-        declaration(doc, sink);
+    // Of a borrowed text without a mark and with the usual declaration there is nothing to say.
+    let usual = matches!(doc.text, Cow::Borrowed(_))
+        && doc.span(0, 0).start == 0
+        && is_usual(doc.text.as_bytes());
+    if !usual {
+        encoding(doc, sink);
+        if doc.text.starts_with("<?xml ") {
+            declaration(doc, sink);
+        }
     }
     if let Some(root) = doc.elements.first() {
         root_tag(doc, sink, root);

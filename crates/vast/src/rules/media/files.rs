@@ -36,7 +36,7 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                     *slot = file;
                 }
                 note(&mut seen, child, &file);
-                if file.class().plays() && file.pixels() > 0 {
+                if file.class.plays() && file.pixels() > 0 {
                     let first = *shape.get_or_insert(file);
                     if !said_shape && first.differs_in_shape(&file) {
                         said_shape = true;
@@ -119,7 +119,7 @@ pub(super) fn said(
 
 fn note<'d>(seen: &mut Seen<'d>, id: ElementId, file: &Rendition<'d>) {
     seen.files += 1;
-    let class = file.class();
+    let class = file.class;
     let vpaid = file.api.eq_ignore_ascii_case("VPAID");
     seen.vpaid += u32::from(vpaid);
     seen.unknown += u32::from(class == Class::Other);

@@ -123,7 +123,7 @@ const TOP_LEVEL: [&str; 10] = [
 ];
 
 /// What a player has to do with a file, as far as its type says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Class {
     Video,
     Audio,
@@ -134,6 +134,7 @@ pub(crate) enum Class {
     Script,
     Html,
     Obsolete,
+    #[default]
     Other,
 }
 
@@ -185,7 +186,8 @@ fn in_list(list: &[&str], kind: &str) -> bool {
 
 /// A type without its parameters, such as codecs, which follow a semicolon.
 pub(crate) fn essence(kind: &str) -> &str {
-    kind.split(';').next().unwrap_or(kind).trim_ascii()
+    let end = kind.bytes().position(|byte| byte == b';').unwrap_or(kind.len());
+    kind.get(..end).unwrap_or(kind).trim_ascii()
 }
 
 pub(super) fn has_capitals(text: &str) -> bool {

@@ -11,6 +11,7 @@ pub(super) struct Rendition<'d> {
     pub(super) file: Option<ElementId>,
     pub(super) id: &'d str,
     pub(super) kind: &'d str,
+    pub(super) class: Class,
     pub(super) delivery: &'d str,
     pub(super) codec: &'d str,
     pub(super) api: &'d str,
@@ -39,11 +40,8 @@ impl<'d> Rendition<'d> {
                 _ => {}
             }
         }
+        of.class = Class::of(essence(of.kind));
         of
-    }
-
-    pub(super) fn class(&self) -> Class {
-        Class::of(essence(self.kind))
     }
 
     /// Whether a player cannot tell this file from the other.
