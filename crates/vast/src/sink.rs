@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use adproof_model::{Edit, Finding, Fix, Severity};
 
 use crate::document::{Document, ElementId};
-use crate::generated::rules::{Id, RULES};
+use crate::generated::rules::Id;
 use crate::parse::Quoted;
 use crate::path::Paths;
 use crate::suppress::{self, Silence};
@@ -49,7 +49,8 @@ pub(crate) struct Sink<'d> {
     options: &'d Options,
     version: Version,
     findings: Vec<Finding>,
-    counts: Vec<u32>,
+    /// How many findings each rule has.
+    counts: Vec<(Id, u32)>,
     dropped: BTreeMap<Id, u32>,
     silences: Vec<Silence>,
     suppressed: BTreeMap<&'static str, u32>,
@@ -181,11 +182,13 @@ impl<'d> Sink<'d> {
 
     fn room(&mut self, id: Id) -> bool {
         let limits = &self.options.limits;
-        // A clean document, which is the usual one, needs no counts.
-        if self.counts.is_empty() {
-            self.counts.resize(RULES.len(), 0);
-        }
-        let Some(count) = self.counts.get_mut(id.index()) else {
+        // A document breaks few of the rules.
+        let known = self.counts.iter().position(|(counted, _)| *counted == id);
+        let place = known.unwrap_or_else(|| {
+            self.counts.push((id, 0));
+            self.counts.len() - 1
+        });
+        let Some((_, count)) = self.counts.get_mut(place) else {
             return false;
         };
         if *count < limits.findings_per_rule && self.findings.len() < limits.findings as usize {

@@ -40,7 +40,9 @@ pub(crate) enum Kind {
 
 /// One element type.
 pub(crate) struct Type {
+    #[allow(dead_code, reason = "tells the places of one element apart for who reads the table")]
     pub(crate) name: &'static str,
+    pub(crate) element: &'static str,
     pub(crate) content: Content,
     pub(crate) children: &'static [ChildRow],
     pub(crate) attrs: &'static [AttrRow],
@@ -53,6 +55,7 @@ impl Type {
     /// What is not judged.
     pub(crate) const OPEN: Self = Self {
         name: "",
+        element: "",
         content: Content::Open,
         children: &[],
         attrs: &[],
@@ -62,7 +65,7 @@ impl Type {
 
     /// The name of the element, without what tells its place.
     pub(crate) fn element_name(&self) -> &'static str {
-        self.name.rsplit('/').next().unwrap_or(self.name)
+        self.element
     }
 }
 

@@ -614,6 +614,7 @@ pub(crate) static TYPES: [Type; 139] = [
     Type::OPEN,
     Type {
         name: "VAST",
+        element: "VAST",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -696,6 +697,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Ad",
+        element: "Ad",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -804,6 +806,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Error",
+        element: "Error",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -862,6 +865,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "InLine",
+        element: "InLine",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -1089,6 +1093,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Wrapper",
+        element: "Wrapper",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -1341,6 +1346,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdServingId",
+        element: "AdServingId",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -1399,6 +1405,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdSystem",
+        element: "AdSystem",
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
@@ -1464,6 +1471,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdTitle",
+        element: "AdTitle",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -1522,6 +1530,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdVerifications",
+        element: "AdVerifications",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(81),
@@ -1587,6 +1596,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Advertiser",
+        element: "Advertiser",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -1645,6 +1655,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Category",
+        element: "Category",
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
@@ -1710,6 +1721,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Creatives",
+        element: "Creatives",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(25),
@@ -1775,6 +1787,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Description",
+        element: "Description",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -1833,6 +1846,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Expires",
+        element: "Expires",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -1891,6 +1905,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extensions",
+        element: "Extensions",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(39),
@@ -1956,6 +1971,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Impression",
+        element: "Impression",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -2021,6 +2037,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Pricing",
+        element: "Pricing",
         content: Content::Text,
         children: &[],
         attrs: &[
@@ -2096,6 +2113,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Survey",
+        element: "Survey",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -2161,6 +2179,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ViewableImpression",
+        element: "ViewableImpression",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -2251,6 +2270,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "BlockedAdCategories",
+        element: "BlockedAdCategories",
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
@@ -2316,6 +2336,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Wrapper/Creatives",
+        element: "Creatives",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(25),
@@ -2381,6 +2402,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VASTAdTagURI",
+        element: "VASTAdTagURI",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -2439,6 +2461,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Verification",
+        element: "Verification",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -2561,6 +2584,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Creative",
+        element: "Creative",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -2717,6 +2741,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[],
         attrs: &[
@@ -2800,6 +2825,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NotViewable",
+        element: "NotViewable",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -2858,6 +2884,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ViewUndetermined",
+        element: "ViewUndetermined",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -2916,6 +2943,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Viewable",
+        element: "Viewable",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -2974,6 +3002,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Wrapper/Creative",
+        element: "Creative",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -3130,6 +3159,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ExecutableResource",
+        element: "ExecutableResource",
         content: Content::Text,
         children: &[],
         attrs: &[
@@ -3205,6 +3235,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "FlashResource",
+        element: "FlashResource",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -3270,6 +3301,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "JavaScriptResource",
+        element: "JavaScriptResource",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -3345,6 +3377,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Verification/TrackingEvents",
+        element: "TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(73),
@@ -3410,6 +3443,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VerificationParameters",
+        element: "VerificationParameters",
         content: Content::Open,
         children: &[],
         attrs: &[],
@@ -3468,6 +3502,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Verification/ViewableImpression",
+        element: "ViewableImpression",
         content: Content::Text,
         children: &[],
         attrs: &[AttrRow {
@@ -3533,6 +3568,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "CompanionAds",
+        element: "CompanionAds",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -3615,6 +3651,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "CreativeExtensions",
+        element: "CreativeExtensions",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(26),
@@ -3680,6 +3717,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Linear",
+        element: "Linear",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -3842,6 +3880,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinearAds",
+        element: "NonLinearAds",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -3925,6 +3964,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "UniversalAdId",
+        element: "UniversalAdId",
         content: Content::Text,
         children: &[],
         attrs: &[
@@ -4000,6 +4040,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Wrapper/Linear",
+        element: "Linear",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -4162,6 +4203,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Wrapper/NonLinearAds",
+        element: "NonLinearAds",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -4245,6 +4287,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Verification/Tracking",
+        element: "Tracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -4310,6 +4353,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Companion",
+        element: "Companion",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -4554,6 +4598,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "CreativeExtension",
+        element: "CreativeExtension",
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
@@ -4619,6 +4664,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdParameters",
+        element: "AdParameters",
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
@@ -4684,6 +4730,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Duration",
+        element: "Duration",
         content: Content::Duration,
         children: &[],
         attrs: &[],
@@ -4742,6 +4789,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Icons",
+        element: "Icons",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(44),
@@ -4807,6 +4855,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "MediaFiles",
+        element: "MediaFiles",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -4898,6 +4947,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "TrackingEvents",
+        element: "TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(73),
@@ -4963,6 +5013,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VideoClicks",
+        element: "VideoClicks",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -5046,6 +5097,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinear",
+        element: "NonLinear",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -5266,6 +5318,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Wrapper/VideoClicks",
+        element: "VideoClicks",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -5349,6 +5402,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Wrapper/NonLinear",
+        element: "NonLinear",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -5537,6 +5591,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AltText",
+        element: "AltText",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -5595,6 +5650,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "CompanionClickThrough",
+        element: "CompanionClickThrough",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -5653,6 +5709,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "CompanionClickTracking",
+        element: "CompanionClickTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -5718,6 +5775,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "HTMLResource",
+        element: "HTMLResource",
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
@@ -5783,6 +5841,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IFrameResource",
+        element: "IFrameResource",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -5841,6 +5900,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "StaticResource",
+        element: "StaticResource",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -5916,6 +5976,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Icon",
+        element: "Icon",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -6104,6 +6165,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ClosedCaptionFiles",
+        element: "ClosedCaptionFiles",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(19),
@@ -6169,6 +6231,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "InteractiveCreativeFile",
+        element: "InteractiveCreativeFile",
         content: Content::Uri,
         children: &[ChildRow {
             name: NameId(42),
@@ -6259,6 +6322,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "MediaFile",
+        element: "MediaFile",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -6430,6 +6494,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Mezzanine",
+        element: "Mezzanine",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -6553,6 +6618,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Tracking",
+        element: "Tracking",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -6628,6 +6694,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ClickThrough",
+        element: "ClickThrough",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -6693,6 +6760,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ClickTracking",
+        element: "ClickTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -6758,6 +6826,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "CustomClick",
+        element: "CustomClick",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -6823,6 +6892,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinearClickThrough",
+        element: "NonLinearClickThrough",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -6881,6 +6951,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinearClickTracking",
+        element: "NonLinearClickTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -6946,6 +7017,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IconClicks",
+        element: "IconClicks",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -7029,6 +7101,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IconViewTracking",
+        element: "IconViewTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -7087,6 +7160,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ClosedCaptionFile",
+        element: "ClosedCaptionFile",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -7162,6 +7236,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IconClickFallbackImages",
+        element: "IconClickFallbackImages",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(45),
@@ -7227,6 +7302,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IconClickThrough",
+        element: "IconClickThrough",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -7285,6 +7361,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IconClickTracking",
+        element: "IconClickTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -7350,6 +7427,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IconClickFallbackImage",
+        element: "IconClickFallbackImage",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -7442,6 +7520,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "IconClickFallbackImage/StaticResource",
+        element: "StaticResource",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -7507,6 +7586,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinear/IFrameResource",
+        element: "IFrameResource",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -7582,6 +7662,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinear/MediaFiles",
+        element: "MediaFiles",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -7673,6 +7754,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinear/MediaFile",
+        element: "MediaFile",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -7844,6 +7926,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinear/InteractiveCreativeFile",
+        element: "InteractiveCreativeFile",
         content: Content::Uri,
         children: &[ChildRow {
             name: NameId(42),
@@ -7934,6 +8017,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "NonLinearCustomClick",
+        element: "NonLinearCustomClick",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -7999,6 +8083,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "UniversalAdId/Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[ChildRow {
             name: NameId(75),
@@ -8064,6 +8149,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/UniversalAdId",
+        element: "UniversalAdId",
         content: Content::Text,
         children: &[],
         attrs: &[
@@ -8147,6 +8233,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Mezzanine/Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[
             ChildRow {
@@ -8222,6 +8309,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/CreativeId",
+        element: "CreativeId",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -8280,6 +8368,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/Mezzanine",
+        element: "Mezzanine",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -8411,6 +8500,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "InteractiveCreativeFile/Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[ChildRow {
             name: NameId(54),
@@ -8476,6 +8566,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/InteractiveCreativeFile",
+        element: "InteractiveCreativeFile",
         content: Content::Uri,
         children: &[
             ChildRow {
@@ -8584,6 +8675,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/AdParameters",
+        element: "AdParameters",
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
@@ -8649,6 +8741,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Icon/Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[ChildRow {
             name: NameId(44),
@@ -8714,6 +8807,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/Icon",
+        element: "Icon",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -8894,6 +8988,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/IconClicks",
+        element: "IconClicks",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -8969,6 +9064,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Extension/IconClickTracking",
+        element: "IconClickTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -9034,6 +9130,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "adcom/Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[
             ChildRow {
@@ -9125,6 +9222,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "adcom/Signal",
+        element: "Signal",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -9183,6 +9281,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "ctv_ad_portfolio/Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[
             ChildRow {
@@ -9338,6 +9437,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Portfolio/TrackingEvents",
+        element: "TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(73),
@@ -9403,6 +9503,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Portfolio/Tracking",
+        element: "Tracking",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -9478,6 +9579,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "Portfolio/NonLinearClickTracking",
+        element: "NonLinearClickTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -9543,6 +9645,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "tl_qrcode/CreativeExtension",
+        element: "CreativeExtension",
         content: Content::Open,
         children: &[
             ChildRow {
@@ -9634,6 +9737,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "QrCodeScanUrl",
+        element: "QrCodeScanUrl",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -9692,6 +9796,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "QrCodeImageUrl",
+        element: "QrCodeImageUrl",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -9750,6 +9855,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "QrCodePosition",
+        element: "QrCodePosition",
         content: Content::Open,
         children: &[],
         attrs: &[
@@ -9825,6 +9931,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "QrCodeSize",
+        element: "QrCodeSize",
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
@@ -9890,6 +9997,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VMAP",
+        element: "VMAP",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -9972,6 +10080,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VMAP/Extensions",
+        element: "Extensions",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(39),
@@ -10037,6 +10146,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VMAP/Extension",
+        element: "Extension",
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
@@ -10102,6 +10212,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdBreak",
+        element: "AdBreak",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -10218,6 +10329,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdSource",
+        element: "AdSource",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -10334,6 +10446,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VASTAdData",
+        element: "VASTAdData",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(76),
@@ -10399,6 +10512,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "AdTagURI",
+        element: "AdTagURI",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -10464,6 +10578,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "CustomAdData",
+        element: "CustomAdData",
         content: Content::Open,
         children: &[],
         attrs: &[AttrRow {
@@ -10529,6 +10644,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VMAP/TrackingEvents",
+        element: "TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(73),
@@ -10594,6 +10710,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "VMAP/Tracking",
+        element: "Tracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {
@@ -10659,6 +10776,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST",
+        element: "DAAST",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -10741,6 +10859,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Ad",
+        element: "Ad",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -10833,6 +10952,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/InLine",
+        element: "InLine",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -10988,6 +11108,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Wrapper",
+        element: "Wrapper",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -11111,6 +11232,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Category",
+        element: "Category",
         content: Content::Text,
         children: &[],
         attrs: &[],
@@ -11169,6 +11291,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Pricing",
+        element: "Pricing",
         content: Content::Text,
         children: &[],
         attrs: &[
@@ -11246,6 +11369,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAASTAdTagURI",
+        element: "DAASTAdTagURI",
         content: Content::Uri,
         children: &[],
         attrs: &[],
@@ -11304,6 +11428,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Creatives",
+        element: "Creatives",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(25),
@@ -11369,6 +11494,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Wrapper/Creatives",
+        element: "Creatives",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(25),
@@ -11434,6 +11560,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Creative",
+        element: "Creative",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -11550,6 +11677,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Wrapper/Creative",
+        element: "Creative",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -11666,6 +11794,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Linear",
+        element: "Linear",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -11804,6 +11933,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Wrapper/Linear",
+        element: "Linear",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -11926,6 +12056,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/MediaFiles",
+        element: "MediaFiles",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(57),
@@ -11991,6 +12122,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/MediaFile",
+        element: "MediaFile",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -12114,6 +12246,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/TrackingEvents",
+        element: "TrackingEvents",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(73),
@@ -12179,6 +12312,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Tracking",
+        element: "Tracking",
         content: Content::Uri,
         children: &[],
         attrs: &[
@@ -12268,6 +12402,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/AdInteractions",
+        element: "AdInteractions",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -12351,6 +12486,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/CompanionAds",
+        element: "CompanionAds",
         content: Content::Elements,
         children: &[ChildRow {
             name: NameId(21),
@@ -12423,6 +12559,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/Companion",
+        element: "Companion",
         content: Content::Elements,
         children: &[
             ChildRow {
@@ -12587,6 +12724,7 @@ pub(crate) static TYPES: [Type; 139] = [
     },
     Type {
         name: "DAAST/ClickTracking",
+        element: "ClickTracking",
         content: Content::Uri,
         children: &[],
         attrs: &[AttrRow {

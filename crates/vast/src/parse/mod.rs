@@ -103,6 +103,7 @@ struct Binding {
     ours: bool,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Parser<'t> {
     text: &'t str,
     limits: Limits,
@@ -126,6 +127,8 @@ struct Parser<'t> {
     has_doctype: bool,
     /// Prefixes that were used without a declaration.
     undeclared: BTreeSet<&'t str>,
+    /// The tag that is read has an attribute of an unknown name.
+    unknown_attribute: bool,
     /// The reader said already that the document ends too early.
     truncated: bool,
     /// Bounds that were reached.
@@ -157,6 +160,7 @@ impl<'t> Parser<'t> {
             root_closed: false,
             has_doctype: false,
             undeclared: BTreeSet::new(),
+            unknown_attribute: false,
             truncated: false,
             said: BTreeSet::new(),
         }

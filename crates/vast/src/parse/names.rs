@@ -33,10 +33,7 @@ impl<'t> Parser<'t> {
     pub(super) fn prefixes(&mut self, id: ElementId, element: &Element) {
         let start = element.start.saturating_add(1);
         let range = (start, start.saturating_add(u32::from(element.name_len)));
-        let tag = self.text.as_bytes().get(range.0 as usize..range.1 as usize);
-        if tag.is_some_and(|tag| tag.contains(&b':'))
-            && let Some((prefix, _)) = self.slice(range.0, range.1).split_once(':')
-        {
+        if let Some((prefix, _)) = self.slice(range.0, range.1).split_once(':') {
             self.declared(id, prefix, range);
         }
         let mut at = element.first_attr as usize;
@@ -70,34 +67,36 @@ impl<'t> Parser<'t> {
 
 impl Parser<'_> {
     /// Finds the element's type from its name, its parent and the namespaces in force.
-    pub(super) fn resolve(&mut self, element: &mut Element, tag: &[u8]) {
-        let (mut prefix, mut local) = ("", "");
+    /// Says whether a name of the tag may have a prefix.
+    pub(super) fn resolve(&mut self, element: &mut Element, tag: &[u8]) -> bool {
+        let mut prefix = "";
+        let local;
         element.name = NameId::intern_bytes(tag);
         // No known name has a prefix.
-        if element.name == NameId::UNKNOWN {
+        let unknown = element.name == NameId::UNKNOWN;
+        if unknown {
             let tag = std::str::from_utf8(tag).unwrap_or("");
             (prefix, local) = tag.split_once(':').unwrap_or(("", tag));
             element.name = NameId::intern(local);
+        } else {
+            local = element.name.as_str();
         }
         let Some(parent) = self.elements.get(element.parent.index()) else {
             self.take_for_ours(prefix);
-            if element.name != NameId::UNKNOWN {
-                local = element.name.as_str();
-            }
             self.resolve_root(element, local);
-            return;
+            return unknown;
         };
         let parent_ty = parent.ty;
         let info = parent_ty.info();
         // Of open content only payloads that have a standard are known.
         let open = info.content == Content::Open;
         if open && info.children.is_empty() {
-            return;
+            return unknown;
         }
         let ours = self.foreign == 0 || self.is_ours(prefix);
         if !ours {
             element.flags |= if open { 0 } else { FOREIGN };
-            return;
+            return unknown;
         }
         let found = parent_ty.child(element.name).or_else(|| {
             if open {
@@ -120,6 +119,7 @@ impl Parser<'_> {
                 });
             }
         }
+        unknown
     }
 
     fn resolve_root(&mut self, element: &mut Element, local: &str) {

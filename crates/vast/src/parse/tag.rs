@@ -88,8 +88,10 @@ impl<'t> Parser<'t> {
         if ended.self_closing {
             element.flags |= SELF_CLOSING;
         }
-        self.prefixes(id, &element);
-        self.resolve(&mut element, bytes.get(name_start..name_end).unwrap_or_default());
+        let tag = bytes.get(name_start..name_end).unwrap_or_default();
+        if self.resolve(&mut element, tag) || std::mem::take(&mut self.unknown_attribute) {
+            self.prefixes(id, &element);
+        }
         if element.attr_count > 0 && element.ty != TypeId::OPEN {
             self.type_attributes(&mut element);
         }
@@ -321,6 +323,7 @@ impl<'t> Parser<'t> {
             );
             return;
         }
+        self.unknown_attribute |= interned == NameId::UNKNOWN;
         self.attributes.push(Attribute {
             name_start: offset(name_start),
             value_start: offset(value_start),

@@ -239,3 +239,14 @@ fn compressed_bytes_are_named_without_a_word_on_their_encoding() {
         assert_eq!(rules_of(&run(bytes)).len(), 1, "{bytes:?}");
     }
 }
+
+#[test]
+fn an_element_in_the_wrong_case_is_known_though_an_attribute_has_its_name() {
+    let text = "<VAST version='4.2'><Ad><InLine><Creatives><Creative><Linear><duration>00:00:30</duration></Linear></Creative></Creatives></InLine></Ad></VAST>";
+    let report = run(text.as_bytes());
+    let named = report
+        .findings
+        .iter()
+        .any(|finding| &*finding.message == "<duration> is spelled <Duration>");
+    assert!(named, "{:#?}", report.findings);
+}

@@ -304,8 +304,9 @@ impl Structure {
         for kind in &self.types {
             writeln!(
                 out,
-                "Type {{ name: {:?}, content: Content::{}, children: &[",
+                "Type {{ name: {:?}, element: {:?}, content: Content::{}, children: &[",
                 kind.name,
+                kind.name.rsplit('/').next().unwrap_or(&kind.name),
                 camel(&kind.content)
             )?;
             for row in &kind.children {

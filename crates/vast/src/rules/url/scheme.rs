@@ -22,7 +22,8 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>) {
         );
         return;
     }
-    let scheme = text.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| is_scheme(scheme));
+    let colon = text.bytes().position(|byte| byte == b':');
+    let scheme = colon.and_then(|end| text.get(..end)).filter(|scheme| is_scheme(scheme));
     let Some(scheme) = scheme else {
         no_scheme(sink, url);
         return;
