@@ -49,6 +49,39 @@ fn a_tag_in_another_encoding_shows_its_own_line() {
 }
 
 #[test]
+fn long_lines_tabs_and_strange_characters_are_shown_within_the_terminal() {
+    let long = "a".repeat(1_000_000);
+    let tag = format!(
+        "<VAST version=\"4.2\"><Ad><InLine><Impression><![CDATA[https://example.com/{long}?a=1&amp;b=2]]></Impression><Nope/>{long}</InLine></Ad></VAST>"
+    );
+    let strange = "<VAST version=\"4.2\">\n\t\t<Ad>\t<InLine>\t<Nope\ta=\"日本語\"/>\u{1b}[31m\u{85}\u{202e}\u{200b}\t日本<Nope/></InLine></Ad></VAST>";
+    let folder = Folder::new(&[("long.xml", &tag), ("strange.xml", strange)]);
+    let args =
+        ["lint", "long.xml", "strange.xml", "--select", "url-double-encoded,unknown-element"];
+    let ran = folder.run(&args).exits(1);
+    let steers = |c: char| {
+        c.is_control() && c != '\n'
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+    };
+    assert!(!ran.stdout.contains(steers), "{:?}", ran.stdout);
+    insta::assert_snapshot!(ran.stdout);
+    let mut command = command(&args);
+    command.current_dir(folder.0.path()).env("CLICOLOR_FORCE", "1");
+    let coloured = finish(command).exits(1).stdout;
+    assert!(coloured.contains("\u{1b}["), "colours where they are asked for");
+    let mut command = crate::run::command(&args);
+    command.current_dir(folder.0.path()).env("NO_COLOR", "1");
+    assert_eq!(finish(command).stdout, ran.stdout);
+}
+
+#[test]
+fn what_a_fix_makes_of_the_tag_is_shown() {
+    let ran = in_tags(&["lint", "double-encoded-trackers.xml", "--severity", "warning"]).exits(0);
+    assert!(ran.stdout.lines().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+    insta::assert_snapshot!(ran.stdout.split("\n\n").next().unwrap());
+}
+
+#[test]
 fn the_json_says_where_and_by_which_rules() {
     let ran =
         in_tags(&["lint", "broken-no-media.xml", "no-ad.xml", "--output-format", "json"]).exits(1);

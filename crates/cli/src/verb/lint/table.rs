@@ -6,8 +6,9 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use adproof_vast::Limits;
-use adproof_wire::lint::{DocumentV1, FindingV1, SpanV1, SummaryV1};
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use adproof_wire::lint::{DocumentV1, FindingV1, FixV1, SpanV1, SummaryV1};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
@@ -40,9 +41,15 @@ pub(super) fn document(
     let renderer = Renderer::styled().term_width(width);
     let path = safe(&document.path);
     for finding in &document.findings {
-        let (line, span) = text.line(finding.span);
-        let text = renderer.render(&[group(&path, finding, line, span, width)]);
-        writeln!(out, "{text}\n")?;
+        let place = text.line(finding.span);
+        let help = finding.fix.as_ref().map(|fix| help(fix, &text, width));
+        let text = renderer.render(&[group(&path, finding, place, help, width)]);
+        // Between a place and a snippet that does not know it, the renderer marks a gap.
+        let no_gap = |line: &&str| strip_str(line).to_string().trim() != ":::";
+        for line in text.lines().filter(no_gap) {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out)?;
     }
     for (rule, count) in &document.truncated {
         writeln!(out, "{path}: {count} more of `{rule}`")?;
@@ -52,6 +59,9 @@ pub(super) fn document(
     }
     Ok(())
 }
+
+/// Columns before the text of a help.
+const INDENT: usize = 14;
 
 /// The text of a document, to find lines in.
 struct Text<'a> {
@@ -89,13 +99,42 @@ impl<'a> Text<'a> {
         };
         (line, start..end.max(start))
     }
+
+    /// What a fix changes, before and after, with some of what stands around it on the line. None
+    /// where that does not fit into `room` characters.
+    fn change(&self, fix: &FixV1, room: usize) -> Option<(String, String)> {
+        let at = |offset: u32| (offset as usize).checked_sub(self.before?);
+        let (first, last) = (fix.edits.first()?, fix.edits.last()?);
+        let (start, end) = (at(first.start)?, at(last.end)?);
+        let within = |from: usize, to: usize| self.whole.get(from..to);
+        let mut after = String::new();
+        let mut done = start;
+        for edit in &fix.edits {
+            after.push_str(within(done, at(edit.start)?)?);
+            after.push_str(&edit.text);
+            done = at(edit.end)?;
+        }
+        let before = within(start, end)?;
+        let longer = before.chars().count().max(after.chars().count());
+        let around = room.checked_sub(longer)? / 2;
+        if before.contains('\n') || after.contains('\n') || around < 4 {
+            return None;
+        }
+        let left = within(0, start)?.chars().rev().take_while(|c| *c != '\n').take(around.min(24));
+        let left: String = left.collect::<Vec<char>>().into_iter().rev().collect();
+        let right = within(end, self.whole.len())?.chars();
+        let right: String =
+            right.take_while(|c| !matches!(c, '\r' | '\n')).take(around.min(24)).collect();
+        let shown = |middle: &str| safe(format!("{left}{middle}{right}").replace('\t', " ").trim());
+        Some((shown(before), shown(&after)))
+    }
 }
 
 fn group<'a>(
     path: &'a str,
     finding: &'a FindingV1,
-    line: &'a str,
-    span: Range<usize>,
+    (line, span): (&'a str, Range<usize>),
+    help: Option<String>,
     width: usize,
 ) -> Group<'a> {
     let level = match finding.severity {
@@ -115,26 +154,35 @@ fn group<'a>(
         .path((!cut).then_some(path))
         .fold(false)
         .annotation(AnnotationKind::Primary.span(span));
-    let group = level.primary_title(title).id(finding.rule).element(snippet);
+    let group = Group::with_title(level.primary_title(title).id(finding.rule));
     let group = if cut {
         // Of a piece of a line the snippet does not know the column.
-        let (line, column) = (finding.span.line, finding.span.column);
-        group.element(Level::NOTE.message(note(&format!("{path}:{line}:{column}"))))
+        let (line, column) = (finding.span.line as usize, finding.span.column as usize);
+        group.element(Origin::path(path).line(line).char_column(column))
     } else {
         group
     };
+    let group = group.element(snippet);
     let group = if finding.path.is_empty() {
         group
     } else {
         group.element(Level::NOTE.message(note(&finding.path)))
     };
-    match &finding.fix {
-        Some(fix) => {
-            let how = if fix.safe { "--fix does it" } else { "--fix --unsafe-fixes does it" };
-            group.element(Level::HELP.message(note(&format!("{}: {how}", fix.title))))
-        }
+    match help {
+        Some(help) => group.element(Level::HELP.message(help)),
         None => group,
     }
+}
+
+/// What mends a finding, how to ask for it, and what it makes of the tag.
+fn help(fix: &FixV1, text: &Text<'_>, width: usize) -> String {
+    let room = width.saturating_sub(INDENT);
+    let how = if fix.safe { "--fix does it" } else { "--fix --unsafe-fixes does it" };
+    let mut help = wrap(&format!("{}: {how}", fix.title), room, 0);
+    if let Some((before, after)) = text.change(fix, room.saturating_sub(2)) {
+        let _ = write!(help, "\n- {before}\n+ {after}");
+    }
+    help
 }
 
 /// The byte of a line at a column of UTF-16 units, from 1.
