@@ -209,7 +209,7 @@ function card(finding) {
   return h(`li.finding.${finding.severity}`, { id: `finding-${finding.index}` },
     h('div.finding-head',
       h('span.severity', h('span.glyph', { 'aria-hidden': 'true' }), WORDS[finding.severity]),
-      h('code.rule', finding.rule),
+      h('a.rule', { href: `rules/${finding.rule}.html`, target: '_blank', rel: 'noopener' }, h('code', finding.rule)),
       h('button.place', { type: 'button', onclick: () => show(finding), 'aria-label': `Go to line ${finding.span.line}, column ${finding.span.column}` }, place)),
     h('p.message', prose(finding.message)),
     excerpt(finding),

@@ -58,6 +58,22 @@ for (const [who, serve] of [['a static server', serveStatic], ['adproof serve', 
       assert.equal(TAG.slice(start, end), '&');
     }));
 
+    test('leads from a finding to the page of its rule, and to all rules', on(async (page, context) => {
+      await page.locator('#tag-text').fill(TAG);
+      const link = page.locator('.finding', { hasText: 'bare-ampersand' }).locator('a.rule');
+      const [rule] = await Promise.all([context.waitForEvent('page'), link.click()]);
+      await rule.waitForLoadState();
+      assert.match(rule.url(), /\/rules\/bare-ampersand\.html$/);
+      assert.ok(await rule.locator('h2', { hasText: 'Bad' }).isVisible());
+      assert.match(await rule.locator('pre').first().textContent(), /</);
+      // The style came through the page's own policy.
+      assert.notEqual(await rule.locator('pre').first().evaluate((pre) => getComputedStyle(pre).paddingLeft), '0px');
+      await rule.locator('a', { hasText: 'Rules' }).click();
+      await rule.waitForURL(/rules\/index\.html$/);
+      const { rules } = await page.evaluate(async () => JSON.parse(await (await import('./engine.js')).ask('rules')));
+      assert.equal(await rule.locator('tbody tr').count(), rules.length);
+    }));
+
     test('applies a safe fix to the bytes, and the finding is gone', on(async (page) => {
       await page.locator('#tag-sample').click();
       const finding = page.locator('.finding', { hasText: 'bare-ampersand' });

@@ -15,7 +15,7 @@ use crate::problem::Problem;
 /// The largest file of a page, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 /// Files of a page.
-const MAX_FILES: usize = 256;
+const MAX_FILES: usize = 4096;
 /// Folders below the folder that is named.
 const MAX_DEPTH: usize = 2;
 

@@ -47,32 +47,32 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
 }
 
 /// One rule file.
-struct RuleFile {
-    meta: Meta,
+pub(crate) struct RuleFile {
+    pub(crate) meta: Meta,
     /// Everything after the front matter.
-    body: String,
+    pub(crate) body: String,
     /// The whole file, for the digest.
     text: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Meta {
-    id: String,
-    title: String,
-    axis: String,
-    severity: String,
+pub(crate) struct Meta {
+    pub(crate) id: String,
+    pub(crate) title: String,
+    pub(crate) axis: String,
+    pub(crate) severity: String,
     /// `all`, `4.1-`, `-3.0` or `2.0-4.0`.
-    versions: String,
-    citation: CitationMeta,
+    pub(crate) versions: String,
+    pub(crate) citation: CitationMeta,
     #[serde(default)]
-    aliases: Vec<String>,
+    pub(crate) aliases: Vec<String>,
     /// Whether the rule offers a fix: `none`, `safe` or `unsafe`.
     #[serde(default)]
-    fix: FixKind,
+    pub(crate) fix: FixKind,
     /// Whether the rule is silent until it is asked for.
     #[serde(default)]
-    off: bool,
+    pub(crate) off: bool,
     /// What the examples stand in; see rules/vast/frames.
     #[serde(default, rename = "frame")]
     _frame: Option<String>,
@@ -89,21 +89,21 @@ struct Meta {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CitationMeta {
-    document: String,
-    section: String,
+pub(crate) struct CitationMeta {
+    pub(crate) document: String,
+    pub(crate) section: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "lowercase")]
-enum FixKind {
+pub(crate) enum FixKind {
     #[default]
     None,
     Safe,
     Unsafe,
 }
 
-fn read_rules(source: &Path) -> Result<Vec<RuleFile>> {
+pub(crate) fn read_rules(source: &Path) -> Result<Vec<RuleFile>> {
     let mut rules = Vec::new();
     for entry in fs::read_dir(source)? {
         let path = entry?.path();

@@ -1,7 +1,10 @@
 //! `cargo xtask web`: the page in web/dist, from the WebAssembly crate, web/ and the datasets.
 //!
 //! The result is a folder of plain files with relative addresses: any static server shows it, and
-//! so does `adproof serve --page web/dist`.
+//! so does `adproof serve --page web/dist`. `cargo xtask web rules` writes only the rules' pages,
+//! which need no WebAssembly.
+
+mod rules;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,11 +36,17 @@ const WASM_FEATURES: &[&str] = &[
 const SOURCES: &[&str] = &["html", "css", "js", "svg"];
 
 pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
-    if !args.is_empty() {
-        bail!("this command takes no arguments");
-    }
     let root = crate::root()?;
     let dist = root.join("web/dist");
+    match args {
+        [] => {}
+        [only] if only == "rules" => {
+            fs::create_dir_all(&dist)?;
+            copy_sources(&root.join("web"), &dist)?;
+            return rule_pages(&root, &dist);
+        }
+        _ => bail!("the only argument is `rules`"),
+    }
     if dist.exists() {
         fs::remove_dir_all(&dist).context("emptying web/dist")?;
     }
@@ -45,7 +54,22 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     wasm(&root, &dist)?;
     copy_sources(&root.join("web"), &dist)?;
     copy_samples(&root.join("datasets"), &dist.join("samples"))?;
+    rule_pages(&root, &dist)?;
     sizes(&dist)
+}
+
+fn rule_pages(root: &Path, dist: &Path) -> anyhow::Result<()> {
+    let folder = dist.join("rules");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).context("emptying web/dist/rules")?;
+    }
+    fs::create_dir_all(&folder)?;
+    let pages = rules::pages(&crate::rules::read_rules(&root.join("rules/vast"))?)?;
+    for (name, html) in &pages {
+        fs::write(dist.join(name), html).with_context(|| format!("writing {name}"))?;
+    }
+    println!("{} pages of rules", pages.len());
+    Ok(())
 }
 
 fn wasm(root: &Path, dist: &Path) -> anyhow::Result<()> {

@@ -97,7 +97,7 @@ fn a_folder_that_is_no_page_is_refused() {
     let missing = empty.path().join("missing");
     assert!(matches!(Page::from_dir(&missing), Err(PageError::Unreadable { .. })));
     std::fs::write(empty.path().join("index.html"), "x").unwrap();
-    for number in 0..256 {
+    for number in 0..4096 {
         std::fs::write(empty.path().join(format!("{number}.txt")), "x").unwrap();
     }
     assert!(matches!(Page::from_dir(empty.path()), Err(PageError::TooLarge(_))));
