@@ -41,6 +41,8 @@ pub struct Document<'a> {
     /// Problems beyond the bound, counted by rule.
     pub(crate) dropped: BTreeMap<Id, u32>,
     pub(crate) kind: DocumentKind,
+    /// Every character is one of ASCII; false where that was not looked at.
+    pub(crate) ascii: bool,
     pub(crate) state: State,
 }
 

@@ -75,7 +75,9 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             root::vast(doc, sink, id, element);
             nonlinear::draft(doc, sink, id, element);
             ads::sequence(doc, sink, id);
-            identity::ads(doc, sink, id);
+            if element.twice != 0 {
+                identity::ads(doc, sink, id);
+            }
             pods::response(doc, sink, id, element);
         }
         ty::AD => {
@@ -83,9 +85,12 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             pods::ad(doc, sink, id, element);
         }
         ty::IN_LINE | ty::WRAPPER => {
-            ads::impressions(doc, sink, id);
             pods::ad_body(doc, sink, id, element);
-            taxonomy::duplicates(doc, sink, id);
+            // Most ads have each of their children once.
+            if element.twice != 0 {
+                ads::impressions(doc, sink, id);
+                taxonomy::duplicates(doc, sink, id);
+            }
             if element.ty == ty::WRAPPER {
                 clicks::wrapper(doc, sink, id);
             }
@@ -300,6 +305,10 @@ fn repeated(
 
 /// A value of the document, bounded, for a field of the report.
 pub(crate) fn quoted(text: &str) -> Box<str> {
+    // What is short and plain, as versions are, needs no formatting.
+    if text.len() <= 60 && !text.contains(char::is_control) {
+        return text.into();
+    }
     excerpt(text, 60).to_string().into()
 }
 

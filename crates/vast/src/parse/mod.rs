@@ -44,8 +44,18 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Document<'a> {
     if binary.is_none() {
         parser.run();
     }
-    let Parser { elements, attributes, parts, directives, problems, dropped, kind, state, .. } =
-        parser;
+    let Parser {
+        elements,
+        attributes,
+        parts,
+        directives,
+        problems,
+        dropped,
+        kind,
+        ascii,
+        state,
+        ..
+    } = parser;
     Document {
         text,
         map,
@@ -57,6 +67,7 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Document<'a> {
         problems,
         dropped,
         kind,
+        ascii,
         state,
     }
 }
@@ -82,6 +93,7 @@ fn too_long<'a>(len: usize, limits: &Limits) -> Document<'a> {
         }],
         dropped: BTreeMap::new(),
         kind: DocumentKind::Unknown,
+        ascii: false,
         state: State::Refused,
     }
 }
@@ -129,6 +141,8 @@ struct Parser<'t> {
     undeclared: BTreeSet<&'t str>,
     /// The tag that is read has an attribute of an unknown name.
     unknown_attribute: bool,
+    /// Every character is one of ASCII.
+    ascii: bool,
     /// The reader said already that the document ends too early.
     truncated: bool,
     /// Bounds that were reached.
@@ -161,6 +175,7 @@ impl<'t> Parser<'t> {
             has_doctype: false,
             undeclared: BTreeSet::new(),
             unknown_attribute: false,
+            ascii: false,
             truncated: false,
             said: BTreeSet::new(),
         }
@@ -275,7 +290,12 @@ impl<'t> Parser<'t> {
     fn control_characters(&mut self) {
         let forbidden = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
         // Without an early exit the compiler can look at many bytes at once.
-        if !self.text.bytes().fold(false, |found, byte| found | forbidden(byte)) {
+        let (found, bits) = self
+            .text
+            .bytes()
+            .fold((false, 0), |(found, bits), byte| (found | forbidden(byte), bits | byte));
+        self.ascii = bits.is_ascii();
+        if !found {
             return;
         }
         if let Some(at) = self.text.bytes().position(forbidden) {

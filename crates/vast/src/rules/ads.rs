@@ -44,6 +44,8 @@ pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
 /// Places of a pod: a bit each, and a list only of what is beyond any pod.
 #[derive(Default)]
 struct Taken {
+    /// The places of nearly all pods.
+    first: u64,
     bits: Vec<u64>,
     others: BTreeSet<u64>,
 }
@@ -54,11 +56,15 @@ impl Taken {
         let Some(word) = usize::try_from(place / 64).ok().filter(|word| *word < 1024) else {
             return self.others.insert(place);
         };
-        if word >= self.bits.len() {
-            self.bits.resize((word + 1).next_power_of_two(), 0);
+        if word > self.bits.len() {
+            self.bits.resize(word.next_power_of_two(), 0);
         }
         let bit = 1_u64 << (place % 64);
-        self.bits.get_mut(word).is_some_and(|bits| {
+        let bits = match word.checked_sub(1) {
+            None => Some(&mut self.first),
+            Some(word) => self.bits.get_mut(word),
+        };
+        bits.is_some_and(|bits| {
             let free = *bits & bit == 0;
             *bits |= bit;
             free

@@ -21,7 +21,7 @@ enum Oddity {
 /// Judges the characters beyond ASCII; a document without any costs one fast pass.
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>) {
     escaped_twice(doc, sink);
-    if doc.text.is_ascii() {
+    if doc.ascii {
         return;
     }
     let bytes = doc.text.as_bytes();

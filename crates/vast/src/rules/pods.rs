@@ -10,8 +10,9 @@ use crate::structure::{NameId, TypeId};
 /// `VAST`: what the ads are together.
 pub(crate) fn response(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let (mut places, mut lone, mut ads) = (Vec::new(), None, 0_u32);
-    let (mut wrappers, mut open) = (0_u32, None);
-    let mut first = None;
+    let (mut wrappers, mut in_pod, mut open) = (0_u32, 0_u32, None);
+    // One ad alone, which is the usual answer, needs no list of places.
+    let mut first: Option<(ElementId, (u32, u32))> = None;
     for child in doc.children(id) {
         let Some(ad) = doc.element(child) else {
             continue;
@@ -31,7 +32,10 @@ pub(crate) fn response(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
             continue;
         };
         first = first.or(Some((child, name_range(ad))));
-        places.push((place, child, range));
+        if element.twice != 0 || place != 1 {
+            places.push((place, child, range));
+        }
+        in_pod += 1;
         let wrapper = doc
             .children(child)
             .filter_map(|child| doc.element(child))
@@ -62,7 +66,7 @@ pub(crate) fn response(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
             format_args!("this ad has no place and stands beside a pod"),
         );
     }
-    if places.len() == 1 && lone.is_none() {
+    if in_pod == 1 && lone.is_none() {
         sink.report(
             Id::PodOfOne,
             pod,
@@ -79,7 +83,7 @@ pub(crate) fn response(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
             format_args!("a place of the pod may be answered by a pod"),
         );
     }
-    if places.len() > 1 && usize::try_from(wrappers).is_ok_and(|count| count == places.len()) {
+    if in_pod > 1 && wrappers == in_pod {
         sink.report(
             Id::PodOfWrappers,
             pod,
