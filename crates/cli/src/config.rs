@@ -75,6 +75,7 @@ pub(crate) struct Limits {
     findings_per_rule: Option<u32>,
     findings: Option<u32>,
     excerpt: Option<u32>,
+    directives: Option<u32>,
     edits: Option<u32>,
 }
 
@@ -90,6 +91,7 @@ impl Limits {
             (self.findings_per_rule, &mut limits.findings_per_rule),
             (self.findings, &mut limits.findings),
             (self.excerpt, &mut limits.excerpt),
+            (self.directives, &mut limits.directives),
             (self.edits, &mut limits.edits),
         ] {
             *limit = given.unwrap_or(*limit);
