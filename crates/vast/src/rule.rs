@@ -1,7 +1,7 @@
 use adproof_model::{Axis, Citation, Digest, Severity};
 
 use crate::Version;
-use crate::generated::pages::PAGES;
+use crate::generated::pages::WORDS;
 use crate::generated::rules::{DIGEST, Id, RULES};
 
 /// A rule, as its file in `rules/vast/` states it.
@@ -10,21 +10,25 @@ use crate::generated::rules::{DIGEST, Id, RULES};
 pub struct Rule {
     /// Kebab case; says the fault.
     pub id: &'static str,
-    /// The fault in a few words.
-    pub title: &'static str,
     /// The kind of fault.
     pub axis: Axis,
     /// How bad it is.
     pub severity: Severity,
     pub(crate) versions: u8,
-    /// Where it comes from.
-    pub citation: Citation,
-    /// Ids of the same check elsewhere, such as `vastlint:VAST-2.0-url-empty`.
-    pub aliases: &'static [&'static str],
     /// Whether `fix` can mend it.
     pub fix: FixKind,
     /// Whether it speaks unless it is asked not to. What only some buyers want is off.
     pub default_on: bool,
+}
+
+/// What people read of a rule. It is kept apart, so that a program that only judges does not carry
+/// it.
+#[derive(Debug)]
+pub(crate) struct Words {
+    pub(crate) title: &'static str,
+    pub(crate) citation: Citation,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) page: &'static str,
 }
 
 /// Whether and how a rule's fault can be mended.
@@ -57,6 +61,35 @@ impl Rule {
         Version::ALL.into_iter().filter(move |version| set & version.bit() != 0)
     }
 
+    fn words(&self) -> &'static Words {
+        static NONE: Words = Words {
+            title: "",
+            citation: Citation { document: "", section: "" },
+            aliases: &[],
+            page: "",
+        };
+        let place = RULES.binary_search_by(|rule| rule.id.cmp(self.id)).ok();
+        place.and_then(|place| WORDS.get(place)).unwrap_or(&NONE)
+    }
+
+    /// The fault in a few words.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        self.words().title
+    }
+
+    /// Where the rule comes from.
+    #[must_use]
+    pub fn citation(&self) -> Citation {
+        self.words().citation
+    }
+
+    /// Ids of the same check elsewhere, such as `vastlint:VAST-2.0-url-empty`.
+    #[must_use]
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.words().aliases
+    }
+
     /// What the fault costs, in money or in playback: the page up to its first heading.
     #[must_use]
     pub fn why(&self) -> &'static str {
@@ -67,8 +100,7 @@ impl Rule {
     /// The rule's page in Markdown: why it matters, a bad and a good example.
     #[must_use]
     pub fn page(&self) -> &'static str {
-        let place = RULES.iter().position(|rule| rule.id == self.id);
-        place.and_then(|place| PAGES.get(place)).copied().unwrap_or("")
+        self.words().page
     }
 }
 
@@ -96,12 +128,9 @@ impl Id {
         // The enum and the table are generated from the same list.
         static NONE: Rule = Rule {
             id: "",
-            title: "",
             axis: Axis::Spec,
             severity: Severity::Info,
             versions: 0,
-            citation: Citation { document: "", section: "" },
-            aliases: &[],
             fix: FixKind::None,
             default_on: false,
         };

@@ -97,6 +97,8 @@ impl<'d> Sink<'d> {
     }
 
     /// Reports a fault of an element at a range of the text.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn report(
         &mut self,
         id: Id,
@@ -104,10 +106,13 @@ impl<'d> Sink<'d> {
         (start, end): (u32, u32),
         message: fmt::Arguments<'_>,
     ) {
-        self.report_fix(id, element, (start, end), message, |_| None);
+        if self.takes(id, start) {
+            self.push(id, element, (start, end), message, None);
+        }
     }
 
     /// Reports a fault that can be mended.
+    #[cold]
     pub(crate) fn report_fix(
         &mut self,
         id: Id,
@@ -116,13 +121,20 @@ impl<'d> Sink<'d> {
         message: fmt::Arguments<'_>,
         fix: impl FnOnce(&Document<'d>) -> Option<TextFix>,
     ) {
-        if !self.hears(id) || self.silenced(id, start) || !self.room(id) {
+        if !self.takes(id, start) {
             return;
         }
         let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
         self.push(id, element, (start, end), message, fix);
     }
 
+    /// Whether a finding of a rule at a place is to be written down.
+    #[inline(never)]
+    fn takes(&mut self, id: Id, start: u32) -> bool {
+        self.hears(id) && !self.silenced(id, start) && self.room(id)
+    }
+
+    #[inline(never)]
     fn push(
         &mut self,
         id: Id,

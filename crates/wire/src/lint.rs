@@ -304,9 +304,9 @@ impl FindingV1 {
             path: finding.path.to_string(),
             span,
             fingerprint: fingerprint(finding, bytes),
-            citation: rule.map(|rule| rule.citation.to_string()).unwrap_or_default(),
+            citation: rule.map(|rule| rule.citation().to_string()).unwrap_or_default(),
             aliases: rule
-                .map(|rule| rule.aliases.iter().copied().take(ALIASES).collect())
+                .map(|rule| rule.aliases().iter().copied().take(ALIASES).collect())
                 .unwrap_or_default(),
             fix: finding.fix.as_ref().map(|fix| FixV1 {
                 title: fix.title.to_string(),

@@ -126,12 +126,12 @@ impl From<&Rule> for RuleV1 {
     fn from(rule: &Rule) -> Self {
         Self {
             id: rule.id,
-            title: rule.title,
+            title: rule.title(),
             axis: rule.axis.as_str(),
             severity: rule.severity.as_str(),
             versions: rule.versions().map(adproof_vast::Version::as_str).collect(),
-            citation: rule.citation.to_string(),
-            aliases: rule.aliases.to_vec(),
+            citation: rule.citation().to_string(),
+            aliases: rule.aliases().to_vec(),
             why: rule.why(),
             fix: rule.fix.as_str(),
             default_on: rule.default_on,

@@ -333,17 +333,17 @@ fn descriptor(rule: &'static adproof_vast::Rule, settings: &Settings) -> Descrip
     let page = settings.rules_url.as_ref().map(|url| format!("{url}{}.html", rule.id));
     Descriptor {
         id: rule.id,
-        short_description: Text { text: rule.title.to_owned() },
+        short_description: Text { text: rule.title().to_owned() },
         full_description: Text { text: rule.why().to_owned() },
         help: Help { text: rule.why(), markdown: rule.page() },
-        help_uri: page.or_else(|| published(rule.citation.document).map(str::to_owned)),
+        help_uri: page.or_else(|| published(rule.citation().document).map(str::to_owned)),
         default_configuration: Configuration {
             enabled: rule.default_on,
             level: level(rule.severity.as_str()),
         },
         properties: RuleProperties {
             tags: [rule.axis.as_str()],
-            citation: rule.citation.to_string(),
+            citation: rule.citation().to_string(),
         },
     }
 }

@@ -172,9 +172,7 @@ fn add(hash: &mut Sha256, name: &str, text: &str) {
 
 fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Result<String> {
     let mut out = String::from(HEADER);
-    out.push_str(
-        "use adproof_model::{Axis, Citation, Severity};\n\nuse crate::rule::{FixKind, Rule};\n\n",
-    );
+    out.push_str("use adproof_model::{Axis, Severity};\n\nuse crate::rule::{FixKind, Rule};\n\n");
     out.push_str("/// A rule, by its place in [`RULES`].\n");
     out.push_str("#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]\n#[repr(u16)]\n#[allow(clippy::enum_variant_names, reason = \"an id says its fault, whatever its last word\")]\npub(crate) enum Id {\n");
     for rule in rules {
@@ -195,14 +193,10 @@ fn rules_rs(rules: &[RuleFile], structure: &Structure, digest: [u8; 32]) -> Resu
         let severity = variant(&meta.severity, &["Error", "Warning", "Info"])?;
         writeln!(
             out,
-            "Rule {{ id: {:?}, title: {:?}, axis: Axis::{axis}, severity: Severity::{severity}, versions: {}, \
-             citation: Citation {{ document: {:?}, section: {:?} }}, aliases: &{:?}, fix: FixKind::{:?}, default_on: {} }},",
+            "Rule {{ id: {:?}, axis: Axis::{axis}, severity: Severity::{severity}, versions: {}, \
+             fix: FixKind::{:?}, default_on: {} }},",
             meta.id,
-            meta.title,
             structure::hex(version_mask(&meta.versions, structure)?),
-            meta.citation.document,
-            meta.citation.section,
-            meta.aliases,
             meta.fix,
             !meta.off,
         )?;
@@ -215,11 +209,20 @@ fn pages_rs(rules: &[RuleFile]) -> String {
     let mut out = String::from(HEADER);
     let _ = writeln!(
         out,
-        "/// The page of each rule, in the order of the rules.\npub(crate) static PAGES: [&str; {}] = [",
+        "use adproof_model::Citation;\n\nuse crate::rule::Words;\n\n/// What people read of each rule, in the order of the rules.\npub(crate) static WORDS: [Words; {}] = [",
         rules.len()
     );
     for rule in rules {
-        let _ = writeln!(out, "{:?},", format!("{}\n", rule.body));
+        let meta = &rule.meta;
+        let _ = writeln!(
+            out,
+            "Words {{ title: {:?}, citation: Citation {{ document: {:?}, section: {:?} }}, aliases: &{:?}, page: {:?} }},",
+            meta.title,
+            meta.citation.document,
+            meta.citation.section,
+            meta.aliases,
+            format!("{}\n", rule.body)
+        );
     }
     out.push_str("];\n");
     out

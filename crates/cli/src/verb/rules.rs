@@ -104,7 +104,7 @@ fn page(rule: &Rule, out: &mut Out) -> anyhow::Result<()> {
     let (bold, dim) = (Style::new().bold(), Style::new().dimmed());
     let width = out.width;
     writeln!(out, "{bold}{}{bold:#}", rule.id)?;
-    for line in wrap(rule.title, width) {
+    for line in wrap(rule.title(), width) {
         writeln!(out, "{line}")?;
     }
     let fix = match rule.fix {
@@ -116,10 +116,10 @@ fn page(rule: &Rule, out: &mut Out) -> anyhow::Result<()> {
     let mut facts = vec![
         format!("{} {}{fix}{off}", rule.axis, rule.severity),
         format!("VAST {}", versions(rule)),
-        format!("Source: {}", rule.citation),
+        format!("Source: {}", rule.citation()),
     ];
-    if !rule.aliases.is_empty() {
-        facts.push(format!("Also known as {}", rule.aliases.join(", ")));
+    if !rule.aliases().is_empty() {
+        facts.push(format!("Also known as {}", rule.aliases().join(", ")));
     }
     writeln!(out)?;
     for line in facts.iter().flat_map(|fact| wrap(fact, width.saturating_sub(2))) {

@@ -229,12 +229,12 @@ fn every_rule_is_cited_and_says_why_it_matters() {
     );
     for rule in rules() {
         assert!(
-            !rule.citation.document.is_empty() && !rule.citation.section.is_empty(),
+            !rule.citation().document.is_empty() && !rule.citation().section.is_empty(),
             "{}",
             rule.id
         );
         assert!(rule.why().len() > 60, "{} does not say why", rule.id);
         assert!(rule.page().contains("## Bad"), "{}", rule.id);
-        assert!(rule.aliases.iter().all(|alias| alias.contains(':')), "{}", rule.id);
+        assert!(rule.aliases().iter().all(|alias| alias.contains(':')), "{}", rule.id);
     }
 }
