@@ -37,6 +37,10 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     }
     let plain = lint(bytes, &options);
+    // What is no text at all is known by its bytes.
+    if plain.findings.iter().any(|finding| finding.rule.ends_with("-instead-of-vast")) {
+        return;
+    }
     let little: Vec<u8> = [0xff, 0xfe]
         .into_iter()
         .chain(text.encode_utf16().flat_map(u16::to_le_bytes))

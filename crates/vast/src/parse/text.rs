@@ -20,12 +20,16 @@ impl Parser<'_> {
         }
         let text = self.text.get(start..end).unwrap_or("");
         if self.stack.is_empty() {
+            let lead = text.len() - text.trim_ascii_start().len();
+            let from = offset(start + lead);
+            let to = from.saturating_add(offset(text.trim_ascii().len()));
             if self.root_closed {
-                let lead = text.len() - text.trim_ascii_start().len();
-                let from = offset(start + lead);
-                let to = from.saturating_add(offset(text.trim_ascii().len()));
                 let message = format_args!("there is text after the end of the root element");
                 self.ill_formed(Id::TextAfterRoot, from, to, message);
+            } else if self.text.get(..start).is_some_and(|before| before.contains('<')) {
+                // What stands before the first `<` has been said already.
+                let message = format_args!("there is text before the root element");
+                self.ill_formed(Id::TextBeforeRoot, from, to, message);
             }
             return;
         }

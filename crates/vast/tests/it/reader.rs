@@ -52,6 +52,8 @@ fn what_quick_xml_refuses_is_not_whole() {
         "<VAST/><VAST/>",
         "<VAST/>text",
         "text<VAST/>",
+        "<?p?>text<VAST/>",
+        "<!-- c -->text<VAST/>",
         "<VAST/> <!-- c --> &amp;",
         " <?xml version='1.0'?><VAST/>",
         "<VAST><Ad <InLine/></Ad></VAST>",
