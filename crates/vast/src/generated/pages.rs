@@ -2026,7 +2026,7 @@ pub(crate) static WORDS: [Words; 562] = [
         title: "A response without an ad tells nobody",
         citation: Citation { document: "VAST 4.2", section: "Error of VAST" },
         aliases: &[],
-        page: "A response without an ad is legal, and its <Error> is how the server learns that the player got it. Without one an unfilled request cannot be told from a player that never asked.\n\n## Bad\n\n```xml\n\n```\n\n## Good\n\n```xml\n<Error><![CDATA[https://track.example.com/e?code=[ERRORCODE]]]></Error>\n```\n",
+        page: "A response without an ad is legal, and its <Error> is how the server learns that the player got it. Without one an unfilled request cannot be told from a player that never asked.\n\n## Bad\n\n```xml\n<VAST version=\"4.2\"/>\n```\n\n## Good\n\n```xml\n<VAST version=\"4.2\">\n  <Error><![CDATA[https://track.example.com/e?code=[ERRORCODE]]]></Error>\n</VAST>\n```\n",
     },
     Words {
         title: "A nonlinear break has no overlay",
