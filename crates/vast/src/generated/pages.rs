@@ -5,7 +5,7 @@ use adproof_model::Citation;
 use crate::rule::Words;
 
 /// What people read of each rule, in the order of the rules.
-pub(crate) static WORDS: [Words; 562] = [
+pub(crate) static WORDS: [Words; 563] = [
     Words {
         title: "A creative has two Ad-IDs",
         citation: Citation { document: "VAST 4.2", section: "Creative, adId; UniversalAdId" },
@@ -702,7 +702,7 @@ pub(crate) static WORDS: [Words; 562] = [
     Words {
         title: "A list of creatives is empty",
         citation: Citation { document: "VAST 4.2", section: "Creatives" },
-        aliases: &[],
+        aliases: &["vastlint:VAST-2.0-inline-creatives"],
         page: "There is nothing to play. The player reports error 101 or 400, the request is spent, and the slot stays empty.\n\n## Bad\n\n```xml\n<AdSystem>Example</AdSystem>\n<AdTitle>Shoes, autumn</AdTitle>\n<AdServingId>example-7f2c</AdServingId>\n<Impression><![CDATA[https://track.example.com/i]]></Impression>\n<Creatives></Creatives>\n```\n\n## Good\n\n```xml\n<AdSystem>Example</AdSystem>\n<AdTitle>Shoes, autumn</AdTitle>\n<AdServingId>example-7f2c</AdServingId>\n<Impression><![CDATA[https://track.example.com/i]]></Impression>\n<Creatives>\n  <Creative id=\"c1\">\n    <UniversalAdId idRegistry=\"ad-id.org\">ABCD1234567H</UniversalAdId>\n    <Linear>\n      <Duration>00:00:30</Duration>\n      <MediaFiles>\n        <MediaFile delivery=\"progressive\" type=\"video/mp4\" width=\"1920\" height=\"1080\"><![CDATA[https://cdn.example.com/30.mp4]]></MediaFile>\n      </MediaFiles>\n    </Linear>\n  </Creative>\n</Creatives>\n```\n",
     },
     Words {
@@ -1553,6 +1553,12 @@ pub(crate) static WORDS: [Words; 562] = [
         citation: Citation { document: "VAST 4.3", section: "§3.14.1" },
         aliases: &[],
         page: "Without a start there is no base for the quartiles: nobody can say how many of the viewers who began also finished.\n\n## Bad\n\n```xml\n<Linear>\n  <Duration>00:00:30</Duration>\n  <TrackingEvents>\n    <Tracking event=\"firstQuartile\"><![CDATA[https://track.example.com/q1]]></Tracking>\n    <Tracking event=\"midpoint\"><![CDATA[https://track.example.com/mid]]></Tracking>\n    <Tracking event=\"thirdQuartile\"><![CDATA[https://track.example.com/q3]]></Tracking>\n    <Tracking event=\"complete\"><![CDATA[https://track.example.com/complete]]></Tracking>\n  </TrackingEvents>\n  <MediaFiles>\n    <MediaFile delivery=\"progressive\" type=\"video/mp4\" width=\"1920\" height=\"1080\"><![CDATA[https://cdn.example.com/30.mp4]]></MediaFile>\n  </MediaFiles>\n</Linear>\n```\n\n## Good\n\n```xml\n<Linear>\n  <Duration>00:00:30</Duration>\n  <TrackingEvents>\n    <Tracking event=\"start\"><![CDATA[https://track.example.com/start]]></Tracking>\n    <Tracking event=\"firstQuartile\"><![CDATA[https://track.example.com/q1]]></Tracking>\n    <Tracking event=\"midpoint\"><![CDATA[https://track.example.com/mid]]></Tracking>\n    <Tracking event=\"thirdQuartile\"><![CDATA[https://track.example.com/q3]]></Tracking>\n    <Tracking event=\"complete\"><![CDATA[https://track.example.com/complete]]></Tracking>\n  </TrackingEvents>\n  <MediaFiles>\n    <MediaFile delivery=\"progressive\" type=\"video/mp4\" width=\"1920\" height=\"1080\"><![CDATA[https://cdn.example.com/30.mp4]]></MediaFile>\n  </MediaFiles>\n</Linear>\n```\n",
+    },
+    Words {
+        title: "Nothing of an ad is tracked",
+        citation: Citation { document: "VAST 4.2", section: "TrackingEvents of Linear" },
+        aliases: &["vastlint:VAST-2.0-linear-tracking-quartiles"],
+        page: "The impression is counted and nothing after it: completion rate, viewability by time and the price of a completed view cannot be computed, and a buyer who pays for them does not pay. It is off because tags are often served bare and measured by the wrapper around them.\n\n## Bad\n\n```xml\n<Linear>\n  <Duration>00:00:30</Duration>\n  <MediaFiles>\n    <MediaFile delivery=\"progressive\" type=\"video/mp4\" width=\"1920\" height=\"1080\"><![CDATA[https://cdn.example.com/30.mp4]]></MediaFile>\n  </MediaFiles>\n</Linear>\n```\n\n## Good\n\n```xml\n<Linear>\n  <Duration>00:00:30</Duration>\n  <TrackingEvents>\n    <Tracking event=\"complete\"><![CDATA[https://track.example.com/complete]]></Tracking>\n  </TrackingEvents>\n  <MediaFiles>\n    <MediaFile delivery=\"progressive\" type=\"video/mp4\" width=\"1920\" height=\"1080\"><![CDATA[https://cdn.example.com/30.mp4]]></MediaFile>\n  </MediaFiles>\n</Linear>\n```\n",
     },
     Words {
         title: "There is a `<` in an attribute",
@@ -3190,7 +3196,7 @@ pub(crate) static WORDS: [Words; 562] = [
     Words {
         title: "A URL has no scheme",
         citation: Citation { document: "RFC 3986", section: "§4.2" },
-        aliases: &[],
+        aliases: &["vastlint:VAST-2.0-url-invalid"],
         page: "`//host/path` takes the scheme of the page around it. Apps, televisions and stitchers have no page: the request is never made, and what it would have counted is lost.\n\n## Bad\n\n```xml\n<Tracking event=\"start\"><![CDATA[//track.example.com/start]]></Tracking>\n```\n\n## Good\n\n```xml\n<Tracking event=\"start\"><![CDATA[https://track.example.com/start]]></Tracking>\n```\n",
     },
     Words {
@@ -3202,7 +3208,7 @@ pub(crate) static WORDS: [Words; 562] = [
     Words {
         title: "The document is VAST 1",
         citation: Citation { document: "VAST 4.2", section: "§3.2" },
-        aliases: &[],
+        aliases: &["vastlint:VAST-2.0-root-element"],
         page: "`VideoAdServingTemplate` is the root of VAST 1, which was replaced in 2009 and which players of today do not read: they report error 101 or 102. The server has to be asked for VAST 2 or later.\n\n## Bad\n\n```xml\n<VideoAdServingTemplate/>\n```\n\n## Good\n\n```xml\n<VAST version=\"4.2\"/>\n```\n",
     },
     Words {

@@ -497,6 +497,8 @@ pub(crate) enum Id {
     LinearWithoutQuartiles,
     /// The start of an ad is not tracked
     LinearWithoutStart,
+    /// Nothing of an ad is tracked
+    LinearWithoutTracking,
     /// There is a `<` in an attribute
     LtInAttribute,
     /// A macro is deprecated
@@ -1137,12 +1139,12 @@ pub(crate) enum Id {
 
 /// SHA-256 over the rule files and the structure table.
 pub(crate) const DIGEST: [u8; 32] = [
-    150, 197, 253, 83, 234, 99, 139, 154, 173, 23, 9, 167, 134, 3, 196, 188, 93, 200, 89, 55, 190,
-    88, 33, 117, 214, 205, 247, 97, 72, 29, 89, 13,
+    157, 69, 255, 94, 117, 176, 127, 168, 118, 168, 227, 28, 199, 249, 195, 130, 130, 92, 237, 208,
+    226, 134, 212, 162, 11, 135, 131, 208, 39, 195, 119, 19,
 ];
 
 /// All rules, sorted by id.
-pub(crate) static RULES: [Rule; 562] = [
+pub(crate) static RULES: [Rule; 563] = [
     Rule {
         id: "ad-id-contradiction",
         axis: Axis::Interop,
@@ -3089,6 +3091,14 @@ pub(crate) static RULES: [Rule; 562] = [
     },
     Rule {
         id: "linear-without-start",
+        axis: Axis::Policy,
+        severity: Severity::Info,
+        versions: 0x7f,
+        fix: FixKind::None,
+        default_on: false,
+    },
+    Rule {
+        id: "linear-without-tracking",
         axis: Axis::Policy,
         severity: Severity::Info,
         versions: 0x7f,

@@ -89,7 +89,8 @@ pub(crate) fn impressions(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId
 
 /// `Linear` of an inline ad: without quartiles nobody knows how much was watched.
 pub(crate) fn quartiles(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    if element.has(UNCLOSED) || !sink.hears(Id::LinearWithoutQuartiles) {
+    let heard = sink.hears(Id::LinearWithoutQuartiles) || sink.hears(Id::LinearWithoutTracking);
+    if element.has(UNCLOSED) || !heard {
         return;
     }
     let events = doc
@@ -103,6 +104,14 @@ pub(crate) fn quartiles(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
             return;
         }
         any = true;
+    }
+    if !any {
+        sink.report(
+            Id::LinearWithoutTracking,
+            id,
+            name_range(element),
+            format_args!("nothing of this ad is tracked but that it was served"),
+        );
     }
     if any {
         sink.report(

@@ -91,13 +91,14 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
 }
 
 /// Titles that name nothing.
-const TITLES: [&str; 20] = [
+const TITLES: [&str; 21] = [
     "ad",
     "title",
     "ad title",
     "adtitle",
     "untitled",
     "test",
+    "testing",
     "test ad",
     "unknown",
     "n/a",
@@ -115,7 +116,7 @@ const TITLES: [&str; 20] = [
 ];
 
 /// Ad servers that are none.
-const SYSTEMS: [&str; 14] = [
+const SYSTEMS: [&str; 15] = [
     "ad system",
     "adsystem",
     "ad server",
@@ -129,6 +130,7 @@ const SYSTEMS: [&str; 14] = [
     "placeholder",
     "default",
     "test",
+    "testing",
     "tbd",
 ];
 
