@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     for (name, path) in files {
         let path = fs::canonicalize(path)?;
+        let path = path.to_str().ok_or("the path of the project is no text")?;
         writeln!(out, "({name:?}, include_bytes!({path:?}).as_slice()),")?;
     }
     out.push_str("];\n");
