@@ -17,9 +17,9 @@ use std::fmt;
 use crate::commit::{Disclosure, OpenError, Opening, open};
 use crate::draft::Legs;
 use crate::dsse::{Envelope, RecordSignature, pre_authentication_encoding};
+use crate::fault::ParseError;
 use crate::key::{NamedKey, PublicKey};
 use crate::proof::TlogProof;
-use crate::record::ParseError;
 use crate::trust::TrustedKeys;
 use crate::verify::{RecordError, VerifiedRecord};
 

@@ -6,8 +6,8 @@
 //! escape. It has no recursion of its own, so the depth of a document is that of the types.
 
 use crate::commit::Value;
+use crate::fault::{EncodeError, ParseError, ParseFault};
 use crate::hash::{Hash, push_hex};
-use crate::record::{EncodeError, ParseError, ParseFault};
 
 /// The largest integer that survives every JSON reader: 2⁵³ − 1.
 pub const MAX_INT: i64 = (1 << 53) - 1;
@@ -215,6 +215,11 @@ impl<'b> Reader<'b> {
         } else {
             Err(self.fault(ParseFault::TrailingBytes))
         }
+    }
+
+    /// The place of the next byte.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
     }
 
     pub(crate) fn fault(&self, fault: ParseFault) -> ParseError {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use crate::body::RecordTime;
 use crate::dsse::{self, RecordSignature};
+use crate::fault::EncodeError;
 use crate::hash::Hash;
 use crate::key::{SignError, Signer};
-use crate::record::{Body, EncodeError, Record, RecordTime, is_log_name};
+use crate::record::{Body, Record, is_log_name};
 use crate::tree::leaf_hash;
 
 /// A record's canonical bytes, its leaf hash and its signature.

@@ -17,8 +17,9 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::canon::{Reader, Writer};
+use crate::fault::{EncodeError, ParseError, ParseFault};
 use crate::hash::Hash;
-use crate::record::{EncodeError, MAX_RECORD_BYTES, ParseError, ParseFault};
+use crate::record::MAX_RECORD_BYTES;
 use crate::tree::{MemoryTree, leaf_hash};
 
 /// The fewest digests of a leg; their number is always a power of two.

@@ -1,8 +1,8 @@
 //! A decision before it has a place in a log: everything but log, seq, prev, kid and time.
 
 use crate::canon::{Fields, ObjectReader, Reader, Writer};
+use crate::fault::{EncodeError, ParseError};
 use crate::hash::Hash;
-use crate::record::{EncodeError, ParseError};
 
 /// A decision before it has a place: what a second run has to reproduce byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,7 +214,8 @@ pub enum Action {
 }
 
 impl Action {
-    const NAMES: [(&'static str, Self); 6] = [
+    /// The names with their values.
+    pub const NAMES: [(&'static str, Self); 6] = [
         ("none", Self::None),
         ("observe", Self::Observe),
         ("measure", Self::Measure),

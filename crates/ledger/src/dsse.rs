@@ -4,18 +4,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::canon::{Reader, Writer};
+use crate::fault::{ParseError, ParseFault};
 use crate::frame::MAX_SIGNATURES;
 use crate::key::{BadSignature, KeyId, PublicKey, SignError, Signer};
-use crate::record::{MAX_RECORD_BYTES, ParseError, ParseFault};
+use crate::record::MAX_RECORD_BYTES;
 
 /// The type of a record, inside the signed bytes.
 pub const PAYLOAD_TYPE: &str = "application/vnd.adproof.record.v1+json";
 
-/// The pre-authentication encoding of DSSE v1: the exact bytes that Ed25519 signs. `openssl` and
-/// any DSSE client verify a record over them.
+/// The pre-authentication encoding of DSSE v1 over a record: the exact bytes that Ed25519 signs.
+/// `openssl` and any DSSE client verify a record over them.
 #[must_use]
 pub fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len());
+    encode(PAYLOAD_TYPE, payload)
+}
+
+/// The pre-authentication encoding of DSSE v1 over a payload of some type.
+#[must_use]
+pub fn encode(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     let mut bytes = Vec::with_capacity(head.len() + payload.len());
     bytes.extend_from_slice(head.as_bytes());
     bytes.extend_from_slice(payload);
@@ -70,51 +77,72 @@ impl Envelope {
     /// The envelope as canonical JSON.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.object(|fields| {
-            fields.text("payload", &BASE64.encode(&self.payload));
-            fields.text("payloadType", PAYLOAD_TYPE);
-            fields.key("signatures").array(&self.signatures, |writer, one| {
-                writer.object(|fields| {
-                    fields.hex("keyid", one.kid.as_bytes());
-                    fields.text("sig", &BASE64.encode(one.signature));
-                });
-            });
-        });
-        // Text and hex always have a canonical form.
-        writer.finish().unwrap_or_default()
+        write_envelope(PAYLOAD_TYPE, &self.payload, &self.signatures)
     }
 
     /// Reads exactly what [`Envelope::to_bytes`] writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        let error = |fault| ParseError { at: 0, fault };
-        if bytes.len() > 2 * MAX_RECORD_BYTES {
-            return Err(error(ParseFault::TooLong));
-        }
-        let mut reader = Reader::new(bytes);
-        let envelope = reader.object(|fields| {
-            let payload = fields.text("payload")?;
-            let payload =
-                BASE64.decode(payload).map_err(|_| error(ParseFault::Expected("base64")))?;
-            fields.name("payloadType", &[(PAYLOAD_TYPE, ())])?;
-            let signatures = fields.key("signatures")?.array(|reader| {
-                reader.object(|fields| {
-                    let kid = KeyId::new(*fields.hash("keyid")?.as_bytes());
-                    let signature = BASE64.decode(fields.text("sig")?).unwrap_or_default();
-                    let signature = signature
-                        .try_into()
-                        .map_err(|_| error(ParseFault::Expected("64 bytes in base64")))?;
-                    Ok(RecordSignature { kid, signature })
-                })
-            })?;
-            Ok(Self { payload, signatures })
-        })?;
-        reader.end()?;
-        if envelope.signatures.len() > MAX_SIGNATURES {
-            return Err(error(ParseFault::TooLong));
-        }
-        Ok(envelope)
+        let (payload, signatures) = read_envelope(PAYLOAD_TYPE, bytes)?;
+        Ok(Self { payload, signatures })
     }
+}
+
+/// An envelope as canonical JSON.
+pub(crate) fn write_envelope(
+    payload_type: &'static str,
+    payload: &[u8],
+    signatures: &[RecordSignature],
+) -> Vec<u8> {
+    let mut writer = Writer::new();
+    writer.object(|fields| {
+        fields.text("payload", &BASE64.encode(payload));
+        fields.text("payloadType", payload_type);
+        fields.key("signatures").array(signatures, |writer, one| {
+            writer.object(|fields| {
+                fields.hex("keyid", one.kid.as_bytes());
+                fields.text("sig", &BASE64.encode(one.signature));
+            });
+        });
+    });
+    // Text and hex always have a canonical form.
+    writer.finish().unwrap_or_default()
+}
+
+/// Reads exactly what [`write_envelope`] writes: the payload and its signatures.
+pub(crate) fn read_envelope(
+    payload_type: &'static str,
+    bytes: &[u8],
+) -> Result<(Vec<u8>, Vec<RecordSignature>), ParseError> {
+    let error = |fault| ParseError { at: 0, fault };
+    if bytes.len() > 2 * MAX_RECORD_BYTES {
+        return Err(error(ParseFault::TooLong));
+    }
+    let mut reader = Reader::new(bytes);
+    let envelope = reader.object(|fields| {
+        let payload = fields.text("payload")?;
+        let payload = BASE64.decode(payload).map_err(|_| error(ParseFault::Expected("base64")))?;
+        fields.name("payloadType", &[(payload_type, ())])?;
+        let signatures = fields.key("signatures")?.array(|reader| {
+            reader.object(|fields| {
+                let kid = KeyId::new(*fields.hash("keyid")?.as_bytes());
+                let signature = signature(&fields.text("sig")?)?;
+                Ok(RecordSignature { kid, signature })
+            })
+        })?;
+        Ok((payload, signatures))
+    })?;
+    reader.end()?;
+    if envelope.1.len() > MAX_SIGNATURES {
+        return Err(error(ParseFault::TooLong));
+    }
+    Ok(envelope)
+}
+
+/// A signature from base64.
+pub(crate) fn signature(text: &str) -> Result<[u8; 64], ParseError> {
+    let bytes = BASE64.decode(text).unwrap_or_default();
+    let expected = ParseFault::Expected("64 bytes in base64");
+    bytes.try_into().map_err(|_| ParseError { at: 0, fault: expected })
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
+use crate::change::Role;
 use crate::hash::Hash;
-use crate::record::Role;
 
 /// Names a key: SHA-256 of its SubjectPublicKeyInfo in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

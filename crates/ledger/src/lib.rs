@@ -12,12 +12,16 @@
 //! ([`note`]); whoever holds an older checkpoint can tell when even the key's holder rewrites.
 #![forbid(unsafe_code)]
 
+mod ack;
+mod body;
 pub mod bundle;
 mod canon;
 mod chain;
+mod change;
 pub mod commit;
 mod draft;
 pub mod dsse;
+mod fault;
 pub mod frame;
 mod hash;
 mod key;
@@ -29,21 +33,22 @@ pub mod tree;
 mod trust;
 pub mod verify;
 
+pub use ack::{ACK_PAYLOAD_TYPE, Ack, AckError, AckStatement, Stance};
+pub use body::{Erase, RecordRange, RecordTime, Recovery, Total, WindowClose, is_day};
 pub use canon::MAX_INT;
 pub use chain::{AppendError, Chain, SignedRecord};
+pub use change::{KeyAction, KeyChange, Role};
 pub use commit::{Disclosure, EvidenceKey, LegCommitment, Opening, RecordKey, Value};
 pub use draft::{
     Action, Collateral, Completeness, Decision, Draft, Input, Leg, LegState, Legs, Number, Reason,
     Repro, Score, Tag,
 };
 pub use dsse::RecordSignature;
+pub use fault::{EncodeError, ParseError, ParseFault};
 pub use hash::Hash;
 pub use key::{BadSignature, KeyError, KeyId, MemoryKey, NamedKey, PublicKey, SignError, Signer};
 pub use note::{Checkpoint, NoteError, VerifiedCheckpoint};
 pub use proof::{NotAProof, TlogProof};
-pub use record::{
-    Body, EncodeError, KeyAction, KeyChange, MAX_LOG_NAME_BYTES, MAX_RECORD_BYTES, ParseError,
-    ParseFault, Record, RecordTime, Recovery, Role, is_log_name, record_hash,
-};
+pub use record::{Body, MAX_LOG_NAME_BYTES, MAX_RECORD_BYTES, Record, is_log_name, record_hash};
 pub use trust::{TrustError, TrustedKeys, is_plain_log_name};
 pub use verify::{Report, VerifiedRecord, Verifier};

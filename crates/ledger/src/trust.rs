@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::change::Role;
 use crate::key::{KeyError, KeyId, NamedKey, PublicKey};
-use crate::record::Role;
 
 /// The keys that a verifier trusts for one log. They come from the verifier, never from the
 /// material that is verified.
@@ -13,6 +13,7 @@ pub struct TrustedKeys {
     checkpoint: Vec<NamedKey>,
     record: Vec<PublicKey>,
     root: Vec<PublicKey>,
+    counterparty: Vec<PublicKey>,
 }
 
 /// Why a list of keys cannot be trusted with a log.
@@ -52,8 +53,8 @@ impl std::error::Error for TrustError {}
 
 impl TrustedKeys {
     /// Reads lines of C2SP vkeys. Empty lines and lines that begin with `#` are passed over. The
-    /// name of a key says its role: the log's own name signs checkpoints, `…/record` records and
-    /// `…/root` key records.
+    /// name of a key says its role: the log's own name signs checkpoints, `…/record` records,
+    /// `…/root` key records and `…/counterparty` acknowledgements.
     pub fn parse(text: &str) -> Result<Self, TrustError> {
         let mut keys = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -75,6 +76,7 @@ impl TrustedKeys {
             checkpoint: Vec::new(),
             record: Vec::new(),
             root: Vec::new(),
+            counterparty: Vec::new(),
         };
         let mut seen: Vec<(KeyId, Role)> = Vec::new();
         for key in keys {
@@ -94,7 +96,10 @@ impl TrustedKeys {
                 Role::Checkpoint => trusted.checkpoint.push(key),
                 Role::Record => trusted.record.push(*key.key()),
                 Role::Root => trusted.root.push(*key.key()),
-                Role::Witness => {}
+                Role::Counterparty => trusted.counterparty.push(*key.key()),
+                // Witnesses have names of their own and stand in a policy; the evidence key is no
+                // matter of a verifier.
+                Role::Witness | Role::Evidence => {}
             }
         }
         if trusted.checkpoint.is_empty() {
@@ -130,26 +135,34 @@ impl TrustedKeys {
         &self.root
     }
 
+    /// The other parties' keys, which sign acknowledgements.
+    #[must_use]
+    pub fn counterparty_keys(&self) -> &[PublicKey] {
+        &self.counterparty
+    }
+
     /// The lines of C2SP vkeys that [`TrustedKeys::parse`] reads.
     #[must_use]
     pub fn to_text(&self) -> String {
         let named = |role: Role, key: &PublicKey| NamedKey::of_role(&self.log, role, *key);
         let record = self.record.iter().filter_map(|key| named(Role::Record, key));
         let root = self.root.iter().filter_map(|key| named(Role::Root, key));
-        let keys = self.checkpoint.iter().cloned().chain(record).chain(root);
+        let counterparty =
+            self.counterparty.iter().filter_map(|key| named(Role::Counterparty, key));
+        let keys = self.checkpoint.iter().cloned().chain(record).chain(root).chain(counterparty);
         keys.map(|key| key.to_vkey() + "\n").collect()
     }
 }
 
 /// The log and the role that a key's name says.
 fn split_role(name: &str) -> (&str, Role) {
-    for role in [Role::Record, Role::Root, Role::Witness] {
+    for (_, role) in Role::NAMES.iter().filter(|(_, role)| *role != Role::Checkpoint) {
         let log = name
             .strip_suffix(role.as_str())
             .and_then(|log| log.strip_suffix('/'))
             .filter(|log| !log.is_empty());
         if let Some(log) = log {
-            return (log, role);
+            return (log, *role);
         }
     }
     (name, Role::Checkpoint)
@@ -177,6 +190,7 @@ mod tests {
             key("log.example", Role::Checkpoint, 1),
             key("log.example", Role::Record, 2),
             key("log.example", Role::Root, 3),
+            key("log.example", Role::Counterparty, 4),
         ];
         let trusted = TrustedKeys::new(keys).unwrap();
         let text = format!("# the keys of a log\n\n{}", trusted.to_text());

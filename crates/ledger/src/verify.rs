@@ -8,13 +8,15 @@
 
 use std::fmt;
 
+use crate::change::{KeyAction, KeyChange, Role};
 use crate::dsse::{self, RecordSignature};
+use crate::fault::ParseError;
 use crate::frame::{Frame, FrameFault};
 use crate::hash::Hash;
 use crate::key::{KeyId, PublicKey};
 use crate::note::{NoteError, VerifiedCheckpoint};
 use crate::proof::TlogProof;
-use crate::record::{Body, KeyAction, KeyChange, ParseError, Record, Role};
+use crate::record::{Body, Record};
 use crate::tiles::{TileId, TileKind, bundle_hashes, first_difference};
 use crate::tree::{self, MemoryTree, leaf_hash};
 use crate::trust::TrustedKeys;

@@ -17,4 +17,5 @@ mod corpus;
 mod openssl;
 mod sample;
 mod tamper;
+mod types;
 mod vector;

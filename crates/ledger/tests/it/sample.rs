@@ -4,9 +4,11 @@ use adproof_ledger::frame::{Frame, FrameFault};
 use adproof_ledger::tree::MemoryTree;
 use adproof_ledger::verify::{Limits, Verifier};
 use adproof_ledger::{
-    Action, Body, Chain, Checkpoint, Collateral, Completeness, Decision, Draft, EvidenceKey, Hash,
-    Input, Leg, LegCommitment, LegState, Legs, MemoryKey, NamedKey, Number, Reason, RecordTime,
-    Report, Repro, Role, Score, SignedRecord, Signer, Tag, TrustedKeys, Value, VerifiedCheckpoint,
+    AckStatement, Action, Body, Chain, Checkpoint, Collateral, Completeness, Decision, Draft,
+    Erase, EvidenceKey, Hash, Input, KeyAction, KeyChange, Leg, LegCommitment, LegState, Legs,
+    MemoryKey, NamedKey, Number, Reason, RecordRange, RecordTime, Recovery, Report, Repro, Role,
+    Score, SignedRecord, Signer, Stance, Tag, Total, TrustedKeys, Value, VerifiedCheckpoint,
+    WindowClose,
 };
 
 pub(crate) const LOG: &str = "log.example/adproof";
@@ -21,6 +23,10 @@ pub(crate) fn checkpoint_key() -> MemoryKey {
 
 pub(crate) fn root_key() -> MemoryKey {
     MemoryKey::from_seed(&[33; 32])
+}
+
+pub(crate) fn counterparty_key() -> MemoryKey {
+    MemoryKey::from_seed(&[77; 32])
 }
 
 pub(crate) fn trusted() -> TrustedKeys {
@@ -126,6 +132,55 @@ pub(crate) fn time(index: u64) -> RecordTime {
         source: "fixed".to_owned(),
         beacon: None,
     }
+}
+
+/// One body of each type that stands beside decisions. The acknowledgement is of `leaf` at 0.
+pub(crate) fn bodies(leaf: Hash) -> Vec<Body> {
+    let statement = AckStatement {
+        leaf,
+        log: LOG.to_owned(),
+        reason: "billed twice".to_owned(),
+        seq: 0,
+        stance: Stance::Disputed,
+        time_us: 1_780_000_100_000_000,
+    };
+    vec![
+        Body::Ack(statement.sign(&counterparty_key()).unwrap()),
+        change(KeyAction::Add, &MemoryKey::from_seed(&[55; 32]), 9),
+        Body::WindowClose(WindowClose {
+            from_us: 1_780_000_000_000_000,
+            records: RecordRange { count: 1, first: 0 },
+            to_us: 1_780_003_600_000_000,
+            totals: vec![total("buyer.example", "EUR", 1, 1_250_000)],
+        }),
+        Body::Erase(Erase {
+            day: "2026-05-28".to_owned(),
+            key: Hash::of(b"wrapping key"),
+            reason: "asked by the subject".to_owned(),
+            records: 1,
+        }),
+        Body::Recovery(Recovery { bytes: 17, sha256: Hash::of(b"torn") }),
+    ]
+}
+
+pub(crate) fn total(party: &str, currency: &str, count: u64, amount_micros: i64) -> Total {
+    Total {
+        action: Action::Observe,
+        amount_micros,
+        count,
+        currency: currency.to_owned(),
+        party: party.to_owned(),
+    }
+}
+
+pub(crate) fn change(action: KeyAction, key: &MemoryKey, from_seq: u64) -> Body {
+    Body::Key(KeyChange {
+        action,
+        from_seq,
+        public: Hash::new(*key.public_key().as_bytes()),
+        reason: "rotation".to_owned(),
+        role: Role::Record,
+    })
 }
 
 /// Frames and a signed checkpoint.

@@ -4,11 +4,13 @@ use adproof_ledger::frame::{Frames, push_frame};
 use adproof_ledger::tree::{self, MemoryTree, leaf_hash};
 use adproof_ledger::verify::{Fault, Limits, RecordError, Verifier};
 use adproof_ledger::{
-    Body, Hash, KeyAction, KeyChange, MemoryKey, Record, Recovery, Role, SignedRecord, Signer as _,
-    TlogProof, VerifiedRecord, dsse,
+    Body, Hash, KeyAction, MemoryKey, Record, Recovery, SignedRecord, Signer as _, TlogProof,
+    VerifiedRecord, dsse,
 };
 
-use crate::sample::{LOG, Log, checkpoint_key, frames, log, log_of, record_key, sign, trusted};
+use crate::sample::{
+    LOG, Log, change, checkpoint_key, frames, log, log_of, record_key, sign, trusted,
+};
 
 fn codes(log: &Log, held: &[&str]) -> Vec<(Option<u64>, &'static str)> {
     let problems = log.verify(held).problems;
@@ -225,16 +227,6 @@ fn the_report_is_bounded_and_counts_on() {
         let report = verifier.finish(log.checkpoint.as_bytes());
         assert_eq!((report.problems.len(), report.problems_total), (described, 5));
     }
-}
-
-fn change(action: KeyAction, key: &MemoryKey, from_seq: u64) -> Body {
-    Body::Key(KeyChange {
-        action,
-        from_seq,
-        public: Hash::new(*key.public_key().as_bytes()),
-        reason: "rotation".to_owned(),
-        role: Role::Record,
-    })
 }
 
 #[test]
