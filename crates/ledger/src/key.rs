@@ -188,41 +188,57 @@ impl NamedKey {
     /// The four bytes that name the key in a note.
     #[must_use]
     pub fn note_id(&self) -> [u8; 4] {
-        let hash =
-            Hash::of_parts(&[self.name.as_bytes(), b"\n", &[NOTE_ED25519], self.key.as_bytes()]);
-        let [a, b, c, d, ..] = *hash.as_bytes();
-        [a, b, c, d]
+        vkey_id(&self.name, NOTE_ED25519, self.key.as_bytes())
     }
 
     /// The C2SP text form `name+hash+key`.
     #[must_use]
     pub fn to_vkey(&self) -> String {
-        let mut bytes = vec![NOTE_ED25519];
-        bytes.extend_from_slice(self.key.as_bytes());
-        let id = u32::from_be_bytes(self.note_id());
-        format!("{}+{id:08x}+{}", self.name, BASE64.encode(bytes))
+        vkey_text(&self.name, NOTE_ED25519, self.key.as_bytes())
     }
 
     /// Reads the C2SP text form.
     pub fn parse_vkey(text: &str) -> Result<Self, KeyError> {
-        // Base64 has plus signs, names and hashes have none.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(KeyError::NotAVkey);
-        };
-        let bytes = BASE64.decode(key).map_err(|_| KeyError::NotAVkey)?;
-        let (kind, key) = bytes.split_first().ok_or(KeyError::NotAVkey)?;
-        if *kind != NOTE_ED25519 {
-            return Err(KeyError::OtherAlgorithm(*kind));
+        let (name, kind, material) = split_vkey(text)?;
+        if kind != NOTE_ED25519 {
+            return Err(KeyError::OtherAlgorithm(kind));
         }
-        let key: &[u8; 32] = key.try_into().map_err(|_| KeyError::NotAVkey)?;
-        let named = Self::new(name, PublicKey::from_bytes(key)?).ok_or(KeyError::NotAVkey)?;
-        let expected = u32::from_be_bytes(named.note_id());
-        if id != format!("{expected:08x}") {
-            return Err(KeyError::WrongHash);
-        }
-        Ok(named)
+        let key: &[u8; 32] = material.as_slice().try_into().map_err(|_| KeyError::NotAVkey)?;
+        Self::new(name, PublicKey::from_bytes(key)?).ok_or(KeyError::NotAVkey)
     }
+}
+
+/// The four bytes that name a key in a note: of its name, its signature type and its bytes.
+pub(crate) fn vkey_id(name: &str, kind: u8, material: &[u8]) -> [u8; 4] {
+    let hash = Hash::of_parts(&[name.as_bytes(), b"\n", &[kind], material]);
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    [a, b, c, d]
+}
+
+/// The text form of a key of any signature type.
+pub(crate) fn vkey_text(name: &str, kind: u8, material: &[u8]) -> String {
+    let id = u32::from_be_bytes(vkey_id(name, kind, material));
+    let bytes = [&[kind], material].concat();
+    format!("{name}+{id:08x}+{}", BASE64.encode(bytes))
+}
+
+/// Takes the text form apart into name, signature type and key bytes, and checks its hash.
+pub(crate) fn split_vkey(text: &str) -> Result<(&str, u8, Vec<u8>), KeyError> {
+    // Base64 has plus signs, names and hashes have none.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyError::NotAVkey);
+    };
+    let mut bytes = BASE64.decode(key).map_err(|_| KeyError::NotAVkey)?;
+    if bytes.is_empty() || !crate::record::is_log_name(name) {
+        return Err(KeyError::NotAVkey);
+    }
+    let kind = bytes.remove(0);
+    let expected = u32::from_be_bytes(vkey_id(name, kind, &bytes));
+    if id != format!("{expected:08x}") {
+        return Err(KeyError::WrongHash);
+    }
+    Ok((name, kind, bytes))
 }
 
 /// Why a signer did not sign.

@@ -19,6 +19,7 @@ mod canon;
 mod chain;
 mod change;
 pub mod commit;
+pub mod cosign;
 mod draft;
 pub mod dsse;
 mod fault;
@@ -26,12 +27,14 @@ pub mod frame;
 mod hash;
 mod key;
 pub mod note;
+pub mod policy;
 mod proof;
 mod record;
 pub mod tiles;
 pub mod tree;
 mod trust;
 pub mod verify;
+pub mod witness;
 
 pub use ack::{ACK_PAYLOAD_TYPE, Ack, AckError, AckStatement, Stance};
 pub use body::{Erase, RecordRange, RecordTime, Recovery, Total, WindowClose, is_day};
@@ -39,6 +42,7 @@ pub use canon::MAX_INT;
 pub use chain::{AppendError, Chain, SignedRecord};
 pub use change::{KeyAction, KeyChange, Role};
 pub use commit::{Disclosure, EvidenceKey, LegCommitment, Opening, RecordKey, Value};
+pub use cosign::{Cosigned, WitnessKey};
 pub use draft::{
     Action, Collateral, Completeness, Decision, Draft, Input, Leg, LegState, Legs, Number, Reason,
     Repro, Score, Tag,
@@ -48,7 +52,9 @@ pub use fault::{EncodeError, ParseError, ParseFault};
 pub use hash::Hash;
 pub use key::{BadSignature, KeyError, KeyId, MemoryKey, NamedKey, PublicKey, SignError, Signer};
 pub use note::{Checkpoint, NoteError, VerifiedCheckpoint};
+pub use policy::{Policy, PolicyReport};
 pub use proof::{NotAProof, TlogProof};
 pub use record::{Body, MAX_LOG_NAME_BYTES, MAX_RECORD_BYTES, Record, is_log_name, record_hash};
 pub use trust::{TrustError, TrustedKeys, is_plain_log_name};
 pub use verify::{Report, VerifiedRecord, Verifier};
+pub use witness::AddCheckpoint;

@@ -24,10 +24,10 @@ pub struct UnverifiedNote<'b> {
 
 /// One signature line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct NoteSignature<'b> {
-    name: &'b str,
-    id: [u8; 4],
-    signature: Vec<u8>,
+pub(crate) struct NoteSignature<'b> {
+    pub(crate) name: &'b str,
+    pub(crate) id: [u8; 4],
+    pub(crate) signature: Vec<u8>,
 }
 
 /// Why bytes are not a note, or not one to trust.
@@ -93,6 +93,17 @@ impl<'b> UnverifiedNote<'b> {
         (signatures.len() <= MAX_NOTE_SIGNATURES).then_some(Self { text, signatures })
     }
 
+    /// The name of the log that the note claims to be a checkpoint of: good for finding the keys
+    /// to verify it with, and for nothing else.
+    #[must_use]
+    pub fn claimed_origin(&self) -> &'b str {
+        self.text.split('\n').next().unwrap_or_default()
+    }
+
+    pub(crate) fn signatures(&self) -> &[NoteSignature<'b>] {
+        &self.signatures
+    }
+
     /// The text, if at least one of `keys` has signed it and no signature of theirs is wrong.
     pub fn verify(&self, keys: &[NamedKey]) -> Result<&'b str, NoteError> {
         let mut verified = false;
@@ -119,7 +130,7 @@ impl<'b> UnverifiedNote<'b> {
 }
 
 impl<'b> NoteSignature<'b> {
-    fn parse(line: &'b str) -> Option<Self> {
+    pub(crate) fn parse(line: &'b str) -> Option<Self> {
         let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
         if !is_log_name(name) {
             return None;
@@ -127,6 +138,12 @@ impl<'b> NoteSignature<'b> {
         let bytes = BASE64.decode(signature).ok()?;
         let (id, signature) = bytes.split_first_chunk::<4>()?;
         Some(Self { name, id: *id, signature: signature.to_vec() })
+    }
+
+    /// The line, with its newline.
+    pub(crate) fn to_text(&self) -> String {
+        let bytes = [self.id.as_slice(), &self.signature].concat();
+        format!("\u{2014} {} {}\n", self.name, BASE64.encode(bytes))
     }
 }
 
@@ -166,11 +183,11 @@ impl Checkpoint {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // Lines that follow are extensions: signed, and without meaning here.
-        let mut lines = text.split('\n');
+        // Lines that follow are extensions: signed, not empty, and without meaning here.
+        let mut lines = text.strip_suffix('\n')?.split('\n');
         let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
         let parsed: u64 = size.parse().ok()?;
-        if parsed.to_string() != size || !is_log_name(origin) {
+        if parsed.to_string() != size || !is_log_name(origin) || lines.any(str::is_empty) {
             return None;
         }
         let root: [u8; 32] = BASE64.decode(root).ok()?.try_into().ok()?;
@@ -214,6 +231,13 @@ impl VerifiedCheckpoint {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.checkpoint.origin
+    }
+
+    /// The text that was signed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        let end = self.note.rfind("\n\n").map_or(0, |at| at + 1);
+        self.note.get(..end).unwrap_or_default()
     }
 
     /// The whole note, with all its signatures.
