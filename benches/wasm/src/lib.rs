@@ -17,7 +17,7 @@ pub fn count(bytes: &[u8]) -> usize {
 #[must_use]
 pub fn findings(bytes: &[u8]) -> String {
     let mut out = String::new();
-    for finding in check(bytes, &Options::default()).findings {
+    for finding in check(bytes, &Options::default()).findings.iter() {
         let (span, severity) = (finding.span, finding.severity);
         let (path, message) = (&finding.path, &finding.message);
         let _ = writeln!(

@@ -1,10 +1,8 @@
 use std::collections::BTreeMap;
 
-use adproof_model::{Finding, Fix, Span};
+use adproof_model::{Fix, Span};
 
-use crate::charset::Charset;
-use crate::lint::checked;
-use crate::{Limits, Options, Report, lint, parse};
+use crate::{Findings, Limits, Options, Report, Rule, check, lint};
 
 /// A document with its fixes applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,15 +35,11 @@ pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
         ..options.limits
     };
     for _ in 0..ROUNDS {
-        let doc = parse(&bytes, &unbounded.limits);
-        let encoding = doc.encoding;
-        let checked = checked(&doc, &unbounded);
-        drop(doc);
-        let Some(mended) =
-            apply(&bytes, encoding, &checked.findings, options.unsafe_fixes, &mut applied)
-        else {
+        let findings = check(&bytes, &unbounded).findings;
+        let Some(mended) = apply(&bytes, &findings, options.unsafe_fixes, &mut applied) else {
             break;
         };
+        drop(findings);
         bytes = mended;
     }
     let report = lint(&bytes, options);
@@ -55,25 +49,24 @@ pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
 /// Applies the fixes that do not touch each other; none when there is none.
 fn apply(
     bytes: &[u8],
-    encoding: Charset,
-    findings: &[Finding],
+    findings: &Findings<'_>,
     unsafe_fixes: bool,
     applied: &mut BTreeMap<&'static str, u32>,
 ) -> Option<Vec<u8>> {
     // A fix owns everything from its first edit to its last.
-    let mut fixes: Vec<(Span, &Finding, &Fix)> = findings
-        .iter()
-        .filter_map(|finding| {
-            let fix = finding.fix.as_ref().filter(|fix| fix.safe || unsafe_fixes)?;
+    let encoding = findings.document().encoding;
+    let wanted = findings.fixes().filter(|(_, fix)| fix.safe || unsafe_fixes);
+    let mut fixes: Vec<(Span, &Rule, Fix)> = wanted
+        .filter_map(|(rule, fix)| {
             let start = fix.edits.first()?.span.start;
             let end = fix.edits.iter().map(|edit| edit.span.end).max()?;
-            Some((Span::new(start, end), finding, fix))
+            Some((Span::new(start, end), rule, fix))
         })
         .collect();
     fixes.sort_by_key(|(whole, ..)| *whole);
     let mut chosen: Vec<(Span, Vec<u8>)> = Vec::new();
     let mut free = None;
-    for (whole, finding, fix) in fixes {
+    for (whole, rule, fix) in fixes {
         // Two insertions at one place touch, too; what has to wait is found again in the next round.
         if free.is_some_and(|free| whole.start <= free) {
             continue;
@@ -85,7 +78,7 @@ fn apply(
         };
         free = Some(whole.end);
         chosen.extend(fix.edits.iter().map(|edit| edit.span).zip(texts));
-        let count = applied.entry(finding.rule).or_default();
+        let count = applied.entry(rule.id).or_default();
         *count = u32::saturating_add(*count, 1);
     }
     if chosen.is_empty() {

@@ -9,6 +9,7 @@ pub mod chain;
 mod charset;
 mod decode;
 mod document;
+mod findings;
 mod fix;
 mod generated;
 mod limits;
@@ -26,6 +27,7 @@ mod suppress;
 mod version;
 
 pub use document::{Document, ElementId};
+pub use findings::Findings;
 pub use fix::{Fixed, fix};
 pub use limits::Limits;
 pub use lint::{Checked, DocumentVersion, Report, check, lint};

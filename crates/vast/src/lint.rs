@@ -4,8 +4,9 @@ use adproof_model::{Axis, Digest, DocumentKind, DocumentOutcome, Finding, Severi
 use sha2::{Digest as _, Sha256};
 
 use crate::document::{Document, State};
+use crate::findings::Findings;
 use crate::generated::structure::{name, ty};
-use crate::sink::{Findings, Sink};
+use crate::sink::{Heard, Sink};
 use crate::{Options, Version, parse, rules, ruleset_digest};
 
 /// The version of a document.
@@ -18,9 +19,9 @@ pub struct DocumentVersion {
 }
 
 /// What the rules say of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
-pub struct Checked {
+pub struct Checked<'a> {
     /// The kind of the document.
     pub kind: DocumentKind,
     /// Its version.
@@ -28,7 +29,7 @@ pub struct Checked {
     /// How it fared as a whole.
     pub outcome: DocumentOutcome,
     /// What was found, in the order of the places.
-    pub findings: Vec<Finding>,
+    pub findings: Findings<'a>,
     /// Findings beyond the bounds, counted by rule.
     pub truncated: BTreeMap<&'static str, u32>,
     /// Findings that comments of the document silence, counted by rule.
@@ -65,11 +66,12 @@ impl Report {
     }
 }
 
-/// Judges a document and takes its digest.
+/// Judges a document, takes its digest and writes every finding down.
 #[must_use]
 pub fn lint(bytes: &[u8], options: &Options) -> Report {
     let Checked { kind, version, outcome, findings, truncated, suppressed, encoding } =
         check(bytes, options);
+    let findings: Vec<Finding> = findings.iter().collect();
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
     let mut error_rules: Vec<&'static str> = errors().map(|finding| finding.rule).collect();
@@ -89,17 +91,28 @@ pub fn lint(bytes: &[u8], options: &Options) -> Report {
     Report { verdict, bytes, version, findings, truncated, suppressed, encoding }
 }
 
-/// Judges a document: one pass over the text, one over the arena.
+/// Judges a document: one pass over the text, one over the arena. What a finding says is written
+/// down when somebody reads it.
 #[must_use]
-pub fn check(bytes: &[u8], options: &Options) -> Checked {
-    checked(&parse(bytes, &options.limits), options)
+pub fn check<'a>(bytes: &'a [u8], options: &Options) -> Checked<'a> {
+    let doc = parse(bytes, &options.limits);
+    let version = versions(&doc);
+    let Heard { noted, truncated, suppressed } = judge(&doc, options);
+    let outcome = match doc.state {
+        State::Refused => DocumentOutcome::Refused,
+        State::Malformed => DocumentOutcome::Malformed,
+        State::Whole if noted.list.is_empty() => DocumentOutcome::Clean,
+        State::Whole => DocumentOutcome::Findings,
+    };
+    let (kind, encoding) = (doc.kind, doc.encoding());
+    let findings = Findings { doc, noted };
+    Checked { kind, version, outcome, findings, truncated, suppressed, encoding }
 }
 
-/// Judges a document that has been read.
-pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
+/// What the rules say of a document that has been read.
+fn judge(doc: &Document<'_>, options: &Options) -> Heard {
     let mut sink = Sink::new(doc, options);
     rules::xml::problems(doc, &mut sink);
-    let version = versions(doc);
     for id in doc.elements() {
         let Some(element) = doc.element(id) else {
             continue;
@@ -117,15 +130,7 @@ pub(crate) fn checked(doc: &Document<'_>, options: &Options) -> Checked {
         }
         rules::element(doc, &mut sink, id, element);
     }
-    let Findings { listed: findings, truncated, suppressed } = sink.finish();
-    let outcome = match doc.state {
-        State::Refused => DocumentOutcome::Refused,
-        State::Malformed => DocumentOutcome::Malformed,
-        State::Whole if findings.is_empty() => DocumentOutcome::Clean,
-        State::Whole => DocumentOutcome::Findings,
-    };
-    let (kind, encoding) = (doc.kind, doc.encoding());
-    Checked { kind, version, outcome, findings, truncated, suppressed, encoding }
+    sink.finish()
 }
 
 /// The version of the first VAST element; of VMAP the embedded ones are judged by their own.

@@ -17,7 +17,7 @@ mod icons;
 mod identity;
 mod macros;
 mod media;
-mod mend;
+pub(crate) mod mend;
 mod nonlinear;
 mod offset;
 mod order;

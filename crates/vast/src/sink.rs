@@ -1,19 +1,19 @@
 //! Where checks report: selection, versions, bounds and counts are decided here, once.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
-use adproof_model::{Edit, Finding, Fix, Severity};
+use adproof_model::Severity;
 
 use crate::document::{Document, ElementId};
+use crate::findings::{Mend, Message, Note, Noted};
 use crate::generated::rules::Id;
-use crate::parse::Quoted;
-use crate::path::Paths;
+use crate::parse::{NO_ELEMENT, Quoted};
 use crate::suppress::{self, Silence};
 use crate::{Options, Version};
 
 /// A fix in offsets of the text.
+#[derive(Debug)]
 pub(crate) struct TextFix {
     pub(crate) title: &'static str,
     pub(crate) edits: Vec<(u32, u32, Box<str>)>,
@@ -35,9 +35,9 @@ impl TextFix {
 }
 
 /// What was found.
-pub(crate) struct Findings {
+pub(crate) struct Heard {
     /// In the order of their places.
-    pub(crate) listed: Vec<Finding>,
+    pub(crate) noted: Noted,
     /// Left out because of a bound, by rule.
     pub(crate) truncated: BTreeMap<&'static str, u32>,
     /// Silenced by the document, by rule.
@@ -48,15 +48,12 @@ pub(crate) struct Sink<'d> {
     pub(crate) doc: &'d Document<'d>,
     options: &'d Options,
     version: Version,
-    findings: Vec<Finding>,
+    noted: Noted,
     /// How many findings each rule has.
     counts: Vec<(Id, u32)>,
     dropped: BTreeMap<Id, u32>,
     silences: Vec<Silence>,
     suppressed: BTreeMap<&'static str, u32>,
-    paths: Paths<'d>,
-    /// Where messages are written.
-    message: String,
 }
 
 impl<'d> Sink<'d> {
@@ -65,13 +62,11 @@ impl<'d> Sink<'d> {
             doc,
             options,
             version: Version::V4_3,
-            findings: Vec::new(),
+            noted: Noted { edits: options.limits.edits, ..Noted::default() },
             counts: Vec::new(),
             dropped: BTreeMap::new(),
             silences: Vec::new(),
             suppressed: BTreeMap::new(),
-            paths: Paths::default(),
-            message: String::new(),
         };
         if options.suppressions && !doc.directives.is_empty() {
             sink.silences = suppress::silences(doc, &mut sink);
@@ -107,7 +102,7 @@ impl<'d> Sink<'d> {
         message: fmt::Arguments<'_>,
     ) {
         if self.takes(id, start) {
-            self.push(id, element, (start, end), message, None);
+            self.note(id, element, (start, end), message, Mend::Not);
         }
     }
 
@@ -128,6 +123,22 @@ impl<'d> Sink<'d> {
         self.push(id, element, (start, end), message, fix);
     }
 
+    /// Reports a fault whose fix is made when somebody asks for it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn report_mend(
+        &mut self,
+        id: Id,
+        element: ElementId,
+        (start, end): (u32, u32),
+        message: fmt::Arguments<'_>,
+        mend: Mend,
+    ) {
+        if self.takes(id, start) {
+            self.note(id, element, (start, end), message, mend);
+        }
+    }
+
     /// Whether a finding of a rule at a place is to be written down.
     #[inline(never)]
     fn takes(&mut self, id: Id, start: u32) -> bool {
@@ -139,9 +150,26 @@ impl<'d> Sink<'d> {
         &mut self,
         id: Id,
         element: ElementId,
-        (start, end): (u32, u32),
+        range: (u32, u32),
         message: fmt::Arguments<'_>,
         fix: Option<TextFix>,
+    ) {
+        let mend = fix.map_or(Mend::Not, |fix| {
+            let place = u32::try_from(self.noted.fixes.len()).unwrap_or(u32::MAX);
+            self.noted.fixes.push(fix);
+            Mend::Listed(place)
+        });
+        self.note(id, element, range, message, mend);
+    }
+
+    #[inline(never)]
+    fn note(
+        &mut self,
+        id: Id,
+        element: ElementId,
+        (start, end): (u32, u32),
+        message: fmt::Arguments<'_>,
+        mend: Mend,
     ) {
         let rule = id.rule();
         let severity = if self.version.is_draft() {
@@ -149,36 +177,22 @@ impl<'d> Sink<'d> {
         } else {
             rule.severity
         };
-        if self.findings.is_empty() {
-            self.findings.reserve(16);
-            self.message.reserve(128);
+        if self.noted.list.is_empty() {
+            self.noted.list.reserve(16);
         }
-        let doc = self.doc;
         let message = if let Some(text) = message.as_str() {
-            Cow::Borrowed(text)
+            Message::Constant(text)
         } else {
-            // Written to where there is room, so that there is one allocation.
-            self.message.clear();
-            let _ = self.message.write_fmt(message);
-            Cow::Owned(self.message.as_str().to_owned())
+            if self.noted.words.is_empty() {
+                self.noted.words.reserve(512);
+            }
+            let at = |words: &String| u32::try_from(words.len()).unwrap_or(u32::MAX);
+            let from = at(&self.noted.words);
+            let _ = self.noted.words.write_fmt(message);
+            Message::Written(from, at(&self.noted.words))
         };
-        self.findings.push(Finding {
-            span: doc.span(start, end),
-            rule: rule.id,
-            axis: rule.axis,
-            severity,
-            message,
-            path: self.paths.of(doc, element).into(),
-            fix: fix.map(|fix| Fix {
-                title: fix.title,
-                safe: !fix.danger,
-                edits: fix
-                    .edits
-                    .into_iter()
-                    .map(|(start, end, text)| Edit { span: doc.span(start, end), text })
-                    .collect(),
-            }),
-        });
+        let span = self.doc.span(start, end);
+        self.noted.list.push(Note { span, message, element, mend, rule: id, severity });
     }
 
     /// Whether a comment of the document silences a rule at a place.
@@ -203,7 +217,7 @@ impl<'d> Sink<'d> {
         let Some((_, count)) = self.counts.get_mut(place) else {
             return false;
         };
-        if *count < limits.findings_per_rule && self.findings.len() < limits.findings as usize {
+        if *count < limits.findings_per_rule && self.noted.list.len() < limits.findings as usize {
             *count += 1;
             return true;
         }
@@ -223,7 +237,7 @@ impl<'d> Sink<'d> {
     }
 
     /// The findings in the order of their places, and what was left out by rule.
-    pub(crate) fn finish(mut self) -> Findings {
+    pub(crate) fn finish(mut self) -> Heard {
         for silence in
             std::mem::take(&mut self.silences).into_iter().filter(|silence| !silence.used)
         {
@@ -236,21 +250,13 @@ impl<'d> Sink<'d> {
         }
         let left_out = self.dropped.values().fold(0_u32, |sum, count| sum.saturating_add(*count));
         if left_out > 0 && self.hears(Id::LimitFindings) {
-            let rule = Id::LimitFindings.rule();
-            self.findings.push(Finding {
-                span: self.doc.span(0, 0),
-                rule: rule.id,
-                axis: rule.axis,
-                severity: rule.severity,
-                message: format!("{left_out} more findings are counted, not listed").into(),
-                path: "".into(),
-                fix: None,
-            });
+            // Ours, not the document's: no draft makes it less.
+            self.version = Version::V4_3;
+            let message = format_args!("{left_out} more findings are counted, not listed");
+            self.note(Id::LimitFindings, NO_ELEMENT, (0, 0), message, Mend::Not);
         }
-        if !self.findings.is_sorted() {
-            self.findings.sort();
-        }
+        self.noted.sort(self.doc);
         let dropped = self.dropped.into_iter().map(|(id, count)| (id.rule().id, count)).collect();
-        Findings { listed: self.findings, truncated: dropped, suppressed: self.suppressed }
+        Heard { noted: self.noted, truncated: dropped, suppressed: self.suppressed }
     }
 }

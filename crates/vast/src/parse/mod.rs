@@ -72,7 +72,7 @@ pub fn parse<'a>(bytes: &'a [u8], limits: &Limits) -> Document<'a> {
     }
 }
 
-const NO_ELEMENT: ElementId = ElementId(NONE);
+pub(crate) const NO_ELEMENT: ElementId = ElementId(NONE);
 
 fn too_long<'a>(len: usize, limits: &Limits) -> Document<'a> {
     let message = format!("the document has {len} bytes; more than {} are not read", limits.bytes);

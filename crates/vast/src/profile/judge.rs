@@ -10,25 +10,26 @@ use super::{Outcome, Profile, Reason, Verdict, Weight};
 use crate::document::{Document, ElementId, Problem, State};
 use crate::generated::rules::Id;
 use crate::parse::OTHER_ROOTS;
-use crate::{Limits, Options, check, parse};
+use crate::{Limits, Options, check};
 
 /// What each profile makes of a document.
 pub(super) fn all(bytes: &[u8], profiles: &[&'static Profile], limits: &Limits) -> Vec<Verdict> {
-    let doc = parse(bytes, limits);
-    let findings = findings(bytes, profiles, limits);
-    let facts = Facts::gather(&doc);
+    let checked = check(bytes, &options(profiles, limits)).findings;
+    let doc = checked.document();
+    let findings: Vec<Finding> = checked.iter().collect();
+    let facts = Facts::gather(doc);
     profiles
         .iter()
         .map(|profile| {
-            let mut judge = Judge::new(profile, &doc, &facts, &findings);
+            let mut judge = Judge::new(profile, doc, &facts, &findings);
             judge.run();
             judge.verdict()
         })
         .collect()
 }
 
-/// Findings of the rules that decide for one of the profiles, and of our own bounds.
-fn findings(bytes: &[u8], profiles: &[&'static Profile], limits: &Limits) -> Vec<Finding> {
+/// The rules that decide for one of the profiles, and our own bounds.
+fn options(profiles: &[&'static Profile], limits: &Limits) -> Options {
     let requirements = profiles.iter().flat_map(|profile| profile.requirements);
     let mut rules: Vec<&str> = requirements.filter_map(|one| Some(one.rule()?.id)).collect();
     rules.push(Axis::Limit.as_str());
@@ -38,7 +39,7 @@ fn findings(bytes: &[u8], profiles: &[&'static Profile], limits: &Limits) -> Vec
     options.limits = *limits;
     // The ids come from the table of the rules, so that none of them is unknown.
     let _ = options.select(&rules);
-    check(bytes, &options).findings
+    options
 }
 
 /// The verdict of one profile in the making.

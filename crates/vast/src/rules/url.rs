@@ -8,9 +8,10 @@ mod scripts;
 use std::borrow::Cow;
 
 use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED, unescape};
+use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
-use crate::rules::{macros, mend, name_range};
+use crate::rules::{macros, name_range};
 use crate::sink::{Sink, TextFix};
 use crate::structure::TypeId;
 
@@ -226,12 +227,12 @@ fn outside_cdata(doc: &Document<'_>, sink: &mut Sink<'_>, url: &Url<'_>) {
         return;
     }
     let name = url.ty.info().element_name();
-    sink.report_fix(
+    sink.report_mend(
         Id::UrlNotCdata,
         url.id,
         url.range,
         format_args!("the URL of <{name}> stands outside of CDATA"),
-        |doc| mend::wrap_in_cdata(doc, url.id),
+        Mend::Cdata,
     );
 }
 
@@ -247,14 +248,14 @@ fn double_encoding(sink: &mut Sink<'_>, url: &Url<'_>, kind: PartKind) {
         return;
     }
     if let Some(at) = memchr::memchr_iter(b'&', bytes).find(encoded) {
-        sink.report_fix(
+        sink.report_mend(
             Id::UrlDoubleEncoded,
             url.id,
             url.part(at, 5),
             format_args!(
                 "inside CDATA `&amp;` is not decoded; the server sees a parameter named `amp;…`"
             ),
-            |doc| mend::decode_ampersands(doc, url.id),
+            Mend::Ampersands,
         );
     }
 }

@@ -78,18 +78,35 @@ fn web(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str, after: &str) {
 
 /// A URL without TLS: what it costs depends on what it is for.
 fn plain(sink: &mut Sink<'_>, url: &Url<'_>) {
-    let (id, cost) = match Use::of(url.ty) {
-        Use::Media => (Id::UrlHttpMedia, "secure pages and apps do not play it"),
-        Use::Tracker => (Id::UrlHttpTracker, "secure pages and apps do not call it"),
-        Use::Click => (Id::UrlHttpClick, "the browser warns the viewer before it opens"),
-        Use::Tag => (Id::UrlHttpWrapper, "secure pages do not load it, and the ad is lost"),
-        Use::Script => (Id::UrlHttpScript, "secure pages do not run it"),
-        Use::Frame => (Id::UrlHttpFrame, "secure pages do not show it"),
+    // Whole sentences: a constant message is not written down.
+    let (id, message) = match Use::of(url.ty) {
+        Use::Media => (
+            Id::UrlHttpMedia,
+            format_args!("the URL is not https; secure pages and apps do not play it"),
+        ),
+        Use::Tracker => (
+            Id::UrlHttpTracker,
+            format_args!("the URL is not https; secure pages and apps do not call it"),
+        ),
+        Use::Click => (
+            Id::UrlHttpClick,
+            format_args!("the URL is not https; the browser warns the viewer before it opens"),
+        ),
+        Use::Tag => (
+            Id::UrlHttpWrapper,
+            format_args!("the URL is not https; secure pages do not load it, and the ad is lost"),
+        ),
+        Use::Script => {
+            (Id::UrlHttpScript, format_args!("the URL is not https; secure pages do not run it"))
+        }
+        Use::Frame => {
+            (Id::UrlHttpFrame, format_args!("the URL is not https; secure pages do not show it"))
+        }
         Use::Resource | Use::Interactive | Use::Other => {
-            (Id::UrlHttp, "secure pages do not load it")
+            (Id::UrlHttp, format_args!("the URL is not https; secure pages do not load it"))
         }
     };
-    sink.report(id, url.id, url.part(0, 4), format_args!("the URL is not https; {cost}"));
+    sink.report(id, url.id, url.part(0, 4), message);
     if sink.hears(Id::UrlUpgradeToHttps) {
         sink.report_fix(
             Id::UrlUpgradeToHttps,

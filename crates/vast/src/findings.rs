@@ -1,0 +1,200 @@
+//! Findings as they are kept: places in the document. Paths and fixes are written when somebody
+//! reads them, because most findings are counted, filtered or hidden before anybody does.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use adproof_model::{Edit, Finding, Fix, Severity, Span};
+
+use crate::Rule;
+use crate::document::{Document, ElementId};
+use crate::generated::rules::Id;
+use crate::path::Paths;
+use crate::rules::mend;
+use crate::sink::TextFix;
+
+/// What was found in a document, in the order of the places.
+///
+/// It holds the document, so that each finding can be written down in full when it is asked for.
+pub struct Findings<'a> {
+    pub(crate) doc: Document<'a>,
+    pub(crate) noted: Noted,
+}
+
+/// Findings without their document.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    pub(crate) list: Vec<Note>,
+    /// The messages that are not constant, one after the other.
+    pub(crate) words: String,
+    /// The fixes that were made where the fault was found.
+    pub(crate) fixes: Vec<TextFix>,
+    /// Edits of one fix; a finding that needs more is shown without its fix.
+    pub(crate) edits: u32,
+}
+
+/// One finding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Note {
+    pub(crate) span: Span,
+    pub(crate) message: Message,
+    pub(crate) element: ElementId,
+    pub(crate) mend: Mend,
+    pub(crate) rule: Id,
+    pub(crate) severity: Severity,
+}
+
+/// What a finding says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Message {
+    Constant(&'static str),
+    /// A range of the words.
+    Written(u32, u32),
+}
+
+/// How a finding is mended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mend {
+    Not,
+    /// The element's text goes into CDATA.
+    Cdata,
+    /// `&amp;` in the element's CDATA becomes `&`.
+    Ampersands,
+    /// A place in the list of fixes.
+    Listed(u32),
+}
+
+impl<'a> Findings<'a> {
+    /// The document in which it was found.
+    #[must_use]
+    pub fn document(&self) -> &Document<'a> {
+        &self.doc
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.noted.list.len()
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.noted.list.is_empty()
+    }
+
+    /// The rule of each finding.
+    #[must_use]
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &'static Rule> {
+        self.noted.list.iter().map(|note| note.rule.rule())
+    }
+
+    /// Each finding, written down in full.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Finding> {
+        let mut paths = Paths::default();
+        self.noted.list.iter().map(move |note| self.write(note, &mut paths))
+    }
+
+    /// The fixes, each with the rule whose fault it mends.
+    pub(crate) fn fixes(&self) -> impl Iterator<Item = (&'static Rule, Fix)> {
+        let notes = self.noted.list.iter();
+        notes.filter_map(|note| Some((note.rule.rule(), self.noted.fix(&self.doc, note)?)))
+    }
+
+    fn write<'d>(&'d self, note: &Note, paths: &mut Paths<'d>) -> Finding {
+        let rule = note.rule.rule();
+        Finding {
+            span: note.span,
+            rule: rule.id,
+            axis: rule.axis,
+            severity: note.severity,
+            message: match note.message {
+                Message::Constant(text) => Cow::Borrowed(text),
+                Message::Written(..) => Cow::Owned(self.noted.message(note).to_owned()),
+            },
+            path: paths.of(&self.doc, note.element).into(),
+            fix: self.noted.fix(&self.doc, note),
+        }
+    }
+}
+
+impl fmt::Debug for Findings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Noted {
+    fn message(&self, note: &Note) -> &str {
+        match note.message {
+            Message::Constant(text) => text,
+            Message::Written(start, end) => {
+                self.words.get(start as usize..end as usize).unwrap_or("")
+            }
+        }
+    }
+
+    fn fix(&self, doc: &Document<'_>, note: &Note) -> Option<Fix> {
+        let made;
+        let fix = match note.mend {
+            Mend::Not => return None,
+            Mend::Listed(place) => self.fixes.get(place as usize)?,
+            Mend::Cdata => {
+                made = mend::wrap_in_cdata(doc, note.element)?;
+                &made
+            }
+            Mend::Ampersands => {
+                made = mend::decode_ampersands(doc, note.element)?;
+                &made
+            }
+        };
+        if fix.edits.len() > self.edits as usize {
+            return None;
+        }
+        let edit = |(start, end, text): &(u32, u32, Box<str>)| Edit {
+            span: doc.span(*start, *end),
+            text: text.clone(),
+        };
+        Some(Fix {
+            title: fix.title,
+            safe: !fix.danger,
+            edits: fix.edits.iter().map(edit).collect(),
+        })
+    }
+
+    /// Puts the findings into the order of their places, which is the order of [`Finding`].
+    pub(crate) fn sort(&mut self, doc: &Document<'_>) {
+        let place = |note: &Note| (note.span, note.rule, note.severity);
+        if self.list.is_sorted_by(|a, b| place(a) < place(b)) {
+            return;
+        }
+        let mut list = std::mem::take(&mut self.list);
+        let mut paths = Paths::default();
+        list.sort_by(|a, b| {
+            place(a)
+                .cmp(&place(b))
+                .then_with(|| self.message(a).cmp(self.message(b)))
+                .then_with(|| self.order(doc, &mut paths, a, b))
+        });
+        self.list = list;
+    }
+
+    /// The order of two findings that say the same of the same place.
+    fn order<'d>(
+        &self,
+        doc: &'d Document<'d>,
+        paths: &mut Paths<'d>,
+        a: &Note,
+        b: &Note,
+    ) -> Ordering {
+        let by_path = if a.element == b.element {
+            Ordering::Equal
+        } else {
+            let path = paths.of(doc, a.element).to_owned();
+            path.as_str().cmp(paths.of(doc, b.element))
+        };
+        by_path.then_with(|| self.fix(doc, a).cmp(&self.fix(doc, b)))
+    }
+}
