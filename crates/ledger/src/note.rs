@@ -195,6 +195,12 @@ impl Checkpoint {
     }
 }
 
+/// The size that an unverified checkpoint claims: good for choosing the keys to verify it with.
+pub(crate) fn size_of(bytes: &[u8]) -> Result<u64, NoteError> {
+    let text = UnverifiedNote::parse(bytes)?.text;
+    Checkpoint::parse(text).map(|checkpoint| checkpoint.size).ok_or(NoteError::NotACheckpoint)
+}
+
 /// A checkpoint that a trusted key has signed. It can only be made by verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedCheckpoint {

@@ -1,7 +1,7 @@
 //! `adproof.ledger-verify/1`, `adproof.ledger-show/1` and `adproof.bundle-verify/1`.
 
 use adproof_ledger::bundle::{BundleRecord, BundleReport};
-use adproof_ledger::verify::{Problem, Report};
+use adproof_ledger::verify::{Checked, NotChecked, Problem, Report};
 use adproof_ledger::{Body, Hash, Record, VerifiedCheckpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,6 +29,11 @@ pub struct LedgerVerifyV1 {
     pub checkpoint: Option<CheckpointV1>,
     /// How many checkpoints that were held elsewhere were compared.
     pub held: usize,
+    /// What else there was to compare with.
+    pub checked: CheckedV1,
+    /// What this verification could not find. It is no problem: it says what `verified` does not
+    /// cover.
+    pub not_checked: Vec<NotCheckedV1>,
     /// What is wrong, in the order in which it was met.
     pub problems: Vec<ProblemV1>,
     /// How many problems there are; further ones than those listed were counted only.
@@ -44,6 +49,51 @@ pub struct CheckpointV1 {
     pub root: String,
 }
 
+/// What there was to compare with, besides the records and the log's own checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CheckedV1 {
+    /// Checkpoints that witnesses have cosigned.
+    pub witnessed: u64,
+    /// Checkpoints under a time stamp.
+    pub anchored: u64,
+    /// Acknowledgements whose signatures fit.
+    pub acks: u64,
+    /// Acknowledgements by keys that were not given.
+    pub acks_of_strangers: u64,
+    /// Decisions in the log.
+    pub decisions: u64,
+    /// Decisions that closed windows sum up.
+    pub decisions_in_windows: u64,
+}
+
+/// Something that could not be found with what was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NotCheckedV1 {
+    /// What was not checked, for programs.
+    pub check: &'static str,
+    /// What would not show, one sentence.
+    pub message: String,
+}
+
+impl From<&Checked> for CheckedV1 {
+    fn from(checked: &Checked) -> Self {
+        Self {
+            witnessed: checked.witnessed,
+            anchored: checked.anchored,
+            acks: checked.acks,
+            acks_of_strangers: checked.acks_of_strangers,
+            decisions: checked.decisions,
+            decisions_in_windows: checked.decisions_in_windows,
+        }
+    }
+}
+
+impl From<NotChecked> for NotCheckedV1 {
+    fn from(what: NotChecked) -> Self {
+        Self { check: what.code(), message: what.to_string() }
+    }
+}
+
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProblemV1 {
@@ -51,6 +101,9 @@ pub struct ProblemV1 {
     pub record: Option<u64>,
     /// What is wrong, for programs.
     pub fault: &'static str,
+    /// The layer that found it: `frame`, `form`, `record_signature`, `signed_prev`, `checkpoint`,
+    /// `witness`, `anchor`, `countersignature`, `window_close` or `tile`.
+    pub layer: &'static str,
     /// What is wrong, one sentence.
     pub message: String,
 }
@@ -66,6 +119,7 @@ impl From<&Problem> for ProblemV1 {
         Self {
             record: problem.record,
             fault: problem.fault.code(),
+            layer: problem.fault.layer().code(),
             message: problem.fault.to_string(),
         }
     }
@@ -84,6 +138,8 @@ impl LedgerVerifyV1 {
             root: report.root.to_string(),
             checkpoint: report.checkpoint.as_ref().map(Into::into),
             held,
+            checked: (&report.checked).into(),
+            not_checked: report.not_checked().into_iter().map(Into::into).collect(),
             problems: report.problems.iter().map(Into::into).collect(),
             problems_total: report.problems_total,
         }

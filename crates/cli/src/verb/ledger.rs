@@ -149,16 +149,36 @@ pub(crate) fn print_report(report: &Report, held: usize, out: &mut Out) -> anyho
     if held > 0 {
         writeln!(out, "held        {held} compared")?;
     }
+    let checked = &report.checked;
+    for (name, count) in [
+        ("witnessed ", checked.witnessed),
+        ("anchored  ", checked.anchored),
+        ("acks      ", checked.acks),
+    ] {
+        if count > 0 {
+            writeln!(out, "{name}  {count} compared")?;
+        }
+    }
     writeln!(out)?;
     if report.is_good() {
         writeln!(out, "verified: nothing is wrong")?;
-        return Ok(());
+    } else {
+        let plural = if report.problems_total == 1 { "problem" } else { "problems" };
+        writeln!(out, "FAILED: {} {plural}", report.problems_total)?;
+        list(told(&report.problems), out)?;
     }
-    let plural = if report.problems_total == 1 { "problem" } else { "problems" };
-    writeln!(out, "FAILED: {} {plural}", report.problems_total)?;
+    let not_checked = report.not_checked();
+    if !not_checked.is_empty() {
+        writeln!(out, "\nnot checked:")?;
+        list(not_checked.iter().map(ToString::to_string).collect(), out)?;
+    }
+    Ok(())
+}
+
+fn list(items: Vec<String>, out: &mut Out) -> anyhow::Result<()> {
     let width = out.width;
-    for told in told(&report.problems) {
-        for (index, line) in wrap(&told, width.saturating_sub(4)).iter().enumerate() {
+    for item in items {
+        for (index, line) in wrap(&item, width.saturating_sub(4)).iter().enumerate() {
             writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
         }
     }

@@ -176,12 +176,29 @@ fn an_untouched_ledger_verifies() {
     let held = fixture.text("three");
     let ran = fixture.verify(&["--checkpoint", &held]).exits(0);
     assert!(ran.stdout.contains("verified: nothing is wrong"), "{}", ran.stdout);
+    // A held checkpoint is no witness, and what cannot be found is said.
+    let told = ran.stdout.split_once("not checked:\n").unwrap().1;
+    assert!(
+        told.starts_with("  no witness: a rewrite by the key holder would not show\n"),
+        "{told}"
+    );
+    assert!(!told.contains("no held checkpoint"), "{told}");
     assert_eq!(ran.stderr, "");
     let json = fixture.verify(&["--output-format", "json"]).exits(0).json();
     assert_eq!(json["schema"], "adproof.ledger-verify/1");
     assert_eq!(json["outcome"], "verified");
     assert_eq!(json["records"], 5);
     assert_eq!(json["checkpoint"]["size"], 5);
+    let checks = json["not_checked"].as_array().unwrap().iter().map(|one| one["check"].clone());
+    let expected = [
+        "witness",
+        "held_checkpoint",
+        "anchor",
+        "window_close",
+        "countersignature",
+        "re_execution",
+    ];
+    assert_eq!(checks.collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -237,6 +254,7 @@ fn an_edit_with_everything_hashed_again_names_its_record() {
     let json = fixture.verify(&["--output-format", "json"]).exits(1).json();
     assert_eq!(json["problems"][0]["record"], 3);
     assert_eq!(json["problems"][0]["fault"], "bad_signature");
+    assert_eq!(json["problems"][0]["layer"], "record_signature");
 }
 
 #[test]

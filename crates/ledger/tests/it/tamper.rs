@@ -2,7 +2,7 @@
 
 use adproof_ledger::frame::{Frames, push_frame};
 use adproof_ledger::tree::{self, MemoryTree, leaf_hash};
-use adproof_ledger::verify::{Fault, Limits, RecordError, Verifier};
+use adproof_ledger::verify::{Fault, Limits, RecordError, Standing, Verifier};
 use adproof_ledger::{
     Body, Hash, KeyAction, MemoryKey, Record, Recovery, SignedRecord, Signer as _, TlogProof,
     VerifiedRecord, dsse,
@@ -149,7 +149,7 @@ fn a_cut_tail_with_an_older_checkpoint_is_named_against_a_held_one() {
     assert!(log.verify(&[]).is_good());
     let report = log.verify(&[&held]);
     assert_eq!(report.first_record(), Some(3));
-    assert_eq!(report.problems[0].fault, Fault::CutOff { size: 5, held: true });
+    assert_eq!(report.problems[0].fault, Fault::CutOff { size: 5, standing: Standing::Held });
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn another_history_of_the_key_holder_is_found_against_a_held_checkpoint() {
     let other = log_of(vec![body; 4]);
     assert!(other.verify(&[]).is_good());
     let report = other.verify(&[&one.checkpoint]);
-    assert_eq!(report.problems[0].fault, Fault::OtherRoot { size: 4, held: true });
+    assert_eq!(report.problems[0].fault, Fault::OtherRoot { size: 4, standing: Standing::Held });
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn a_retired_key_signs_no_more_and_what_it_signed_stands() {
     let before = log_of(vec![decision(), retire()]);
     assert!(before.verify(&[]).is_good());
     let after = log_of(vec![decision(), retire(), decision()]);
-    assert_eq!(codes(&after, &[]), [(Some(2), "untrusted_key")]);
+    assert_eq!(codes(&after, &[]), [(Some(2), "ended_key")]);
 }
 
 #[test]
