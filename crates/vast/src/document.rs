@@ -367,21 +367,38 @@ impl Document<'_> {
         if part.kind == PartKind::Escaped { unescape(text) } else { Cow::Borrowed(text) }
     }
 
+    /// What is visible of a part, and where; none when that is nothing.
+    pub(crate) fn visible(&self, part: &Part) -> Option<(&str, (u32, u32))> {
+        let text = self.slice(part.start, part.end);
+        let body = text.trim_ascii_start();
+        let trimmed = body.trim_ascii_end();
+        if trimmed.is_empty() {
+            return None;
+        }
+        let start = part.start.saturating_add(u32::try_from(text.len() - body.len()).unwrap_or(0));
+        let end = start.saturating_add(u32::try_from(trimmed.len()).unwrap_or(0));
+        Some((trimmed, (start, end)))
+    }
+
     /// The range of the text inside an element, from its first visible character to its last.
     pub(crate) fn content_range(&self, id: ElementId) -> Option<(u32, u32)> {
         let mut range = None;
         for part in self.parts(id) {
-            let text = self.slice(part.start, part.end);
-            let trimmed = text.trim_ascii();
-            if trimmed.is_empty() {
-                continue;
+            if let Some((_, (start, end))) = self.visible(part) {
+                range = Some((range.map_or(start, |(first, _)| first), end));
             }
-            let lead = text.len() - text.trim_ascii_start().len();
-            let start = part.start.saturating_add(u32::try_from(lead).unwrap_or(0));
-            let end = start.saturating_add(u32::try_from(trimmed.len()).unwrap_or(0));
-            range = Some((range.map_or(start, |(first, _)| first), end));
         }
         range
+    }
+
+    /// The text directly inside an element, and its range; none when it has no visible text.
+    pub(crate) fn content_with_range(&self, id: ElementId) -> Option<(Cow<'_, str>, (u32, u32))> {
+        let mut parts = self.parts(id);
+        let first = parts.next()?;
+        if first.kind != PartKind::Escaped && parts.next().is_none() {
+            return self.visible(first).map(|(text, range)| (Cow::Borrowed(text), range));
+        }
+        Some((self.content(id), self.content_range(id)?))
     }
 }
 

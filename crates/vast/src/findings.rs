@@ -61,6 +61,8 @@ pub(crate) enum Mend {
     Cdata,
     /// `&amp;` in the element's CDATA becomes `&`.
     Ampersands,
+    /// The element is removed.
+    Removed,
     /// A place in the list of fixes.
     Listed(u32),
 }
@@ -147,6 +149,10 @@ impl Noted {
             }
             Mend::Ampersands => {
                 made = mend::decode_ampersands(doc, note.element)?;
+                &made
+            }
+            Mend::Removed => {
+                made = mend::remove_element(doc, note.element)?;
                 &made
             }
         };

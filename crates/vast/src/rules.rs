@@ -60,10 +60,7 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     match info.content {
         Content::Uri => url::check(doc, sink, id, element),
         Content::Duration => time::duration(doc, sink, id, element),
-        Content::Text => {
-            ads::text(doc, sink, id, element);
-            identity::text(doc, sink, id, element);
-        }
+        Content::Text => identity::text(doc, sink, id, element),
         Content::Elements => {
             extension::text(doc, sink, id, element);
             order::check(doc, sink, id, element, info);

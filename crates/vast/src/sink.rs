@@ -54,6 +54,8 @@ pub(crate) struct Sink<'d> {
     dropped: BTreeMap<Id, u32>,
     silences: Vec<Silence>,
     suppressed: BTreeMap<&'static str, u32>,
+    /// Where the last host stands of which there was nothing to say.
+    pub(crate) plain_host: (u32, u32),
 }
 
 impl<'d> Sink<'d> {
@@ -67,6 +69,7 @@ impl<'d> Sink<'d> {
             dropped: BTreeMap::new(),
             silences: Vec::new(),
             suppressed: BTreeMap::new(),
+            plain_host: (0, 0),
         };
         if options.suppressions && !doc.directives.is_empty() {
             sink.silences = suppress::silences(doc, &mut sink);

@@ -6,8 +6,6 @@ const NAME: u8 = 1;
 const START: u8 = 2;
 /// Space of XML.
 const SPACE: u8 = 4;
-/// Asks for a closer look in the value of an attribute.
-const MARKED: u8 = 8;
 
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
@@ -21,7 +19,6 @@ static CLASS: [u8; 256] = {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | b':' | 0x80.. => NAME | START,
             b'0'..=b'9' | b'.' | b'-' => NAME,
             b' ' | b'\t' | b'\r' | b'\n' => SPACE,
-            b'&' | b'<' => MARKED,
             _ => 0,
         };
         table[byte] = class;
@@ -48,12 +45,32 @@ pub(super) fn begins_name(bytes: &[u8], at: usize) -> bool {
     is(bytes, at, START)
 }
 
+/// The lanes of a word.
+const LANES: u64 = u64::from_le_bytes([1; 8]);
+
+/// The next eight bytes as a word whose lowest lane is the first of them.
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
+}
+
+/// How many lanes stand below the lowest bit that is set.
+const fn lanes_below(word: u64) -> usize {
+    (word.trailing_zeros() / 8) as usize
+}
+
 pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    let Some(first) = bytes.get(at).filter(|byte| **byte <= b' ') else {
+        return at;
+    };
     // Mostly a line end and an indentation.
-    if matches!(bytes.get(at), Some(b'\r' | b'\n')) {
+    if matches!(first, b'\r' | b'\n') {
         at += 1;
-        while bytes.get(at..at + 8) == Some(b"        ") {
-            at += 8;
+        while let Some(word) = word(bytes, at) {
+            let other = word ^ (LANES * 0x20);
+            at += lanes_below(other);
+            if other != 0 {
+                break;
+            }
         }
     }
     while is(bytes, at, SPACE) {
@@ -76,14 +93,27 @@ pub(super) fn find(bytes: &[u8], byte: u8, from: usize) -> Option<usize> {
 
 /// Where a value ends that stands in these quotes, and whether it holds `&` or `<`.
 pub(super) fn value_end(bytes: &[u8], quote: u8, from: usize) -> Option<(usize, bool)> {
-    let mut marks = 0;
-    for (at, byte) in bytes.get(from..)?.iter().enumerate() {
-        if *byte == quote {
-            return Some((from + at, marks & MARKED != 0));
+    // The high bit of each lane that is this byte. Above such a lane others may be marked wrongly,
+    // which changes neither where the first is nor whether there is one.
+    let lanes = |word: u64, byte: u8| {
+        let zero = word ^ (LANES * u64::from(byte));
+        zero.wrapping_sub(LANES) & !zero & (LANES << 7)
+    };
+    let (mut marks, mut at) = (0, from);
+    while let Some(word) = word(bytes, at) {
+        let ends = lanes(word, quote);
+        let marked = lanes(word, b'&') | lanes(word, b'<');
+        if ends != 0 {
+            let before = (ends & ends.wrapping_neg()) - 1;
+            return Some((at + lanes_below(ends), (marks | marked & before) != 0));
         }
-        marks |= class(*byte);
+        marks |= marked;
+        at += 8;
     }
-    None
+    let rest = bytes.get(at..)?;
+    let end = rest.iter().position(|byte| *byte == quote)?;
+    let marked = rest.iter().take(end).any(|byte| matches!(byte, b'&' | b'<'));
+    Some((at + end, marks != 0 || marked))
 }
 
 /// Where a section ends that three bytes close: two before `>`. What is searched is `>`, which is

@@ -137,6 +137,8 @@ struct Parser<'t> {
     space: Option<(u32, u32)>,
     root_closed: bool,
     has_doctype: bool,
+    /// The names of the attributes of the tag that is read, where they are many.
+    names: BTreeSet<&'t [u8]>,
     /// Prefixes that were used without a declaration.
     undeclared: BTreeSet<&'t str>,
     /// The tag that is read has an attribute of an unknown name.
@@ -173,6 +175,7 @@ impl<'t> Parser<'t> {
             space: None,
             root_closed: false,
             has_doctype: false,
+            names: BTreeSet::new(),
             undeclared: BTreeSet::new(),
             unknown_attribute: false,
             ascii: false,
@@ -466,7 +469,7 @@ impl<'t> Parser<'t> {
 
 /// How many elements and attributes to make room for, by the marks in the first bytes.
 fn estimate(bytes: &[u8]) -> (usize, usize) {
-    const SAMPLE: usize = 8 << 10;
+    const SAMPLE: usize = 4 << 10;
     let head = bytes.get(..bytes.len().min(SAMPLE)).unwrap_or(bytes);
     // In bytes and without a branch, so that the compiler can count many at once.
     let count = |wanted: u8| {

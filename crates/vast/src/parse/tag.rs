@@ -1,7 +1,5 @@
 //! Start tags, their attributes, and end tags.
 
-use std::collections::BTreeSet;
-
 use super::{NO_ELEMENT, Next, Open, Parser, bytes, excerpt, offset};
 use crate::document::{
     Attribute, Element, ElementId, NONE, SELF_CLOSING, State, UNKNOWN_ATTRIBUTE,
@@ -163,7 +161,9 @@ impl<'t> Parser<'t> {
         mut at: usize,
     ) -> Option<Ended> {
         let bytes = self.text.as_bytes();
-        let mut names = BTreeSet::new();
+        if !self.names.is_empty() {
+            self.names.clear();
+        }
         let mut full = false;
         loop {
             let space = bytes::skip_space(bytes, at);
@@ -250,7 +250,7 @@ impl<'t> Parser<'t> {
                 self.attribute_references(id, value_start, value_end);
             }
             let place = (name_start, name_end, value_start, value_end);
-            self.attribute(id, element, place, &mut names);
+            self.attribute(id, element, place);
         }
     }
 
@@ -281,7 +281,6 @@ impl<'t> Parser<'t> {
         id: ElementId,
         element: &mut Element,
         (name_start, name_end, value_start, value_end): (usize, usize, usize, usize),
-        names: &mut BTreeSet<&'t [u8]>,
     ) {
         let name = self.text.as_bytes().get(name_start..name_end).unwrap_or_default();
         let interned = NameId::intern_bytes(name);
@@ -305,10 +304,10 @@ impl<'t> Parser<'t> {
                 other.name == interned && (interned != NameId::UNKNOWN || written(other) == name)
             })
         } else {
-            if names.is_empty() {
-                names.extend(before.iter().map(written));
+            if self.names.is_empty() {
+                self.names.extend(before.iter().map(written));
             }
-            !names.insert(name)
+            !self.names.insert(name)
         };
         if twice {
             let name = self.text.get(name_start..name_end).unwrap_or("");

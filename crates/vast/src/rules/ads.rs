@@ -181,20 +181,6 @@ pub(crate) fn pricing(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     }
 }
 
-/// Elements whose text is their only use.
-pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    let needed = matches!(element.ty, ty::AD_SYSTEM | ty::AD_TITLE | ty::AD_SERVING_ID)
-        || element.ty == ty::UNIVERSAL_AD_ID && doc.attr(element, name::ID_VALUE).is_none();
-    if needed
-        && !element.has(UNCLOSED)
-        && doc.content_range(id).is_none()
-        && element.first_child.some().is_none()
-    {
-        let name = element.ty.info().element_name();
-        sink.report(Id::ElementEmpty, id, name_range(element), format_args!("<{name}> is empty"));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

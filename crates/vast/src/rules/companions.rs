@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED};
+use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{mend, name_range, time};
+use crate::rules::{name_range, time};
 use crate::sink::Sink;
 use crate::structure::{NameId, TypeId};
 
@@ -244,12 +245,12 @@ pub(crate) fn html(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     };
     let cdata = doc.parts(id).any(|part| part.kind == PartKind::Cdata);
     if !cdata && doc.attr(element, name::XML_ENCODED).is_none() {
-        sink.report_fix(
+        sink.report_mend(
             Id::HtmlresourceNotCdata,
             id,
             range,
             format_args!("the HTML stands outside of CDATA"),
-            |doc| mend::wrap_in_cdata(doc, id),
+            Mend::Cdata,
         );
     }
     let text: Cow<'_, str> = doc.content(id);

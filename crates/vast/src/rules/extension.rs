@@ -1,9 +1,10 @@
 //! Extensions of vendors: what other people's parsers make of them.
 
 use crate::document::{Document, Element, ElementId, FOREIGN, NONE, PartKind};
+use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{mend, name_range};
+use crate::rules::name_range;
 use crate::sink::Sink;
 use crate::structure::NameId;
 
@@ -71,12 +72,12 @@ fn leaf(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elemen
     }
     let escaped = doc.parts(id).any(|part| part.kind == PartKind::Escaped);
     if let Some(range) = doc.content_range(id).filter(|_| escaped) {
-        sink.report_fix(
+        sink.report_mend(
             Id::ExtensionTextNotCdata,
             id,
             range,
             format_args!("the text has escaped characters and stands outside of CDATA"),
-            |doc| mend::wrap_in_cdata(doc, id),
+            Mend::Cdata,
         );
     }
 }
@@ -85,12 +86,12 @@ fn leaf(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elemen
 pub(crate) fn list(sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if element.first_child.some().is_none() {
         let own = element.ty.info().element_name();
-        sink.report_fix(
+        sink.report_mend(
             Id::ExtensionsEmpty,
             id,
             name_range(element),
             format_args!("<{own}> has nothing in it"),
-            |doc| mend::remove_element(doc, id),
+            Mend::Removed,
         );
     }
 }

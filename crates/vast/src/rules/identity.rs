@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use crate::document::{Document, Element, ElementId, UNCLOSED};
+use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{mend, name_range, writing};
+use crate::rules::{name_range, writing};
 use crate::sink::Sink;
 use crate::structure::TypeId;
 
@@ -16,20 +17,9 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         ty::AD_TITLE | ty::AD_SYSTEM | ty::ADVERTISER | ty::DESCRIPTION => false,
         _ => return,
     };
-    let text = doc.content(id);
-    let Some(range) = doc.content_range(id) else {
-        if matches!(element.ty, ty::ADVERTISER | ty::DESCRIPTION)
-            && !element.has(UNCLOSED)
-            && element.first_child.some().is_none()
-        {
-            let name = element.ty.info().element_name();
-            sink.report_fix(
-                Id::OptionalElementEmpty,
-                id,
-                name_range(element),
-                format_args!("<{name}> is optional and says nothing"),
-                |doc| mend::remove_element(doc, id),
-            );
+    let Some((text, range)) = doc.content_with_range(id) else {
+        if !element.has(UNCLOSED) && element.first_child.some().is_none() {
+            empty(doc, sink, id, element);
         }
         return;
     };
@@ -87,6 +77,22 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             name_range(element),
             format_args!("<AdSystem> does not say which version of the ad server answered"),
         );
+    }
+}
+
+/// An element whose text is its only use.
+fn empty(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    let name = element.ty.info().element_name();
+    if matches!(element.ty, ty::ADVERTISER | ty::DESCRIPTION) {
+        sink.report_mend(
+            Id::OptionalElementEmpty,
+            id,
+            name_range(element),
+            format_args!("<{name}> is optional and says nothing"),
+            Mend::Removed,
+        );
+    } else if element.ty != ty::UNIVERSAL_AD_ID || doc.attr(element, name::ID_VALUE).is_none() {
+        sink.report(Id::ElementEmpty, id, name_range(element), format_args!("<{name}> is empty"));
     }
 }
 

@@ -95,15 +95,16 @@ pub(crate) fn brackets(sink: &mut Sink<'_>, url: &Url<'_>) {
     let mut said = Said::default();
     for at in memchr::memchr_iter(b'[', text.as_bytes()) {
         let rest = text.get(at + 1..).unwrap_or("");
-        let len = rest
-            .bytes()
-            .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-            .take(41)
-            .count();
+        let in_name =
+            |byte: u8| matches!(byte | 0x20, b'a'..=b'z') || byte.is_ascii_digit() || byte == b'_';
+        let head = rest.as_bytes().get(..rest.len().min(41)).unwrap_or_default();
+        let len = head.iter().position(|byte| !in_name(*byte)).unwrap_or(head.len());
         let name = rest.get(..len).unwrap_or("");
         if rest.as_bytes().get(len) == Some(&b']') {
-            if is_name(name) {
-                closed(sink, url, at, name, &mut said);
+            if let Some(known) = table::find(name) {
+                taken(sink, url, at, known, &mut said);
+            } else if is_name(name) {
+                strange(sink, url, at, name, &mut said);
             }
         } else if is_known(name) {
             unclosed(sink, url, at, name, &mut said);
@@ -142,31 +143,32 @@ impl Said {
     }
 }
 
-/// `[NAME]`.
-fn closed(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, name: &str, said: &mut Said) {
+/// `[NAME]` of VAST.
+fn taken(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, known: &Macro, said: &mut Said) {
+    let (name, bytes) = (known.name, url.text.as_bytes());
+    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+    if before == Some(&b'[')
+        && bytes.get(at + name.len() + 2) == Some(&b']')
+        && said.first(Id::MacroNested)
+    {
+        sink.report_fix(
+            Id::MacroNested,
+            url.id,
+            url.part(at - 1, name.len() + 4),
+            format_args!("[[{name}]] leaves a pair of brackets around the value"),
+            |_| {
+                let pieces = [(at - 1, 1, ""), (at + name.len() + 2, 1, "")];
+                url.edits("Remove the outer brackets", pieces.into_iter())
+            },
+        );
+    }
+    place(sink, url, known, url.part(at, name.len() + 2), said);
+}
+
+/// `[NAME]` that no version of VAST has.
+fn strange(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, name: &str, said: &mut Said) {
     let text = url.text.as_ref();
     let range = url.part(at, name.len() + 2);
-    if let Some(known) = table::find(name) {
-        let bytes = text.as_bytes();
-        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        if before == Some(&b'[')
-            && bytes.get(at + name.len() + 2) == Some(&b']')
-            && said.first(Id::MacroNested)
-        {
-            sink.report_fix(
-                Id::MacroNested,
-                url.id,
-                url.part(at - 1, name.len() + 4),
-                format_args!("[[{name}]] leaves a pair of brackets around the value"),
-                |_| {
-                    let pieces = [(at - 1, 1, ""), (at + name.len() + 2, 1, "")];
-                    url.edits("Remove the outer brackets", pieces.into_iter())
-                },
-            );
-        }
-        place(sink, url, known, range, said);
-        return;
-    }
     if url.ty == ty::VMAP_TRACKING && name == "ERROR_CODE" {
         return;
     }

@@ -29,8 +29,11 @@ pub(crate) fn millis(text: &str) -> Option<u64> {
 
 /// Digits only; `parse` alone would take a sign.
 pub(crate) fn number(text: &str) -> Option<u64> {
-    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| text.parse().ok())?
+    let number = text.bytes().try_fold(0_u64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(u64::from(digit))
+    });
+    number.filter(|_| !text.is_empty())
 }
 
 /// An offset into a linear creative.

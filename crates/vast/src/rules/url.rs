@@ -23,7 +23,7 @@ const DOLLAR: u8 = 8;
 const AMPERSAND: u8 = 16;
 /// Bytes that RFC 3986 has nowhere unencoded, and the number sign.
 const ODD: u8 = 32;
-const AT: u8 = 64;
+const SEMICOLON: u8 = 64;
 const BEYOND_ASCII: u8 = 128;
 
 /// The class of each byte.
@@ -42,7 +42,7 @@ static CLASS: [u8; 256] = {
             b'$' => DOLLAR,
             b'&' => AMPERSAND,
             b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'|' | b'{' | b'}' | b'#' => ODD,
-            b'@' => AT,
+            b';' => SEMICOLON,
             0x80.. => BEYOND_ASCII,
             _ => 0,
         };
@@ -162,8 +162,8 @@ impl Url<'_> {
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let mut parts = doc
         .parts_from(element.first_part)
-        .filter(|part| !doc.slice(part.start, part.end).trim_ascii().is_empty());
-    let Some(first) = parts.next() else {
+        .filter_map(|part| doc.visible(part).map(|(text, range)| (part, text, range)));
+    let Some((first, written, range)) = parts.next() else {
         if !element.has(UNCLOSED) && element.first_child.some().is_none() {
             let name = element.ty.info().element_name();
             sink.report(
@@ -178,27 +178,14 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     let second = parts.next();
     let single = second.is_none();
     let (text, range) = if single {
-        let written = doc.slice(first.start, first.end);
-        let trimmed = written.trim_ascii();
-        let lead = written.len() - written.trim_ascii_start().len();
-        let start = first.start.saturating_add(u32::try_from(lead).unwrap_or(0));
-        let end = start.saturating_add(u32::try_from(trimmed.len()).unwrap_or(0));
-        let text = if first.kind == PartKind::Escaped {
-            unescape(trimmed)
-        } else {
-            Cow::Borrowed(trimmed)
-        };
-        (text, (start, end))
+        let escaped = first.kind == PartKind::Escaped;
+        (if escaped { unescape(written) } else { Cow::Borrowed(written) }, range)
     } else {
         (doc.content(id), doc.content_range(id).unwrap_or((element.start, element.open_end)))
     };
     let exact = single && matches!(text, Cow::Borrowed(_));
-    if let Some(second) = second
-        && doc
-            .slice(second.start, second.end)
-            .trim_ascii()
-            .get(..4)
-            .is_some_and(|start| start.eq_ignore_ascii_case("http"))
+    if let Some((second, text, _)) = second
+        && text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
     {
         let name = element.ty.info().element_name();
         sink.report(
@@ -213,7 +200,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     let classes = url.text.bytes().fold(0, |classes, byte| classes | CLASS[usize::from(byte)]);
     if first.kind != PartKind::Cdata && single {
         outside_cdata(doc, sink, &url);
-    } else if classes & AMPERSAND != 0 {
+    } else if classes & (AMPERSAND | SEMICOLON) == AMPERSAND | SEMICOLON {
         double_encoding(sink, &url, first.kind);
     }
     judge(sink, &url, classes);
@@ -243,10 +230,6 @@ fn double_encoding(sink: &mut Sink<'_>, url: &Url<'_>, kind: PartKind) {
     // Most URLs have an ampersand; a searcher for five bytes costs more than looking at each.
     let bytes = url.text.as_bytes();
     let encoded = |at: &usize| bytes.get(*at..).is_some_and(|rest| rest.starts_with(b"&amp;"));
-    // And most have no semicolon.
-    if memchr::memchr(b';', bytes).is_none() {
-        return;
-    }
     if let Some(at) = memchr::memchr_iter(b'&', bytes).find(encoded) {
         sink.report_mend(
             Id::UrlDoubleEncoded,

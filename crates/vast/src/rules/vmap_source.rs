@@ -1,6 +1,7 @@
 //! VMAP: where the ads of a break come from.
 
 use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED};
+use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::vmap::holds_unknown;
@@ -175,12 +176,12 @@ fn custom(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elem
         return;
     };
     if part.kind != PartKind::Cdata {
-        sink.report_fix(
+        sink.report_mend(
             Id::CustomaddataNotCdata,
             id,
             range,
             format_args!("the data stands outside of CDATA"),
-            |doc| mend::wrap_in_cdata(doc, id),
+            Mend::Cdata,
         );
     } else if doc.slice(part.start, part.end).contains("<VAST") {
         sink.report(

@@ -31,9 +31,9 @@ pub(crate) fn check(
             );
         }
     }
-    if let Some(twice) = ["&amp;", "&#39;", "&quot;", "&lt;"].iter().find(|reference| {
-        memchr::memchr(b'&', text.as_bytes()).is_some() && text.contains(**reference)
-    }) {
+    let marked = memchr::memchr(b'&', text.as_bytes()).is_some();
+    let mut escaped = ["&amp;", "&#39;", "&quot;", "&lt;"].iter();
+    if let Some(twice) = escaped.find(|reference| marked && text.contains(**reference)) {
         sink.report(
             Id::TextDoubleEscaped,
             id,

@@ -80,7 +80,11 @@ pub(super) fn few_decode(list: &str) -> bool {
     let newer = ["hvc1", "hev1", "hevc", "h.265", "h265", "dvh1", "dvhe", "vvc1", "av01", "av1"];
     let first = list.split(',').next().unwrap_or(list).trim_ascii();
     let short = first.split('.').next().unwrap_or(first);
-    newer.iter().any(|known| known.eq_ignore_ascii_case(first) || known.eq_ignore_ascii_case(short))
+    // Nearly all files are AVC.
+    !short.eq_ignore_ascii_case("avc1")
+        && newer
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(first) || known.eq_ignore_ascii_case(short))
 }
 
 /// `codec`: whether there is one of that name, and whether the container carries it.

@@ -41,6 +41,18 @@ static CLASS: [u8; 256] = {
 
 /// Judges what stands between `//` and the path. `at` is the place of `rest` in the URL.
 pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize) {
+    // Most URLs of a tag ask the host that the one before them asked.
+    let doc = sink.doc;
+    let known = doc.slice(sink.plain_host.0, sink.plain_host.1);
+    if !known.is_empty()
+        && let Some(path) = rest.strip_prefix(known)
+        && path.bytes().next().is_none_or(|byte| CLASS[usize::from(byte)] == END)
+    {
+        if sink.hears(Id::UrlWithDoubleSlash) {
+            double_slash(sink, url, path, at + known.len());
+        }
+        return;
+    }
     let (mut classes, mut end) = (0, rest.len());
     // The start of the last label, and whether a label is empty.
     let (mut label, mut gap) = (0, false);
@@ -62,6 +74,9 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize) {
     // What nearly all hosts are.
     if classes == DOT && !gap && end <= 63 && rest.as_bytes().get(label..end).is_some_and(is_common)
     {
+        if url.exact {
+            sink.plain_host = url.part(at, end);
+        }
         return;
     }
     let mut authority = rest.get(..end).unwrap_or("");
