@@ -172,7 +172,10 @@ impl Noted {
 
     /// Puts the findings into the order of their places, which is the order of [`Finding`].
     pub(crate) fn sort(&mut self, doc: &Document<'_>) {
-        let place = |note: &Note| (note.span, note.rule, note.severity);
+        let place = |note: &Note| {
+            let span = u64::from(note.span.start) << 32 | u64::from(note.span.end);
+            (span, note.rule, note.severity)
+        };
         if self.list.is_sorted_by(|a, b| place(a) < place(b)) {
             return;
         }

@@ -56,6 +56,8 @@ pub(crate) struct Sink<'d> {
     suppressed: BTreeMap<&'static str, u32>,
     /// Where the last host stands of which there was nothing to say.
     pub(crate) plain_host: (u32, u32),
+    /// How often a check had something to say, heard or not.
+    pub(crate) said: u32,
 }
 
 impl<'d> Sink<'d> {
@@ -70,6 +72,7 @@ impl<'d> Sink<'d> {
             silences: Vec::new(),
             suppressed: BTreeMap::new(),
             plain_host: (0, 0),
+            said: 0,
         };
         if options.suppressions && !doc.directives.is_empty() {
             sink.silences = suppress::silences(doc, &mut sink);
@@ -145,6 +148,7 @@ impl<'d> Sink<'d> {
     /// Whether a finding of a rule at a place is to be written down.
     #[inline(never)]
     fn takes(&mut self, id: Id, start: u32) -> bool {
+        self.said = self.said.wrapping_add(1);
         self.hears(id) && !self.silenced(id, start) && self.room(id)
     }
 
@@ -214,6 +218,9 @@ impl<'d> Sink<'d> {
         // A document breaks few of the rules.
         let known = self.counts.iter().position(|(counted, _)| *counted == id);
         let place = known.unwrap_or_else(|| {
+            if self.counts.is_empty() {
+                self.counts.reserve(16);
+            }
             self.counts.push((id, 0));
             self.counts.len() - 1
         });

@@ -79,11 +79,21 @@ pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Whether a name goes on here.
+pub(super) fn is_name(bytes: &[u8], at: usize) -> bool {
+    is(bytes, at, NAME)
+}
+
 pub(super) fn skip_name(bytes: &[u8], mut at: usize) -> usize {
     while is(bytes, at, NAME) {
         at += 1;
     }
     at
+}
+
+/// The next place from a place on where text ends or has something that needs a closer look.
+pub(super) fn find_mark(bytes: &[u8], from: usize) -> Option<usize> {
+    memchr::memchr3(b'<', b'&', b'>', bytes.get(from..)?).map(|at| from + at)
 }
 
 /// The next place of a byte, from a place on.

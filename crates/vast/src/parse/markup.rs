@@ -42,7 +42,7 @@ impl Parser<'_> {
             format_args!("`<!` begins neither a comment, nor CDATA, nor a DOCTYPE"),
         );
         let end = bytes::find(bytes, b'<', start + 1).unwrap_or(bytes.len());
-        self.characters(start, end);
+        self.characters(start, end, true);
         Some(end)
     }
 

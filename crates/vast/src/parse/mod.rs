@@ -215,8 +215,9 @@ impl<'t> Parser<'t> {
             }
             None => return None,
             Some(_) => {
-                next = bytes::find(bytes, b'<', next).unwrap_or(bytes.len());
-                self.characters(at, next);
+                let mark = bytes::find_mark(bytes, next).unwrap_or(bytes.len());
+                next = bytes::find(bytes, b'<', mark).unwrap_or(bytes.len());
+                self.characters(at, next, mark < next);
             }
         }
         match bytes.get(next + 1) {
@@ -472,16 +473,19 @@ fn estimate(bytes: &[u8]) -> (usize, usize) {
     const SAMPLE: usize = 4 << 10;
     let head = bytes.get(..bytes.len().min(SAMPLE)).unwrap_or(bytes);
     // In bytes and without a branch, so that the compiler can count many at once.
-    let count = |wanted: u8| {
-        let chunks = head.chunks(128).map(|chunk| {
-            chunk.iter().fold(0_u8, |count, byte| count.wrapping_add(u8::from(*byte == wanted)))
+    let (mut marks, mut quotes) = (0, 0);
+    for chunk in head.chunks(240) {
+        let (less, quote) = chunk.iter().fold((0_u8, 0_u8), |(less, quote), byte| {
+            let one = |wanted| u8::from(*byte == wanted);
+            (less.wrapping_add(one(b'<')), quote.wrapping_add(one(b'"')))
         });
-        chunks.map(usize::from).sum::<usize>()
-    };
+        marks += usize::from(less);
+        quotes += usize::from(quote);
+    }
     let scale = |count: usize| count * bytes.len().div_ceil(head.len().max(1));
     // Most elements have an end tag, and half of them a CDATA section.
-    let elements = scale(count(b'<') * 7 / 16) + 4;
-    let attributes = scale(count(b'"') / 2) + 4;
+    let elements = scale(marks * 7 / 16) + 4;
+    let attributes = scale(quotes / 2) + 4;
     // What is reserved must not grow with what an attacker writes into the first bytes.
     let most = bytes.len() / 24 + 8;
     (elements.min(most), attributes.min(most))
@@ -503,6 +507,12 @@ impl fmt::Display for Quoted<'_> {
             end = places.nth(self.limit as usize).unwrap_or(end);
         }
         let shown = self.text.get(..end).unwrap_or(self.text);
+        // All control characters are among these bytes, and hardly any text has one.
+        let control = |byte: u8| byte < 0x20 || matches!(byte, 0x7f | 0xc2);
+        if !shown.bytes().any(control) {
+            f.write_str(shown)?;
+            return if end < self.text.len() { f.write_char('…') } else { Ok(()) };
+        }
         for (place, run) in shown.split(char::is_control).enumerate() {
             if place > 0 {
                 f.write_char(' ')?;

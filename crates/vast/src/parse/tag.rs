@@ -5,6 +5,7 @@ use crate::document::{
     Attribute, Element, ElementId, NONE, SELF_CLOSING, State, UNKNOWN_ATTRIBUTE,
 };
 use crate::generated::rules::Id;
+use crate::generated::structure::ty;
 use crate::references::{self, Reference};
 use crate::structure::{Content, NO_ROW, NameId, TypeId, same};
 
@@ -13,6 +14,14 @@ const FEW: usize = 24;
 
 /// What is said where an attribute should begin and does not.
 const NO_NAME: &str = "expected the name of an attribute";
+
+/// What an element is whose name is that of the one before it.
+struct Like {
+    len: usize,
+    name: NameId,
+    row: u8,
+    ty: TypeId,
+}
 
 /// How a start tag ended.
 struct Ended {
@@ -25,8 +34,11 @@ impl<'t> Parser<'t> {
     pub(super) fn start_tag(&mut self, start: usize) -> Next {
         let bytes = self.text.as_bytes();
         let name_start = start + 1;
+        let like = self.like_before(name_start);
         let mut name_end = name_start;
-        if bytes::begins_name(bytes, name_start) {
+        if let Some(like) = &like {
+            name_end += like.len;
+        } else if bytes::begins_name(bytes, name_start) {
             name_end = bytes::skip_name(bytes, name_start + 1);
         }
         let clean = bytes::is_space(bytes, name_end)
@@ -87,7 +99,14 @@ impl<'t> Parser<'t> {
             element.flags |= SELF_CLOSING;
         }
         let tag = bytes.get(name_start..name_end).unwrap_or_default();
-        if self.resolve(&mut element, tag) || std::mem::take(&mut self.unknown_attribute) {
+        let unknown = match like.filter(|_| self.foreign == 0) {
+            Some(like) => {
+                (element.name, element.row, element.ty) = (like.name, like.row, like.ty);
+                false
+            }
+            None => self.resolve(&mut element, tag),
+        };
+        if unknown || std::mem::take(&mut self.unknown_attribute) {
             self.prefixes(id, &element);
         }
         if element.attr_count > 0 && element.ty != TypeId::OPEN {
@@ -107,6 +126,27 @@ impl<'t> Parser<'t> {
         Some(ended.at)
     }
 
+    /// What the element before is whose name stands here again, where a name decides what it is.
+    fn like_before(&self, name_start: usize) -> Option<Like> {
+        let open = self.stack.last()?;
+        let before = self.elements.get(open.last_child as usize)?;
+        let name = before.name.as_str().as_bytes();
+        let len = name.len();
+        let rest = self.text.as_bytes().get(name_start..)?;
+        if len == 0 || !same(rest.get(..len)?, name) || bytes::is_name(rest, len) {
+            return None;
+        }
+        let parent = self.elements.get(open.id.index())?;
+        let row = parent.ty.info().children.get(usize::from(before.row))?;
+        let extension = matches!(row.ty, ty::EXTENSION | ty::CREATIVE_EXTENSION);
+        (row.name == before.name && !extension).then_some(Like {
+            len,
+            name: row.name,
+            row: before.row,
+            ty: row.ty,
+        })
+    }
+
     /// A `<` that begins no tag: it is text.
     fn stray(&mut self, start: usize) -> Next {
         let bytes = self.text.as_bytes();
@@ -121,7 +161,7 @@ impl<'t> Parser<'t> {
             format_args!("this `<` begins no tag; write it as `&lt;` or use CDATA"),
         );
         let end = bytes::find(bytes, b'<', start + 1).unwrap_or(bytes.len());
-        self.characters(start, end);
+        self.characters(start, end, true);
         Some(end)
     }
 

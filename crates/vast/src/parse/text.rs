@@ -13,8 +13,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Text that is not only space.
-    pub(super) fn characters(&mut self, start: usize, end: usize) {
+    /// Text that is not only space, and whether it has `&` or `>`.
+    pub(super) fn characters(&mut self, start: usize, end: usize, marked: bool) {
         if self.skipping > 0 {
             return;
         }
@@ -33,11 +33,11 @@ impl Parser<'_> {
             }
             return;
         }
-        let escaped = memchr::memchr(b'&', text.as_bytes()).is_some();
+        let escaped = marked && memchr::memchr(b'&', text.as_bytes()).is_some();
         if escaped {
             self.references(text, start);
         }
-        if let Some(close) = bytes::section_end(text.as_bytes(), b']', 0) {
+        if marked && let Some(close) = bytes::section_end(text.as_bytes(), b']', 0) {
             let (from, to) = (offset(start + close - 3), offset(start + close));
             self.section_end(from, to);
         }

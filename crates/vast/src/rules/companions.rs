@@ -6,6 +6,7 @@ use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED};
 use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
+use crate::rules::media::ending_of;
 use crate::rules::{name_range, time};
 use crate::sink::Sink;
 use crate::structure::{NameId, TypeId};
@@ -200,8 +201,7 @@ pub(crate) fn static_resource(
         return;
     }
     let url = doc.content(id);
-    let path = url.split(['?', '#', ';']).next().unwrap_or("");
-    let Some((_, ending)) = path.rsplit('/').next().and_then(|file| file.rsplit_once('.')) else {
+    let Some(ending) = ending_of(&url) else {
         return;
     };
     let known = IMAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending));

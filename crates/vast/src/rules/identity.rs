@@ -6,6 +6,7 @@ use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
+use crate::rules::url::{self, AMPERSAND, BEYOND_ASCII, BRACKET, DOLLAR, ODD, PERCENT, SPACE};
 use crate::rules::{name_range, writing};
 use crate::sink::Sink;
 use crate::structure::TypeId;
@@ -23,11 +24,12 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         }
         return;
     };
-    if is_unfilled(&text) {
+    let classes = url::classes(&text);
+    if classes & (BRACKET | PERCENT | DOLLAR | ODD) != 0 && is_unfilled(&text) {
         let rule = if is_id { Id::IdNotFilled } else { Id::TextNotFilled };
         let quoted = sink.quote(&text);
         sink.report(rule, id, range, format_args!("`{quoted}` is a macro that nobody replaced"));
-    } else if has_markup(&text) {
+    } else if classes & ODD != 0 && has_markup(&text) {
         let (name, quoted) = (element.ty.info().element_name(), sink.quote(&text));
         sink.report(
             Id::TextWithMarkup,
@@ -51,7 +53,9 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             range,
             format_args!("`{quoted}` names no ad server"),
         );
-    } else if element.ty == ty::AD_SERVING_ID && text.bytes().any(|byte| byte.is_ascii_whitespace())
+    } else if element.ty == ty::AD_SERVING_ID
+        && classes & SPACE != 0
+        && text.bytes().any(|byte| byte.is_ascii_whitespace())
     {
         let quoted = sink.quote(&text);
         sink.report(
@@ -69,7 +73,9 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             format_args!("the id of this serving is the id of the ad"),
         );
     }
-    writing::check(sink, id, element, range, &text);
+    if classes & (AMPERSAND | BEYOND_ASCII) != 0 {
+        writing::check(sink, id, element, range, &text);
+    }
     if element.ty == ty::AD_SYSTEM && doc.attr(element, name::VERSION).is_none() {
         sink.report(
             Id::AdsystemWithoutVersion,

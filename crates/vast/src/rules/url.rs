@@ -15,16 +15,21 @@ use crate::rules::{macros, name_range};
 use crate::sink::{Sink, TextFix};
 use crate::structure::TypeId;
 
-/// What bytes of a URL ask to be looked at more closely.
-const SPACE: u8 = 1;
-const BRACKET: u8 = 2;
-const PERCENT: u8 = 4;
-const DOLLAR: u8 = 8;
-const AMPERSAND: u8 = 16;
+/// What bytes of a text ask to be looked at more closely.
+pub(super) const SPACE: u8 = 1;
+pub(super) const BRACKET: u8 = 2;
+pub(super) const PERCENT: u8 = 4;
+pub(super) const DOLLAR: u8 = 8;
+pub(super) const AMPERSAND: u8 = 16;
 /// Bytes that RFC 3986 has nowhere unencoded, and the number sign.
-const ODD: u8 = 32;
+pub(super) const ODD: u8 = 32;
 const SEMICOLON: u8 = 64;
-const BEYOND_ASCII: u8 = 128;
+pub(super) const BEYOND_ASCII: u8 = 128;
+
+/// The classes of the bytes of a text together.
+pub(super) fn classes(text: &str) -> u8 {
+    text.bytes().fold(0, |classes, byte| classes | CLASS[usize::from(byte)])
+}
 
 /// The class of each byte.
 static CLASS: [u8; 256] = {
@@ -197,7 +202,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         return;
     }
     let url = Url { id, ty: element.ty, text, range, exact };
-    let classes = url.text.bytes().fold(0, |classes, byte| classes | CLASS[usize::from(byte)]);
+    let classes = classes(&url.text);
     if first.kind != PartKind::Cdata && single {
         outside_cdata(doc, sink, &url);
     } else if classes & (AMPERSAND | SEMICOLON) == AMPERSAND | SEMICOLON {

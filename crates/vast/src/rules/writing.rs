@@ -31,9 +31,8 @@ pub(crate) fn check(
             );
         }
     }
-    let marked = memchr::memchr(b'&', text.as_bytes()).is_some();
     let mut escaped = ["&amp;", "&#39;", "&quot;", "&lt;"].iter();
-    if let Some(twice) = escaped.find(|reference| marked && text.contains(**reference)) {
+    if let Some(twice) = escaped.find(|reference| text.contains(**reference)) {
         sink.report(
             Id::TextDoubleEscaped,
             id,

@@ -79,8 +79,16 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, rest: &str, at: usize) {
         }
         return;
     }
-    let mut authority = rest.get(..end).unwrap_or("");
-    let mut at = at;
+    let (before, start) = (sink.said, at);
+    authority(sink, url, rest.get(..end).unwrap_or(""), at, classes);
+    if url.exact && classes & (OTHER | USER) == 0 && sink.said == before {
+        sink.plain_host = url.part(start, end);
+    }
+}
+
+/// User, host and port.
+fn authority(sink: &mut Sink<'_>, url: &Url<'_>, authority: &str, at: usize, classes: u8) {
+    let (mut authority, mut at) = (authority, at);
     if classes & USER != 0
         && let Some((user, host)) = authority.rsplit_once('@')
     {

@@ -192,12 +192,18 @@ fn is_placeholder(text: &str) -> bool {
     if text.len() > 80 {
         return false;
     }
-    let lower = text.to_ascii_lowercase();
-    let word = lower.trim_start_matches(['_', '{', '(', '*']);
-    WORDS.contains(&word)
-        || BEGINNINGS.iter().any(|start| word.starts_with(start)) && !word.contains(['.', '/'])
-        || word.ends_with("_url")
-        || word.ends_with("_here")
+    let word = text.trim_start_matches(['_', '{', '(', '*']);
+    let begins = |start: &&str| {
+        word.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
+    };
+    let ends = |end: &str| {
+        let from = word.len().checked_sub(end.len());
+        from.and_then(|from| word.get(from..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
+    };
+    WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+        || BEGINNINGS.iter().any(begins) && !word.contains(['.', '/'])
+        || ends("_url")
+        || ends("_here")
 }
 
 /// Schemes other than the web's: some run code or read files, some open an app, others do nothing.
