@@ -29,7 +29,7 @@ struct Ended {
     self_closing: bool,
 }
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     /// `<name …>` or `<name …/>` at `start`.
     pub(super) fn start_tag(&mut self, start: usize) -> Next {
         let bytes = self.text.as_bytes();

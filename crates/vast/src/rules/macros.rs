@@ -96,7 +96,7 @@ pub(crate) fn brackets(sink: &mut Sink<'_>, url: &Url<'_>) {
     for at in memchr::memchr_iter(b'[', text.as_bytes()) {
         let rest = text.get(at + 1..).unwrap_or("");
         let in_name =
-            |byte: u8| matches!(byte | 0x20, b'a'..=b'z') || byte.is_ascii_digit() || byte == b'_';
+            |byte: u8| byte.is_ascii_alphabetic() || byte.is_ascii_digit() || byte == b'_';
         let head = rest.as_bytes().get(..rest.len().min(41)).unwrap_or_default();
         let len = head.iter().position(|byte| !in_name(*byte)).unwrap_or(head.len());
         let name = rest.get(..len).unwrap_or("");
