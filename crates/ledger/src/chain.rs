@@ -6,7 +6,7 @@ use crate::body::RecordTime;
 use crate::dsse::{self, RecordSignature};
 use crate::fault::EncodeError;
 use crate::hash::Hash;
-use crate::key::{SignError, Signer};
+use crate::key::{KeyId, SignError, Signer};
 use crate::record::{Body, Record, is_log_name};
 use crate::tree::leaf_hash;
 
@@ -21,6 +21,31 @@ pub struct SignedRecord {
     pub leaf: Hash,
     /// The signatures; the writer's is the first.
     pub signatures: Vec<RecordSignature>,
+}
+
+/// A record that has its place and its bytes, and waits for its signature. The record behind it
+/// can be made already: what that names is the leaf hash, which no signature changes. So records
+/// are made in order and signed side by side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsignedRecord {
+    seq: u64,
+    bytes: Vec<u8>,
+    leaf: Hash,
+}
+
+impl UnsignedRecord {
+    /// The record's place.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Signs it with the key that it names.
+    pub fn sign(self, signer: &dyn Signer) -> Result<SignedRecord, SignError> {
+        let Self { seq, bytes, leaf } = self;
+        let signature = dsse::sign(signer, &bytes)?;
+        Ok(SignedRecord { seq, bytes, leaf, signatures: vec![signature] })
+    }
 }
 
 /// The end of a log: its name, the next place, and the hash that the next record follows.
@@ -84,6 +109,21 @@ impl Chain {
         self.prev
     }
 
+    /// Makes the next record, which the key `kid` is to sign.
+    pub fn prepare(
+        &mut self,
+        kid: KeyId,
+        body: Body,
+        time: RecordTime,
+    ) -> Result<UnsignedRecord, EncodeError> {
+        let (log, seq, prev) = (self.log.clone(), self.next_seq, self.prev);
+        let bytes = Record { log, seq, prev, kid, time, body }.to_bytes()?;
+        let leaf = leaf_hash(&bytes);
+        self.prev = leaf;
+        self.next_seq += 1;
+        Ok(UnsignedRecord { seq, bytes, leaf })
+    }
+
     /// Makes the next record and signs it.
     pub fn append(
         &mut self,
@@ -91,19 +131,11 @@ impl Chain {
         body: Body,
         time: RecordTime,
     ) -> Result<SignedRecord, AppendError> {
-        let record = Record {
-            log: self.log.clone(),
-            seq: self.next_seq,
-            prev: self.prev,
-            kid: signer.key_id(),
-            time,
-            body,
-        };
-        let bytes = record.to_bytes().map_err(AppendError::Encode)?;
-        let signature = dsse::sign(signer, &bytes).map_err(AppendError::Sign)?;
-        let leaf = leaf_hash(&bytes);
-        self.prev = leaf;
-        self.next_seq += 1;
-        Ok(SignedRecord { seq: record.seq, bytes, leaf, signatures: vec![signature] })
+        let before = (self.next_seq, self.prev);
+        let record = self.prepare(signer.key_id(), body, time).map_err(AppendError::Encode)?;
+        record.sign(signer).map_err(|error| {
+            (self.next_seq, self.prev) = before;
+            AppendError::Sign(error)
+        })
     }
 }

@@ -87,6 +87,11 @@ impl CompactTree {
             .unwrap_or_else(empty_root)
     }
 
+    /// The tree of a size with these peaks, largest first.
+    pub(crate) const fn from_peaks(size: u64, peaks: Vec<Hash>) -> Self {
+        Self { size, peaks }
+    }
+
     /// The tree of a size, its peaks read from `nodes`.
     pub fn load(size: u64, nodes: &impl Nodes) -> Result<Self, MissingNode> {
         let mut peaks = Vec::new();
