@@ -112,13 +112,29 @@ impl Frontier {
 impl Nodes for Frontier {
     /// What the tiles that are not full yet tell; the full ones are elsewhere.
     fn node(&self, id: NodeId) -> Option<Hash> {
-        let hashes = self.open.get(usize::from(id.level / TILE_HEIGHT))?;
-        let height = u32::from(id.level % TILE_HEIGHT);
-        let first = id.index.checked_shl(height)?;
-        let open = (self.size() >> shift(id.level / TILE_HEIGHT)) / WIDTH;
-        let place = usize::try_from(first % WIDTH).ok().filter(|_| first / WIDTH == open)?;
-        Some(subtree(hashes.get(place..place + (1 << height))?))
+        let level = id.level / TILE_HEIGHT;
+        let hashes = self.open.get(usize::from(level))?;
+        let open = (self.size() >> shift(level)) / WIDTH;
+        (full_tile(id).index == open).then(|| node_of_tile(id, hashes)).flatten()
     }
+}
+
+/// The tile, when it is full, from whose hashes a node's hash can be computed.
+#[must_use]
+pub const fn full_tile(id: NodeId) -> TileId {
+    let kind = TileKind::Hashes { level: id.level / TILE_HEIGHT };
+    let index = id.index >> (TILE_HEIGHT - id.level % TILE_HEIGHT);
+    TileId { kind, index, width: TILE_WIDTH }
+}
+
+/// A node's hash from the hashes of its tile ([`full_tile`]), full or not; none where the tile
+/// does not reach so far.
+#[must_use]
+pub fn node_of_tile(id: NodeId, hashes: &[Hash]) -> Option<Hash> {
+    let width = 1 << (id.level % TILE_HEIGHT);
+    let place = usize::try_from(id.index % (WIDTH / width)).ok()?;
+    let width = usize::try_from(width).ok()?;
+    hashes.get(place * width..(place + 1) * width).map(subtree)
 }
 
 /// Bytes of a hash tile.
@@ -180,7 +196,7 @@ mod tests {
         let mut tiles = BTreeMap::new();
         let (mut edge, mut tree) = (Frontier::new(), MemoryTree::new());
         for n in 0..132_000_u32 {
-            if n % 256 == 0 && (n < 3000 || n > 130_000 || n % 65_536 < 513) {
+            if n % 256 == 0 && (!(3000..130_000).contains(&n) || n % 65_536 < 513) {
                 let loaded = Frontier::load(n.into(), |tile| tiles.get(tile).cloned()).unwrap();
                 assert_eq!((loaded.size(), loaded.root()), (edge.size(), edge.root()), "{n}");
                 edge = loaded;

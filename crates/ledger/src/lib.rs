@@ -50,7 +50,7 @@ pub use draft::{
 };
 pub use dsse::RecordSignature;
 pub use fault::{EncodeError, ParseError, ParseFault};
-pub use frontier::{Frontier, hash_tile};
+pub use frontier::{Frontier, full_tile, hash_tile, node_of_tile};
 pub use hash::Hash;
 pub use key::{BadSignature, KeyError, KeyId, MemoryKey, NamedKey, PublicKey, SignError, Signer};
 pub use note::{Checkpoint, NoteError, VerifiedCheckpoint};

@@ -1,5 +1,5 @@
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 /// The steps that the store asks of a disk, small enough that a test can make each one fail, both
@@ -17,6 +17,9 @@ pub trait Disk {
     /// Writes a whole file and the folders above it.
     fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
 
+    /// Overwrites a part of a file that is there and stays as long as it is.
+    fn write_at(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
     /// Cuts a file.
     fn truncate(&mut self, path: &str, length: u64) -> io::Result<()>;
 
@@ -28,6 +31,10 @@ pub trait Disk {
 
     /// Returns when the names in a folder would survive a loss of power.
     fn sync_folder(&mut self, folder: &str) -> io::Result<()>;
+
+    /// A name for the time since the system started, where the system has one: as long as it
+    /// stays the same, what was written and not synced is still there.
+    fn boot(&self) -> Option<String>;
 }
 
 /// Replaces a file so that a reader, and a restart, sees the old content or the new one.
@@ -43,15 +50,16 @@ pub(super) fn replace(disk: &mut impl Disk, path: &str, bytes: &[u8]) -> io::Res
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
-    /// The file that was appended to last stays open.
+    /// The files that were appended to and overwritten last stay open.
     appending: Option<(String, File)>,
+    overwriting: Option<(String, File)>,
 }
 
 impl Folder {
     /// The folder at `root`. It is made when something is written.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), appending: None }
+        Self { root: root.into(), appending: None, overwriting: None }
     }
 
     /// Where it is.
@@ -114,23 +122,43 @@ impl Disk for Folder {
         fs::write(full, bytes)
     }
 
+    fn write_at(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.overwriting.as_ref().is_none_or(|(open, _)| open != path) {
+            let file = OpenOptions::new().write(true).open(self.root.join(path))?;
+            self.overwriting = Some((path.to_owned(), file));
+        }
+        let Some((_, file)) = &mut self.overwriting else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
+    }
+
     fn truncate(&mut self, path: &str, length: u64) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(self.root.join(path))?;
         file.set_len(length)
     }
 
     fn sync(&mut self, path: &str) -> io::Result<()> {
-        match &self.appending {
-            Some((open, file)) if open == path => file.sync_data(),
-            _ => File::open(self.root.join(path))?.sync_all(),
+        let mut open = [&self.appending, &self.overwriting].into_iter().flatten();
+        match open.find(|(open, _)| open == path) {
+            Some((_, file)) => file.sync_data(),
+            None => File::open(self.root.join(path))?.sync_all(),
         }
     }
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        // An open file would go on under its old name.
+        self.overwriting.take_if(|(open, _)| open == to);
         fs::rename(self.root.join(from), self.root.join(to))
     }
 
     fn sync_folder(&mut self, folder: &str) -> io::Result<()> {
         File::open(self.root.join(folder))?.sync_all()
+    }
+
+    fn boot(&self) -> Option<String> {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
     }
 }

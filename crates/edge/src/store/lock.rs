@@ -13,7 +13,12 @@ pub(super) struct Lock(#[allow(dead_code, reason = "held for its lock")] Option<
 impl Lock {
     /// For the one writer.
     pub(super) fn exclusive(root: &Path) -> Result<Self, StoreError> {
-        let path = root.join(FILE);
+        Self::exclusive_on(root, FILE)
+    }
+
+    /// For the one who writes to something in `root` that has the lock file `name`.
+    pub(super) fn exclusive_on(root: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = root.join(name);
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(StoreError::io(format!("opening {}", path.display())))?;

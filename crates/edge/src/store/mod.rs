@@ -8,13 +8,17 @@
 //!   log.pub                   the log's public keys as C2SP vkeys
 //!   checkpoint                the last published checkpoint (C2SP signed note)
 //!   segments/<first seq>.seg  the records: the only truth
-//!   tile/…                    C2SP tlog-tiles: derived, rebuilt when the ledger is opened
+//!   tile/…                    C2SP tlog-tiles: derived, mended when the ledger is opened
+//!   tiled                     how far the tiles can be relied on after a loss of power
 //!   cut/<seq>-<bytes>.bin     torn tails that were cut off
+//! HEADS/
+//!   <SHA-256 of the log's name>.checkpoint   the last two checkpoints, written in turn
+//!   <SHA-256 of the log's name>.lock         held by the writer
 //! ```
 //!
-//! Beside the keys, outside of the ledger, lies a second copy of the last checkpoint. It is
-//! compared and swapped, so that neither a ledger restored from a backup nor a copy can sign a
-//! second history.
+//! The second folder lies beside the keys, outside of the ledger. The checkpoint in it is compared
+//! and swapped, so that neither a ledger restored from a backup nor a copy can sign a second
+//! history.
 //!
 //! # A batch, as a state machine
 //!
@@ -25,7 +29,7 @@
 //!   ▲                                                                          │
 //!   │                                                              sign checkpoint
 //!   │                                                                          ▼
-//!   └── acknowledge ◄─ Published ◄── rename, sync folder ◄── Kept ◄── swap in the second place
+//!   └── acknowledge ◄─ Published ◄── rename ◄── Kept ◄── swap, fdatasync ◄── Signed
 //! ```
 //!
 //! A record is acknowledged when its batch is `Published`, never earlier. `Poisoned` is final:
@@ -33,24 +37,56 @@
 //! success for pages that were dropped), so the writer refuses everything until it is opened
 //! again.
 //!
+//! Two syncs a batch, in this order, and why no third is needed:
+//!
+//! 1. **The frames**, before anything is signed over them: a checkpoint over records that were
+//!    lost could never be met again, and its key would have to sign a second history.
+//! 2. **The checkpoint, in the second place**, before anybody can see it: else a ledger restored
+//!    from a backup could contradict what was seen. The file has two slots that are overwritten in
+//!    turn, so one `fdatasync` does, and a torn write leaves the checkpoint in front of it.
+//!
+//! The file `checkpoint` is renamed into place without a sync: a process that dies leaves it whole,
+//! and should a loss of power tear it or bring the old one back, opening publishes the copy of the
+//! second place, or signs the same tree again. Without a second place it is synced, with its name.
+//! Tiles are written in front of the checkpoint that covers them, for those who fetch them, and
+//! never synced: they are derived. Full ones are not relied on but through the root of a signed
+//! checkpoint, and are made again where that fails, or where the power may have been lost.
+//!
 //! # Opening, by what is found
+//!
+//! Opening does not read the log. It takes the hashes of the tree's right edge from the full
+//! tiles, reads the last segments from the last group of 256 records on, and compares the root
+//! with the checkpoint, whose signature by its own key it has verified: no other records can
+//! lead to that root, whatever lies in the tiles. So the tree is continued as it was signed, even
+//! if somebody has changed an older record since; *that* shows when the log is verified, which
+//! reads and checks every byte. Where the tiles do not lead to the root, all records are read.
+//!
+//! After a restart of the system (another boot id than the file `tiled` names) every tile behind
+//! the last sync of tiles is compared with its records, because a loss of power may have torn it.
 //!
 //! | found | done |
 //! |---|---|
-//! | frames up to the checkpoint are whole and hash to its root | go on |
-//! | a bad frame in front of the checkpoint's end, or another root | refuse: [`StoreError::Damaged`], [`StoreError::OtherRoot`] |
+//! | frames up to the checkpoint are whole and lead to its root | go on |
+//! | a bad frame in the last segment in front of the checkpoint's end, or another root | refuse: [`StoreError::Damaged`], [`StoreError::OtherRoot`] |
 //! | whole, linked and signed frames behind the checkpoint (crash after `Written`) | keep and publish them |
 //! | a bad frame behind it (torn write) | save it under `cut/`, cut, publish, write a `recovery` record |
+//! | `checkpoint` is not a note, and the second place holds one (loss of power after `Kept`) | publish that |
 //! | the second place is ahead, and the frames lead to it (crash after `Kept`) | publish it |
 //! | the second place is ahead, and the frames do not lead to it | refuse: [`StoreError::OlderThanHead`] |
 //! | the second place is behind (keys restored from a backup), or empty | swap forward |
 //!
 //! Readers take the shared lock, so they never see a batch half-way.
 
+mod commit;
 mod disk;
 mod error;
+mod heads;
 mod lock;
+mod nodes;
+mod open;
 mod reader;
+mod sign;
+mod tiled;
 mod writer;
 
 #[cfg(test)]

@@ -151,14 +151,14 @@ impl LedgerReader {
     }
 }
 
-fn segments(disk: &impl Disk) -> Result<Vec<u64>, StoreError> {
+pub(super) fn segments(disk: &impl Disk) -> Result<Vec<u64>, StoreError> {
     let names = disk.list(SEGMENTS).map_err(StoreError::io("listing the segments"))?;
     let mut firsts: Vec<u64> = names.iter().filter_map(|name| segment_first(name)).collect();
     firsts.sort_unstable();
     Ok(firsts)
 }
 
-fn read_segment(disk: &impl Disk, path: &str) -> Result<Vec<u8>, StoreError> {
+pub(super) fn read_segment(disk: &impl Disk, path: &str) -> Result<Vec<u8>, StoreError> {
     let bytes = disk.read(path).map_err(StoreError::io(format!("reading {path}")))?;
     Ok(bytes.unwrap_or_default())
 }
