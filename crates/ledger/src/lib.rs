@@ -31,6 +31,7 @@ pub mod note;
 pub mod policy;
 mod proof;
 mod record;
+pub mod sshsig;
 pub mod tiles;
 pub mod tree;
 mod trust;

@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::hash::Hash;
 use crate::key::{NamedKey, SignError, Signer};
-use crate::record::is_log_name;
 
 /// The longest note in bytes.
 pub const MAX_NOTE_BYTES: usize = 1 << 20;
@@ -129,14 +128,21 @@ impl<'b> UnverifiedNote<'b> {
     }
 }
 
+/// Whether a note may have a signature of this name: not empty, and neither a space nor a plus. A
+/// note of others may hold names that no key of ours can have.
+fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c == '+')
+}
+
 impl<'b> NoteSignature<'b> {
     pub(crate) fn parse(line: &'b str) -> Option<Self> {
         let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
-        if !is_log_name(name) {
+        if !is_key_name(name) {
             return None;
         }
         let bytes = BASE64.decode(signature).ok()?;
-        let (id, signature) = bytes.split_first_chunk::<4>()?;
+        let (id, signature) =
+            bytes.split_first_chunk::<4>().filter(|(_, rest)| !rest.is_empty())?;
         Some(Self { name, id: *id, signature: signature.to_vec() })
     }
 
@@ -187,7 +193,7 @@ impl Checkpoint {
         let mut lines = text.strip_suffix('\n')?.split('\n');
         let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);
         let parsed: u64 = size.parse().ok()?;
-        if parsed.to_string() != size || !is_log_name(origin) || lines.any(str::is_empty) {
+        if parsed.to_string() != size || origin.is_empty() || lines.any(str::is_empty) {
             return None;
         }
         let root: [u8; 32] = BASE64.decode(root).ok()?.try_into().ok()?;

@@ -22,6 +22,7 @@ type Command = (&'static str, &'static str, fn(&[String]) -> anyhow::Result<()>)
 
 const COMMANDS: &[Command] = &[
     ("test", "everything that must hold, with what it needs installed first", test::run),
+    ("tools", "what the tests need, where it is missing", test::tools),
     ("check", "generated files fresh, dependency rules, licences and bans", check::run),
     ("deps", "only the dependency rules between crates", deps::run),
     ("web", "the page in web/dist", web::run),

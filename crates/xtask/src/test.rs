@@ -67,13 +67,24 @@ const DEBIAN: &[(&str, &str)] = &[
     ("g++", "g++"),
     ("git", "git"),
     ("openssl", "openssl"),
+    ("ssh-keygen", "openssh-client"),
+    ("python3", "python3-venv"),
     ("chromium", "chromium"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];
 
+/// `cargo xtask tools`: only installs what the tests need.
+pub(crate) fn tools(args: &[String]) -> anyhow::Result<()> {
+    if !args.is_empty() {
+        bail!("this command takes no arguments");
+    }
+    install()
+}
+
 fn install() -> anyhow::Result<()> {
     tools::debian(DEBIAN)?;
+    tools::python()?;
     let mut target = Command::new("rustup");
     target.args(["target", "add", "wasm32-unknown-unknown"]);
     finish(target).context("the page needs the target wasm32-unknown-unknown")?;

@@ -1,7 +1,7 @@
 //! Tools that the tests need. What is missing is installed: Debian packages by apt-get, cargo
 //! tools into target/tools, node packages by npm.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
@@ -33,6 +33,45 @@ pub(crate) fn cargo_tool(name: &str, version: &str) -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
+/// The package with which the second verifier checks signatures, pinned.
+const PYTHON_PACKAGE: &str = "cryptography==50.0.2";
+
+/// A Python of its own in target/tools/python, with the one package that the second verifier needs.
+pub(crate) fn python() -> anyhow::Result<()> {
+    let folder = crate::root()?.join("target/tools/python");
+    let python = folder.join("bin/python3");
+    let has_package = || {
+        let mut command = Command::new(&python);
+        command.args(["-c", "import importlib.metadata as m; print(m.version('cryptography'))"]);
+        let version = command.output().ok().filter(|output| output.status.success());
+        version
+            .is_some_and(|output| PYTHON_PACKAGE.as_bytes().ends_with(output.stdout.trim_ascii()))
+    };
+    if has_package() {
+        return Ok(());
+    }
+    println!("installing {PYTHON_PACKAGE} into target/tools/python");
+    if !python.is_file() && !venv(&folder)? {
+        // Debian keeps the part that makes one in a package of its own.
+        debian_packages(&["python3-venv"])?;
+        if !venv(&folder)? {
+            bail!("python3 -m venv {} failed", folder.display());
+        }
+    }
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_PACKAGE]);
+    if !pip.status().context("running pip")?.success() || !has_package() {
+        bail!("pip could not install {PYTHON_PACKAGE}; install it by hand and run this again");
+    }
+    Ok(())
+}
+
+fn venv(folder: &Path) -> anyhow::Result<bool> {
+    let mut python = Command::new("python3");
+    let status = python.args(["-m", "venv", "--clear"]).arg(folder).status();
+    Ok(status.context("running python3 -m venv")?.success())
+}
+
 /// Makes sure that each program is there, from its Debian package where it is not.
 pub(crate) fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
     let missing: Vec<&str> = programs
@@ -43,6 +82,10 @@ pub(crate) fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    debian_packages(&missing)
+}
+
+fn debian_packages(missing: &[&str]) -> anyhow::Result<()> {
     println!("installing Debian packages: {}", missing.join(" "));
     let apt = |args: &[&str]| -> anyhow::Result<bool> {
         let sudo = on_path("sudo").filter(|_| !is_root());
@@ -58,7 +101,7 @@ pub(crate) fn debian(programs: &[(&str, &str)]) -> anyhow::Result<()> {
         Ok(status.context("running apt-get")?.success())
     };
     let mut install = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
-    install.extend(&missing);
+    install.extend(missing);
     if !apt(&["update", "--quiet"])? || !apt(&install)? {
         bail!("apt-get could not install {}; install them and run this again", missing.join(" "));
     }

@@ -12,9 +12,12 @@
     reason = "the tests read fixtures and run openssl"
 )]
 
+mod attack;
 mod canonical;
 mod corpus;
 mod openssl;
+mod published;
+mod python;
 mod sample;
 mod tamper;
 mod types;
