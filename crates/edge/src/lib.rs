@@ -1,10 +1,13 @@
 //! Everything async and outside: fetcher with its guard, ledger store on disk, streams, clock, keys at rest
 
+pub mod anchors;
 pub mod bundle;
 pub mod clock;
 pub mod fetch;
 pub mod har;
+pub mod http;
 pub mod inspect;
 pub mod keys;
 pub mod store;
 pub mod stream;
+pub mod witness;

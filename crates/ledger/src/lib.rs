@@ -32,6 +32,7 @@ pub mod policy;
 mod proof;
 mod record;
 pub mod sshsig;
+pub mod tiled;
 pub mod tiles;
 pub mod tree;
 mod trust;

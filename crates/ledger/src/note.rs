@@ -99,6 +99,13 @@ impl<'b> UnverifiedNote<'b> {
         self.text.split('\n').next().unwrap_or_default()
     }
 
+    /// How many records the note claims to cover: good for serving what is asked for, and for
+    /// nothing else.
+    #[must_use]
+    pub fn claimed_size(&self) -> Option<u64> {
+        Checkpoint::parse(self.text).map(|checkpoint| checkpoint.size)
+    }
+
     pub(crate) fn signatures(&self) -> &[NoteSignature<'b>] {
         &self.signatures
     }

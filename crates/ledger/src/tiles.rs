@@ -59,6 +59,42 @@ impl TileId {
         })
     }
 
+    /// Reads exactly the paths that a tile is written as: nothing else reaches a disk.
+    #[must_use]
+    pub fn parse(path: &str) -> Option<Self> {
+        let (kind, rest) = path.strip_prefix("tile/")?.split_once('/')?;
+        let kind = match kind {
+            "entries" => TileKind::Entries,
+            level => TileKind::Hashes { level: level.parse().ok().filter(|l| *l < TILE_HEIGHT)? },
+        };
+        let (groups, width) = match rest.split_once(".p/") {
+            Some((groups, width)) => (groups, width.parse().ok().filter(|width| *width > 0)?),
+            None => (rest, TILE_WIDTH),
+        };
+        let mut index = 0_u64;
+        for group in groups.split('/') {
+            let digits: u64 = group.strip_prefix('x').unwrap_or(group).parse().ok()?;
+            index = index.checked_mul(1000)?.checked_add(digits)?;
+        }
+        let tile = Self { kind, index, width };
+        // The form itself is what `to_string` says it is.
+        (tile.to_string() == path).then_some(tile)
+    }
+
+    /// Whether a tree of `size` leaves has all that the tile holds.
+    #[must_use]
+    pub fn is_within(&self, size: u64) -> bool {
+        let level = match self.kind {
+            TileKind::Hashes { level } => u32::from(level),
+            TileKind::Entries => 0,
+        };
+        let end = self
+            .index
+            .checked_mul(u64::from(TILE_WIDTH))
+            .and_then(|first| first.checked_add(u64::from(self.width)));
+        end.is_some_and(|end| end <= size.checked_shr(level * 8).unwrap_or(0))
+    }
+
     /// Whether it is full: it will never change again.
     #[must_use]
     pub const fn is_full(&self) -> bool {
@@ -146,6 +182,17 @@ pub fn bundle_hashes(bundle: &[u8]) -> Vec<u8> {
     hashes
 }
 
+/// The first `count` records of an entry bundle, or none where it has fewer whole ones.
+#[must_use]
+pub fn bundle_start(bundle: &[u8], count: u16) -> Option<&[u8]> {
+    let mut end = 0_usize;
+    for _ in 0..count {
+        let (length, _) = bundle.get(end..)?.split_first_chunk::<2>()?;
+        end = end.checked_add(2)?.checked_add(usize::from(u16::from_be_bytes(*length)))?;
+    }
+    bundle.get(..end)
+}
+
 /// Appends one record to an entry bundle. Records are at most 65,535 bytes.
 pub fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
     let length = u16::try_from(entry.len()).unwrap_or(u16::MAX);
@@ -172,6 +219,61 @@ mod tests {
     fn paths_are_those_of_the_specification() {
         let tile = TileId { kind: TileKind::Hashes { level: 0 }, index: 1_234_067, width: 256 };
         assert_eq!(tile.to_string(), "tile/0/x001/x234/067");
+    }
+
+    #[test]
+    fn only_the_paths_that_are_written_are_read() {
+        for tile in TileId::changed(0, 70_000).chain(TileId::changed(69_990, 69_999)) {
+            assert_eq!(TileId::parse(&tile.to_string()), Some(tile));
+        }
+        let far = "tile/7/x018/x446/x744/x073/x709/x551/615";
+        assert_eq!(TileId::parse(far).map(|tile| tile.index), Some(u64::MAX));
+        assert!(!TileId::parse(far).unwrap().is_within(u64::MAX));
+        for path in [
+            "tile/0/x018/x446/x744/x073/x709/x551/616",
+            "tile/8/000",
+            "tile/00/000",
+            "tile/0/0",
+            "tile/0/x000",
+            "tile/0/x000/000",
+            "tile/0/x001/+67",
+            "tile/0/001/067",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/01",
+            "tile/0/000.p/1/",
+            "tile/0/000/",
+            "tile/0/../0/000",
+            "tile/0/..",
+            "tile//000",
+            "/tile/0/000",
+            "tile/-1/000",
+            "tile/Entries/000",
+            "tile/entries/000.P/1",
+            "tile",
+            "",
+        ] {
+            assert_eq!(TileId::parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_tile_is_within_a_tree_that_has_all_of_it() {
+        let within = |path: &str, size| TileId::parse(path).unwrap().is_within(size);
+        assert!(within("tile/0/000.p/255", 255) && !within("tile/0/000.p/255", 254));
+        assert!(within("tile/entries/000", 256) && !within("tile/entries/000", 255));
+        assert!(within("tile/1/000.p/2", 512) && !within("tile/1/000.p/2", 511));
+    }
+
+    #[test]
+    fn the_start_of_a_bundle_has_whole_records_only() {
+        let mut bundle = Vec::new();
+        push_entry(&mut bundle, b"one");
+        push_entry(&mut bundle, b"");
+        assert_eq!(bundle_start(&bundle, 1), Some(&bundle[..5]));
+        assert_eq!(bundle_start(&bundle, 2), Some(&bundle[..]));
+        assert_eq!(bundle_start(&bundle, 3), None);
+        assert_eq!(bundle_start(&bundle[..6], 2), None);
     }
 
     #[test]

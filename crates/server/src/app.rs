@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use adproof_edge::store::Published;
+use adproof_edge::witness::Witness;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -38,6 +40,14 @@ pub(crate) struct Shared {
     pub(crate) page: Page,
     pub(crate) work: Work,
     pub(crate) metrics: Metrics,
+    pub(crate) ledger: Option<Arc<Published>>,
+}
+
+impl Shared {
+    fn new(limits: Limits, page: Page, ledger: Option<Arc<Published>>) -> Arc<Self> {
+        let work = Work::new(&limits);
+        Arc::new(Self { limits, page, work, metrics: Metrics::default(), ledger })
+    }
 }
 
 /// The server without a socket: give it to [`crate::serve`], or call it in a test.
@@ -51,20 +61,53 @@ impl App {
     /// A server with these bounds and this page.
     #[must_use]
     pub fn new(limits: Limits, page: Page) -> Self {
-        let work = Work::new(&limits);
-        let shared = Arc::new(Shared { limits, page, work, metrics: Metrics::default() });
+        Self::build(limits, page, None)
+    }
+
+    /// The same, and it shows a ledger under `/v1/ledger` to whoever wants to check it.
+    #[must_use]
+    pub fn with_ledger(limits: Limits, page: Page, ledger: Published) -> Self {
+        Self::build(limits, page, Some(Arc::new(ledger)))
+    }
+
+    /// A witness: it answers `add-checkpoint` and says how it is.
+    #[must_use]
+    pub fn witness(limits: Limits, witness: Witness) -> Self {
+        let shared = Shared::new(limits, Page::none(), None);
+        let state = (Arc::clone(&shared), Arc::new(witness));
+        let protocol = Router::new()
+            .route("/add-checkpoint", post(crate::witness::add_checkpoint))
+            .with_state(state);
+        let router = Router::new()
+            .route("/healthz", get(healthz))
+            .route("/metrics", get(metrics))
+            .with_state(Arc::clone(&shared))
+            .merge(protocol)
+            .fallback(async || Problem::not_found("There is nothing at this address."));
+        Self::wrap(shared, router)
+    }
+
+    fn build(limits: Limits, page: Page, ledger: Option<Arc<Published>>) -> Self {
+        let shared = Shared::new(limits, page, ledger);
         let router = Router::new()
             .route("/healthz", get(healthz))
             .route("/metrics", get(metrics))
             .route("/openapi.json", get(api::openapi))
+            .route("/v1/ledger/checkpoint", get(crate::ledger::checkpoint))
+            .route("/v1/ledger/tile/{*path}", get(crate::ledger::tile))
             .route("/v1/lint", post(api::lint))
             .route("/v1/score", post(api::score))
             .route("/v1/rules", get(api::rules))
             .route("/v1/rules/{id}", get(api::rule))
             .fallback(page_file)
-            .method_not_allowed_fallback(method_not_allowed)
-            .layer(middleware::from_fn_with_state(Arc::clone(&shared), observe))
             .with_state(Arc::clone(&shared));
+        Self::wrap(shared, router)
+    }
+
+    fn wrap(shared: Arc<Shared>, router: Router) -> Self {
+        let router = router
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(middleware::from_fn_with_state(Arc::clone(&shared), observe));
         Self { shared, router }
     }
 

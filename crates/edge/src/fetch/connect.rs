@@ -23,7 +23,7 @@ use url::{Host, Url};
 use super::Fetcher;
 
 /// Trusts the Mozilla roots and those given.
-pub(super) fn tls(extra: &[Vec<u8>]) -> Result<TlsConnector, tokio_rustls::rustls::Error> {
+pub(crate) fn tls(extra: &[Vec<u8>]) -> Result<TlsConnector, tokio_rustls::rustls::Error> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for der in extra {
         roots.add(CertificateDer::from(der.clone()))?;

@@ -21,6 +21,7 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 use url::Url;
 
+pub(crate) use connect::tls;
 pub use guard::{AllowNet, AllowNetError, Guard};
 
 /// Bounds of one fetch, beside those that the request itself states.

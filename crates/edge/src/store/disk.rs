@@ -38,7 +38,7 @@ pub trait Disk {
 }
 
 /// Replaces a file so that a reader, and a restart, sees the old content or the new one.
-pub(super) fn replace(disk: &mut impl Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(disk: &mut impl Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
     let new = format!("{path}.new");
     disk.write(&new, bytes)?;
     disk.sync(&new)?;

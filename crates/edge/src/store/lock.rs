@@ -8,11 +8,11 @@ const FILE: &str = "lock";
 
 /// Holds the ledger until it is dropped. The system releases it when the process dies.
 #[derive(Debug)]
-pub(super) struct Lock(#[allow(dead_code, reason = "held for its lock")] Option<File>);
+pub(crate) struct Lock(#[allow(dead_code, reason = "held for its lock")] Option<File>);
 
 impl Lock {
     /// For the one writer.
-    pub(super) fn exclusive(root: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn exclusive(root: &Path) -> Result<Self, StoreError> {
         Self::exclusive_on(root, FILE)
     }
 
@@ -26,7 +26,7 @@ impl Lock {
     }
 
     /// For readers. A ledger without a lock file (a copy, a read-only medium) has no writer.
-    pub(super) fn shared(root: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn shared(root: &Path) -> Result<Self, StoreError> {
         let path = root.join(FILE);
         let file = match File::open(&path) {
             Ok(file) => file,

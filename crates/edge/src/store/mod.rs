@@ -84,6 +84,7 @@ mod heads;
 mod lock;
 mod nodes;
 mod open;
+mod published;
 mod reader;
 mod sign;
 mod tiled;
@@ -94,8 +95,11 @@ mod faults;
 #[cfg(test)]
 mod killed;
 
+pub(crate) use disk::replace;
 pub use disk::{Disk, Folder};
 pub use error::StoreError;
+pub(crate) use lock::Lock;
+pub use published::Published;
 pub use reader::{LedgerReader, OwnedFrame};
 pub use writer::{Appended, LedgerWriter, Limits, Opened, Signers};
 

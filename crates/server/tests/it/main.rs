@@ -7,5 +7,7 @@ mod answers;
 mod bounds;
 mod common;
 mod document;
+mod ledger;
 mod page;
 mod socket;
+mod witness;
