@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::frontier::{full_tile, node_of_tile};
 use crate::hash::Hash;
 use crate::tiles::{TILE_HEIGHT, TILE_WIDTH, TileId, TileKind, tile_hashes};
-use crate::tree::{NodeId, Nodes, node_hash};
+use crate::tree::{NodeId, Nodes};
 
 /// The nodes of a tree of a known size, read from tiles as they are asked for, each tile once.
 ///
@@ -52,17 +53,11 @@ impl<F: Fn(&TileId) -> Option<Vec<u8>>> TiledTree<F> {
 
 impl<F: Fn(&TileId) -> Option<Vec<u8>>> Nodes for TiledTree<F> {
     fn node(&self, id: NodeId) -> Option<Hash> {
-        let (level, height) = (id.level / TILE_HEIGHT, id.level % TILE_HEIGHT);
-        // A subtree of this height has 2^height of the tile level's hashes below it.
-        let first = id.index.checked_mul(1 << height)?;
-        let tile = self.tile(level, first / u64::from(TILE_WIDTH))?;
-        let start = usize::try_from(first % u64::from(TILE_WIDTH)).ok()?;
-        let mut hashes = tile.get(start..start.checked_add(1 << height)?)?.to_vec();
-        while hashes.len() > 1 {
-            let (pairs, _) = hashes.as_chunks::<2>();
-            hashes = pairs.iter().map(|[left, right]| node_hash(left, right)).collect();
-        }
-        hashes.first().copied()
+        let tile = full_tile(id);
+        let TileKind::Hashes { level } = tile.kind else {
+            return None;
+        };
+        node_of_tile(id, &self.tile(level, tile.index)?)
     }
 }
 

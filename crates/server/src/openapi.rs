@@ -77,37 +77,8 @@ pub fn openapi() -> Value {
                     "404": problem("No rule has this id."),
                 },
             }},
-            "/v1/ledger/checkpoint": {"get": {
-                "operationId": "ledgerCheckpoint",
-                "summary": "The log's signed checkpoint",
-                "description": "A C2SP checkpoint with the cosignatures of its witnesses. There \
-                    is one where the server was started with `--ledger`.",
-                "responses": {
-                    "200": {
-                        "description": "A signed note.",
-                        "content": {"text/plain": {"schema": {"type": "string"}}},
-                    },
-                    "404": problem("This server shows no ledger."),
-                },
-            }},
-            "/v1/ledger/tile/{path}": {"get": {
-                "operationId": "ledgerTile",
-                "summary": "A tile of the log",
-                "description": "Hash tiles and entry bundles as C2SP tlog-tiles has them: \
-                    `<L>/<N>[.p/<W>]` and `entries/<N>[.p/<W>]`. They never change.",
-                "parameters": [{
-                    "name": "path", "in": "path", "required": true,
-                    "description": "The path behind `tile/`, with its slashes.",
-                    "schema": {"type": "string"},
-                }],
-                "responses": {
-                    "200": {
-                        "description": "Hashes of 32 bytes, or records with their lengths.",
-                        "content": {"application/octet-stream": {}},
-                    },
-                    "404": problem("The published checkpoint has no such tile."),
-                },
-            }},
+            "/v1/ledger/checkpoint": {"get": ledger_checkpoint()},
+            "/v1/ledger/tile/{path}": {"get": ledger_tile()},
             "/healthz": {"get": {
                 "operationId": "health",
                 "summary": "Whether the server answers",
@@ -131,6 +102,43 @@ pub fn openapi() -> Value {
             }},
         },
         "components": {"schemas": schemas},
+    })
+}
+
+fn ledger_checkpoint() -> Value {
+    json!({
+        "operationId": "ledgerCheckpoint",
+        "summary": "The log's signed checkpoint",
+        "description": "A C2SP checkpoint with the cosignatures of its witnesses. There \
+            is one where the server was started with `--ledger`.",
+        "responses": {
+            "200": {
+                "description": "A signed note.",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            "404": problem("This server shows no ledger."),
+        },
+    })
+}
+
+fn ledger_tile() -> Value {
+    json!({
+        "operationId": "ledgerTile",
+        "summary": "A tile of the log",
+        "description": "Hash tiles and entry bundles as C2SP tlog-tiles has them: \
+            `<L>/<N>[.p/<W>]` and `entries/<N>[.p/<W>]`. They never change.",
+        "parameters": [{
+            "name": "path", "in": "path", "required": true,
+            "description": "The path behind `tile/`, with its slashes.",
+            "schema": {"type": "string"},
+        }],
+        "responses": {
+            "200": {
+                "description": "Hashes of 32 bytes, or records with their lengths.",
+                "content": {"application/octet-stream": {}},
+            },
+            "404": problem("The published checkpoint has no such tile."),
+        },
     })
 }
 

@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use adproof_edge::store::Published;
 use adproof_server::{App, Limits, Page};
 use anyhow::Context;
 use clap::Args;
 
+use crate::keyring::store_failure;
 use crate::out::{Exit, Failure, Format, Out};
 
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8787);
@@ -22,12 +24,17 @@ There is no TLS and no login: put a proxy that has them before anything but loop
 Examples:
   adproof serve
   adproof serve --listen 127.0.0.1:0 --page web/dist
+  adproof serve --ledger ledger    # then: curl http://127.0.0.1:8787/v1/ledger/checkpoint
   curl --data-binary @tag.xml http://127.0.0.1:8787/v1/lint
   curl --data-binary @feed.xlsx 'http://127.0.0.1:8787/v1/score?name=feed.xlsx'")]
 pub(crate) struct ServeArgs {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_LISTEN)]
     listen: SocketAddr,
+
+    /// Shows this ledger under /v1/ledger as C2SP tiles, also while it is written to.
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
 
     /// Serves the page from this folder instead of the one that was built in.
     #[arg(long, value_name = "DIR")]
@@ -116,31 +123,48 @@ pub(crate) fn run(args: &ServeArgs, out: &mut Out) -> anyhow::Result<Exit> {
         None => Page::built_in(),
     };
     let no_page = page.is_empty();
-    let app = App::new(args.limits(), page);
+    let app = match &args.ledger {
+        Some(dir) => {
+            App::with_ledger(args.limits(), page, Published::open(dir).map_err(store_failure)?)
+        }
+        None => App::new(args.limits(), page),
+    };
+    let note = no_page
+        .then_some("adproof: the page is not in this program; see `adproof serve --help`, --page");
+    listen(args.listen, app, note, out)
+}
+
+/// Serves until the process is asked to stop.
+pub(crate) fn listen(
+    address: SocketAddr,
+    app: App,
+    note: Option<&str>,
+    out: &mut Out,
+) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the threads that serve")?;
     let stopped = runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind(args.listen)
+        let listener = tokio::net::TcpListener::bind(address)
             .await
             .map_err(|error| {
                 Failure::new(format!("cannot listen: {error}"))
-                    .at(format!("--listen {}", args.listen))
+                    .at(format!("--listen {}", address))
                     .todo("choose another port, or port 0 for a free one")
             })?;
         // Asked for before the line is printed, so that whoever reads it may stop us at once.
         let stop = adproof_server::stop_signal();
-        let address = listener.local_addr()?;
-        writeln!(out, "listening on http://{address}/")?;
+        let bound = listener.local_addr()?;
+        writeln!(out, "listening on http://{bound}/")?;
         out.flush()?;
-        if !address.ip().is_loopback() {
+        if !bound.ip().is_loopback() {
             out.note(
                 "adproof: everyone who reaches this address may use it; there is no TLS and no login",
             );
         }
-        if no_page {
-            out.note("adproof: the page is not in this program; see `adproof serve --help`, --page");
+        if let Some(note) = note {
+            out.note(note);
         }
         anyhow::Ok(adproof_server::serve(listener, app, stop).await)
     })?;

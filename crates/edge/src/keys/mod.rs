@@ -139,6 +139,16 @@ pub enum Protection {
     Plain,
 }
 
+/// Reads one private key: Ed25519, PKCS#8 PEM, encrypted or not.
+pub fn read_key(
+    path: &Path,
+    passphrase: Option<&Passphrase>,
+    limits: &Limits,
+) -> Result<MemoryKey, KeysError> {
+    let content = file::read(path, passphrase, limits)?;
+    file::from_pkcs8_pem(path, &content).map(|seed| MemoryKey::from_seed(&seed))
+}
+
 /// The private keys of one log, in memory.
 #[derive(Debug)]
 pub struct LogKeys {

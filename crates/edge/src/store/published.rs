@@ -58,7 +58,8 @@ impl Published {
         Ok(note)
     }
 
-    fn plain(&self) -> Result<Vec<u8>, StoreError> {
+    /// The checkpoint as the log alone has signed it.
+    pub fn plain(&self) -> Result<Vec<u8>, StoreError> {
         let read = self.disk.read(CHECKPOINT_FILE);
         let bytes = read.map_err(StoreError::io(format!("reading {CHECKPOINT_FILE}")))?;
         bytes.ok_or_else(|| StoreError::NoLedger(self.disk.root().to_owned()))
@@ -171,7 +172,9 @@ mod tests {
     use crate::store::writer::{Limits, Signers};
     use adproof_ledger::tiled::TiledTree;
     use adproof_ledger::tree::{leaf_hash, root_at};
-    use adproof_ledger::{Body, Hash, MemoryKey, RecordTime, Recovery};
+    use adproof_ledger::{
+        Body, Hash, MemoryKey, NamedKey, RecordTime, Recovery, Signer as _, VerifiedCheckpoint,
+    };
 
     fn batch(from: u64, to: u64) -> Vec<(Body, RecordTime)> {
         let time = RecordTime {
@@ -200,14 +203,14 @@ mod tests {
         let mut writer = writer(&root);
         let published = Published::open(&root).unwrap();
         let mut size = 0;
-        let mut sizes = Vec::new();
+        let mut sizes: Vec<u64> = Vec::new();
         for step in [1, 2, 100, 152, 1, 1, 300, 211, 80] {
             writer.append_bodies(batch(size, size + step)).unwrap();
             size += step;
             assert_eq!(published.size().unwrap(), size);
-            sizes.push((size, UnverifiedNote::parse(writer.checkpoint().as_bytes()).is_ok()));
+            sizes.push(size);
             // Every tile of this size and of all sizes before it, while the writer is at work.
-            for (size, _) in &sizes {
+            for size in &sizes {
                 for tile in TileId::changed(0, *size) {
                     let bytes = published.tile(&tile).unwrap().unwrap();
                     if let TileKind::Hashes { .. } = tile.kind {
@@ -216,12 +219,39 @@ mod tests {
                 }
             }
             let tree = TiledTree::new(size, |tile| published.tile(tile).unwrap());
-            let note = String::from_utf8(published.checkpoint().unwrap()).unwrap();
-            let root = root_at(&tree, size).unwrap();
-            use base64::Engine as _;
-            let root = base64::engine::general_purpose::STANDARD.encode(root.as_bytes());
-            assert_eq!(note.lines().nth(2), Some(root.as_str()));
+            let note = published.checkpoint().unwrap();
+            let key = MemoryKey::from_seed(&[2; 32]).public_key();
+            let keys = [NamedKey::new("log.example", key).unwrap()];
+            let signed = VerifiedCheckpoint::verify(&note, "log.example", &keys).unwrap();
+            assert_eq!(root_at(&tree, size), Ok(signed.root()));
         }
+    }
+
+    #[test]
+    fn the_next_record_carries_a_new_beacon_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("ledger");
+        let mut writer = writer(&root);
+        let anchors = root.join("anchors");
+        std::fs::create_dir_all(&anchors).unwrap();
+        let (one, two) = (Hash::of(b"one"), Hash::of(b"two"));
+        writer.append_bodies(batch(0, 2)).unwrap();
+        std::fs::write(anchors.join("beacon"), format!("{one}\n")).unwrap();
+        writer.append_bodies(batch(2, 4)).unwrap();
+        writer.append_bodies(batch(4, 5)).unwrap();
+        std::fs::write(anchors.join("beacon"), format!("{two}\n")).unwrap();
+        writer.append_bodies(batch(5, 7)).unwrap();
+        std::fs::write(anchors.join("beacon"), "nonsense").unwrap();
+        writer.append_bodies(batch(7, 8)).unwrap();
+        writer.close().unwrap();
+        let mut beacons = Vec::new();
+        let reader = crate::store::LedgerReader::open(&root).unwrap();
+        let read = reader.each(|seq, frame| {
+            let record = adproof_ledger::Record::parse(&frame.entry).unwrap();
+            beacons.extend(record.time.beacon.map(|beacon| (seq, Hash::new(beacon))));
+        });
+        read.unwrap();
+        assert_eq!(beacons, [(2, one), (5, two)]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::open::open;
 use super::sign::{sign_all, threads};
 use super::tiled::Tiled;
 use super::{CHECKPOINT_FILE, CUT, KEYS_FILE, StoreError, segment_path};
+use crate::anchors::beacon_path;
 
 /// Bounds of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct LedgerWriter<D: Disk = Folder> {
     pub(super) chain: Chain,
     pub(super) signer: Arc<dyn Signer>,
     opened: Opened,
+    /// The beacon that a record has carried since the ledger was opened.
+    carried: Option<Hash>,
     #[allow(dead_code, reason = "held for as long as the writer lives")]
     locks: Vec<Lock>,
 }
@@ -203,7 +206,7 @@ impl<D: Disk> LedgerWriter<D> {
             .map_err(StoreError::io("publishing the checkpoint"))?;
         committer.checkpoint = note;
         let (signer, opened) = (signers.record.into(), Opened::default());
-        Ok(Self { committer, chain, signer, opened, locks: Vec::new() })
+        Ok(Self { committer, chain, signer, opened, carried: None, locks: Vec::new() })
     }
 
     pub(super) fn open_on(
@@ -224,7 +227,7 @@ impl<D: Disk> LedgerWriter<D> {
         let (committer, chain, opened) =
             open((disk, second), &trusted, signers.checkpoint, limits)?;
         let signer = signers.record.into();
-        let mut writer = Self { committer, chain, signer, opened, locks: Vec::new() };
+        let mut writer = Self { committer, chain, signer, opened, carried: None, locks: Vec::new() };
         writer.record_cuts(now)?;
         Ok(writer)
     }
@@ -291,13 +294,17 @@ impl<D: Disk> LedgerWriter<D> {
     /// leaves the ledger as it was; any other poisons the writer.
     pub fn append_bodies(
         &mut self,
-        bodies: Vec<(Body, RecordTime)>,
+        mut bodies: Vec<(Body, RecordTime)>,
     ) -> Result<Vec<Appended>, StoreError> {
         if self.committer.poisoned {
             return Err(StoreError::Poisoned);
         }
-        if bodies.is_empty() {
+        let Some((_, time)) = bodies.first_mut() else {
             return Ok(Vec::new());
+        };
+        let beacon = self.new_beacon();
+        if let Some(beacon) = beacon.filter(|_| time.beacon.is_none()) {
+            time.beacon = Some(*beacon.as_bytes());
         }
         let mut chain = self.chain.clone();
         let kid = self.signer.key_id();
@@ -310,7 +317,16 @@ impl<D: Disk> LedgerWriter<D> {
             sign_all(records, self.signer.as_ref(), threads()).map_err(AppendError::Sign)?;
         self.committer.commit(&records)?;
         self.chain = chain;
+        self.carried = beacon.or(self.carried);
         Ok(records.iter().map(Appended::of).collect())
+    }
+
+    /// The hash of the last time stamp, where no record has carried it since the ledger was opened.
+    /// Without it records say less, so that a file that cannot be read keeps nobody from writing.
+    fn new_beacon(&self) -> Option<Hash> {
+        let text = self.committer.disk.read(&beacon_path()).ok().flatten()?;
+        let beacon = Hash::from_hex(String::from_utf8_lossy(&text).trim_end());
+        beacon.filter(|beacon| self.carried != Some(*beacon))
     }
 
     /// Writes the right edge of the tiles, so that the folder can be served as it is.

@@ -137,6 +137,9 @@ impl Disk for Flaky {
     fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
         self.step(|disk| disk.write(path, bytes))
     }
+    fn write_at(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.step(|disk| disk.write_at(path, offset, bytes))
+    }
     fn truncate(&mut self, path: &str, length: u64) -> io::Result<()> {
         self.step(|disk| disk.truncate(path, length))
     }
@@ -148,6 +151,9 @@ impl Disk for Flaky {
     }
     fn sync_folder(&mut self, folder: &str) -> io::Result<()> {
         self.step(|disk| disk.sync_folder(folder))
+    }
+    fn boot(&self) -> Option<String> {
+        self.disk.boot()
     }
 }
 
