@@ -227,7 +227,8 @@ impl<D: Disk> LedgerWriter<D> {
         let (committer, chain, opened) =
             open((disk, second), &trusted, signers.checkpoint, limits)?;
         let signer = signers.record.into();
-        let mut writer = Self { committer, chain, signer, opened, carried: None, locks: Vec::new() };
+        let mut writer =
+            Self { committer, chain, signer, opened, carried: None, locks: Vec::new() };
         writer.record_cuts(now)?;
         Ok(writer)
     }
