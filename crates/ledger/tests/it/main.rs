@@ -14,6 +14,7 @@
 
 mod attack;
 mod canonical;
+mod commands;
 mod corpus;
 mod openssl;
 mod published;
