@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use adproof_model::{Edit, Finding, Fix, Severity, Span};
 
@@ -49,6 +49,8 @@ pub(crate) struct Note {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Message {
     Constant(&'static str),
+    /// What stands before and after the name of the element.
+    Named(&'static str, &'static str),
     /// A range of the words.
     Written(u32, u32),
 }
@@ -114,7 +116,7 @@ impl<'a> Findings<'a> {
             severity: note.severity,
             message: match note.message {
                 Message::Constant(text) => Cow::Borrowed(text),
-                Message::Written(..) => Cow::Owned(self.noted.message(note).to_owned()),
+                _ => Cow::Owned(self.noted.message(&self.doc, note).into_owned()),
             },
             path: paths.of(&self.doc, note.element).into(),
             fix: self.noted.fix(&self.doc, note),
@@ -129,11 +131,41 @@ impl fmt::Debug for Findings<'_> {
 }
 
 impl Noted {
-    fn message(&self, note: &Note) -> &str {
+    /// Writes a message down, unless it is constant.
+    pub(crate) fn say(&mut self, message: fmt::Arguments<'_>) -> Message {
+        if let Some(text) = message.as_str() {
+            return Message::Constant(text);
+        }
+        if self.words.is_empty() {
+            self.words.reserve(1024);
+        }
+        let at = |words: &String| u32::try_from(words.len()).unwrap_or(u32::MAX);
+        let from = at(&self.words);
+        let _ = self.words.write_fmt(message);
+        Message::Written(from, at(&self.words))
+    }
+
+    /// Adds a finding. Mostly it comes after all others, or a few places before the last; what is
+    /// farther away is for [`Noted::sort`].
+    pub(crate) fn insert(&mut self, note: Note) {
+        const NEAR: usize = 4;
+        if self.list.is_empty() {
+            self.list.reserve(32);
+        }
+        let later = self.list.iter().rev().take(NEAR).take_while(|other| other.span > note.span);
+        let at = self.list.len() - later.count();
+        self.list.insert(at, note);
+    }
+
+    fn message(&self, doc: &Document<'_>, note: &Note) -> Cow<'_, str> {
         match note.message {
-            Message::Constant(text) => text,
+            Message::Constant(text) => Cow::Borrowed(text),
+            Message::Named(before, after) => {
+                let name = doc.element(note.element).map_or("", |e| e.ty.info().element_name());
+                Cow::Owned(format!("{before}{name}{after}"))
+            }
             Message::Written(start, end) => {
-                self.words.get(start as usize..end as usize).unwrap_or("")
+                Cow::Borrowed(self.words.get(start as usize..end as usize).unwrap_or(""))
             }
         }
     }
@@ -184,7 +216,7 @@ impl Noted {
         list.sort_by(|a, b| {
             place(a)
                 .cmp(&place(b))
-                .then_with(|| self.message(a).cmp(self.message(b)))
+                .then_with(|| self.message(doc, a).cmp(&self.message(doc, b)))
                 .then_with(|| self.order(doc, &mut paths, a, b))
         });
         self.list = list;

@@ -1,13 +1,13 @@
 //! Where checks report: selection, versions, bounds and counts are decided here, once.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use adproof_model::Severity;
 
 use crate::document::{Document, ElementId};
 use crate::findings::{Mend, Message, Note, Noted};
-use crate::generated::rules::Id;
+use crate::generated::rules::{Id, RULES};
 use crate::parse::{NO_ELEMENT, Quoted};
 use crate::suppress::{self, Silence};
 use crate::{Options, Version};
@@ -49,8 +49,8 @@ pub(crate) struct Sink<'d> {
     options: &'d Options,
     version: Version,
     noted: Noted,
-    /// How many findings each rule has.
-    counts: Vec<(Id, u32)>,
+    /// How many findings each rule has; empty before the first.
+    counts: Vec<u32>,
     dropped: BTreeMap<Id, u32>,
     silences: Vec<Silence>,
     suppressed: BTreeMap<&'static str, u32>,
@@ -108,6 +108,7 @@ impl<'d> Sink<'d> {
         message: fmt::Arguments<'_>,
     ) {
         if self.takes(id, start) {
+            let message = self.noted.say(message);
             self.note(id, element, (start, end), message, Mend::Not);
         }
     }
@@ -141,7 +142,25 @@ impl<'d> Sink<'d> {
         mend: Mend,
     ) {
         if self.takes(id, start) {
+            let message = self.noted.say(message);
             self.note(id, element, (start, end), message, mend);
+        }
+    }
+
+    /// Reports a fault in a sentence whose only variable part is the name that the structure table
+    /// gives the element.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn report_named(
+        &mut self,
+        id: Id,
+        element: ElementId,
+        (start, end): (u32, u32),
+        (before, after): (&'static str, &'static str),
+        mend: Mend,
+    ) {
+        if self.takes(id, start) {
+            self.note(id, element, (start, end), Message::Named(before, after), mend);
         }
     }
 
@@ -166,6 +185,7 @@ impl<'d> Sink<'d> {
             self.noted.fixes.push(fix);
             Mend::Listed(place)
         });
+        let message = self.noted.say(message);
         self.note(id, element, range, message, mend);
     }
 
@@ -175,7 +195,7 @@ impl<'d> Sink<'d> {
         id: Id,
         element: ElementId,
         (start, end): (u32, u32),
-        message: fmt::Arguments<'_>,
+        message: Message,
         mend: Mend,
     ) {
         let rule = id.rule();
@@ -184,22 +204,8 @@ impl<'d> Sink<'d> {
         } else {
             rule.severity
         };
-        if self.noted.list.is_empty() {
-            self.noted.list.reserve(16);
-        }
-        let message = if let Some(text) = message.as_str() {
-            Message::Constant(text)
-        } else {
-            if self.noted.words.is_empty() {
-                self.noted.words.reserve(512);
-            }
-            let at = |words: &String| u32::try_from(words.len()).unwrap_or(u32::MAX);
-            let from = at(&self.noted.words);
-            let _ = self.noted.words.write_fmt(message);
-            Message::Written(from, at(&self.noted.words))
-        };
         let span = self.doc.span(start, end);
-        self.noted.list.push(Note { span, message, element, mend, rule: id, severity });
+        self.noted.insert(Note { span, message, element, mend, rule: id, severity });
     }
 
     /// Whether a comment of the document silences a rule at a place.
@@ -215,16 +221,10 @@ impl<'d> Sink<'d> {
 
     fn room(&mut self, id: Id) -> bool {
         let limits = &self.options.limits;
-        // A document breaks few of the rules.
-        let known = self.counts.iter().position(|(counted, _)| *counted == id);
-        let place = known.unwrap_or_else(|| {
-            if self.counts.is_empty() {
-                self.counts.reserve(16);
-            }
-            self.counts.push((id, 0));
-            self.counts.len() - 1
-        });
-        let Some((_, count)) = self.counts.get_mut(place) else {
+        if self.counts.is_empty() {
+            self.counts = vec![0; RULES.len()];
+        }
+        let Some(count) = self.counts.get_mut(id.index()) else {
             return false;
         };
         if *count < limits.findings_per_rule && self.noted.list.len() < limits.findings as usize {
@@ -263,6 +263,7 @@ impl<'d> Sink<'d> {
             // Ours, not the document's: no draft makes it less.
             self.version = Version::V4_3;
             let message = format_args!("{left_out} more findings are counted, not listed");
+            let message = self.noted.say(message);
             self.note(Id::LimitFindings, NO_ELEMENT, (0, 0), message, Mend::Not);
         }
         self.noted.sort(self.doc);

@@ -130,14 +130,14 @@ impl NameId {
 
     /// The number of a name that is not known to be text.
     pub(crate) fn intern_bytes(bytes: &[u8]) -> Self {
-        let at = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(0));
-        let len = bytes.len();
-        let key = u64::try_from(len).unwrap_or(0)
-            | at(0) << 8
-            | at(len / 4) << 16
-            | at(len / 2) << 24
-            | at(len * 3 / 4) << 32
-            | at(len.saturating_sub(1)) << 40;
+        let len = u64::try_from(bytes.len()).unwrap_or(0);
+        let ends = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+            (Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+            }
+            _ => bytes.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
+        };
+        let key = ends ^ len;
         let slot = usize::try_from(key.wrapping_mul(NAME_MULTIPLIER) >> (64 - NAME_BITS));
         let id = slot.ok().and_then(|slot| NAME_SLOTS.get(slot)).copied();
         let id = id.unwrap_or(0);
@@ -192,6 +192,13 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
             0..=3 => a.iter().zip(b).all(|(a, b)| a == b),
             _ => a == b,
         }
+}
+
+/// What stands before and after the first of these bytes, which are of ASCII. For short texts a
+/// searcher costs more than looking.
+pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|other| other == byte)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// The type of an `Extension` or a `CreativeExtension` whose attributes name a payload that has a

@@ -6,7 +6,7 @@ use super::{Binding, Parser, excerpt, offset};
 use crate::document::{Element, ElementId, FOREIGN, UNKNOWN};
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
-use crate::structure::{Content, NameId, TypeId, extension};
+use crate::structure::{Content, NameId, TypeId, cut, extension};
 
 /// What is said of a document that is XML with another root.
 pub(crate) const OTHER_ROOTS: [Id; 5] = [
@@ -33,7 +33,7 @@ impl<'t> Parser<'t> {
     pub(super) fn prefixes(&mut self, id: ElementId, element: &Element) {
         let start = element.start.saturating_add(1);
         let range = (start, start.saturating_add(u32::from(element.name_len)));
-        if let Some((prefix, _)) = self.slice(range.0, range.1).split_once(':') {
+        if let Some((prefix, _)) = cut(self.slice(range.0, range.1), b':') {
             self.declared(id, prefix, range);
         }
         let mut at = element.first_attr as usize;
@@ -45,7 +45,7 @@ impl<'t> Parser<'t> {
             let end = attribute.name_start.saturating_add(u32::from(attribute.name_len));
             let range = (attribute.name_start, end);
             let written = self.slice(range.0, range.1);
-            if let Some((prefix, _)) = written.split_once(':').filter(|(p, _)| *p != "xmlns") {
+            if let Some((prefix, _)) = cut(written, b':').filter(|(p, _)| *p != "xmlns") {
                 self.declared(id, prefix, range);
             }
         }
@@ -76,7 +76,7 @@ impl Parser<'_> {
         let unknown = element.name == NameId::UNKNOWN;
         if unknown {
             let tag = std::str::from_utf8(tag).unwrap_or("");
-            (prefix, local) = tag.split_once(':').unwrap_or(("", tag));
+            (prefix, local) = cut(tag, b':').unwrap_or(("", tag));
             element.name = NameId::intern(local);
         } else {
             local = element.name.as_str();

@@ -6,10 +6,10 @@ use crate::document::{Document, Element, ElementId, PartKind, UNCLOSED};
 use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::media::ending_of;
+use crate::rules::media::{ending_of, essence};
 use crate::rules::{name_range, time};
 use crate::sink::Sink;
-use crate::structure::{NameId, TypeId};
+use crate::structure::{NameId, TypeId, cut};
 
 /// How many children are looked at.
 const WINDOW: usize = 64;
@@ -157,7 +157,7 @@ pub(crate) fn static_resource(
     };
     let range = (attribute.value_start, attribute.value_end);
     let written = doc.slice(range.0, range.1);
-    let kind = written.split(';').next().unwrap_or(written).trim_ascii();
+    let kind = essence(written);
     if matches!(kind.as_bytes().first(), Some(b'[' | b'$' | b'%' | b'{')) {
         return;
     }
@@ -183,7 +183,7 @@ pub(crate) fn static_resource(
         );
         return;
     }
-    let media_type = kind.split_once('/').is_some_and(|(top, sub)| {
+    let media_type = cut(kind, b'/').is_some_and(|(top, sub)| {
         ["image", "application", "text", "video", "audio"]
             .iter()
             .any(|known| known.eq_ignore_ascii_case(top))

@@ -88,17 +88,17 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
 
 /// An element whose text is its only use.
 fn empty(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    let name = element.ty.info().element_name();
     if matches!(element.ty, ty::ADVERTISER | ty::DESCRIPTION) {
-        sink.report_mend(
+        sink.report_named(
             Id::OptionalElementEmpty,
             id,
             name_range(element),
-            format_args!("<{name}> is optional and says nothing"),
+            ("<", "> is optional and says nothing"),
             Mend::Removed,
         );
     } else if element.ty != ty::UNIVERSAL_AD_ID || doc.attr(element, name::ID_VALUE).is_none() {
-        sink.report(Id::ElementEmpty, id, name_range(element), format_args!("<{name}> is empty"));
+        let range = name_range(element);
+        sink.report_named(Id::ElementEmpty, id, range, ("<", "> is empty"), Mend::Not);
     }
 }
 

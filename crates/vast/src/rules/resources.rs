@@ -2,6 +2,7 @@
 
 use crate::Version;
 use crate::document::{Document, Element, ElementId, UNCLOSED};
+use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
 use crate::rules::name_range;
@@ -29,12 +30,12 @@ pub(crate) fn shown(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         ) || media && ty == Some(ty::NON_LINEAR_MEDIA_FILES)
     };
     if !element.has(UNCLOSED) && !doc.children(id).any(resource) {
-        let name = element.ty.info().element_name();
-        sink.report(
+        sink.report_named(
             rule,
             id,
             name_range(element),
-            format_args!("<{name}> has no StaticResource, IFrameResource or HTMLResource"),
+            ("<", "> has no StaticResource, IFrameResource or HTMLResource"),
+            Mend::Not,
         );
     }
 }

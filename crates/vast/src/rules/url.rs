@@ -170,13 +170,8 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         .filter_map(|part| doc.visible(part).map(|(text, range)| (part, text, range)));
     let Some((first, written, range)) = parts.next() else {
         if !element.has(UNCLOSED) && element.first_child.some().is_none() {
-            let name = element.ty.info().element_name();
-            sink.report(
-                Id::UrlEmpty,
-                id,
-                name_range(element),
-                format_args!("<{name}> holds no URL"),
-            );
+            let range = name_range(element);
+            sink.report_named(Id::UrlEmpty, id, range, ("<", "> holds no URL"), Mend::Not);
         }
         return;
     };
@@ -192,12 +187,12 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     if let Some((second, text, _)) = second
         && text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
     {
-        let name = element.ty.info().element_name();
-        sink.report(
+        sink.report_named(
             Id::UrlSeveral,
             id,
             (second.start, second.end),
-            format_args!("<{name}> holds several URLs, and players join them into one"),
+            ("<", "> holds several URLs, and players join them into one"),
+            Mend::Not,
         );
         return;
     }
@@ -218,12 +213,11 @@ fn outside_cdata(doc: &Document<'_>, sink: &mut Sink<'_>, url: &Url<'_>) {
     if bare {
         return;
     }
-    let name = url.ty.info().element_name();
-    sink.report_mend(
+    sink.report_named(
         Id::UrlNotCdata,
         url.id,
         url.range,
-        format_args!("the URL of <{name}> stands outside of CDATA"),
+        ("the URL of <", "> stands outside of CDATA"),
         Mend::Cdata,
     );
 }
@@ -277,6 +271,9 @@ fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) {
     }
     if let Some(rest) = text.strip_prefix("https://") {
         host::judge(sink, url, rest, 8);
+    } else if let Some(rest) = text.strip_prefix("http://") {
+        scheme::plain(sink, url);
+        host::judge(sink, url, rest, 7);
     } else {
         scheme::judge(sink, url);
     }

@@ -410,16 +410,16 @@ fn attribute_kind(kind: &str) -> String {
     format!("Kind::{name}")
 }
 
-/// The five bytes and the length that tell the names apart. The run time has the same function.
+/// The ends and the length tell the names apart. The run time has the same function.
 fn slot(name: &[u8], multiplier: u64) -> usize {
-    let at = |index: usize| u64::from(name.get(index).copied().unwrap_or(0));
-    let len = name.len();
-    let key = u64::try_from(len).unwrap_or(0)
-        | at(0) << 8
-        | at(len / 4) << 16
-        | at(len / 2) << 24
-        | at(len * 3 / 4) << 32
-        | at(len.saturating_sub(1)) << 40;
+    let len = u64::try_from(name.len()).unwrap_or(0);
+    let ends = match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+        }
+        _ => name.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
+    };
+    let key = ends ^ len;
     usize::try_from(key.wrapping_mul(multiplier) >> (64 - TABLE_BITS)).unwrap_or(0)
 }
 

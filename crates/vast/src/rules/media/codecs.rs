@@ -4,6 +4,7 @@ use crate::document::{Attribute, Document, ElementId};
 use crate::generated::rules::Id;
 use crate::rules::media::{Class, begins_with_macro, essence, value, value_range};
 use crate::sink::Sink;
+use crate::structure::cut;
 
 /// What carries a codec: names as they are written, in RFC 6381 form or as people call it.
 const CODECS: [(&str, Carrier); 50] = [
@@ -75,11 +76,16 @@ fn carrier(codec: &str) -> Option<Carrier> {
     CODECS.iter().find(|(known, _)| begins(known)).map(|(_, carrier)| *carrier)
 }
 
+/// What stands before the first of these bytes.
+fn before(text: &str, byte: u8) -> &str {
+    cut(text, byte).map_or(text, |(before, _)| before)
+}
+
 /// Whether a file says that it has a codec that only newer devices decode.
 pub(super) fn few_decode(list: &str) -> bool {
     let newer = ["hvc1", "hev1", "hevc", "h.265", "h265", "dvh1", "dvhe", "vvc1", "av01", "av1"];
-    let first = list.split(',').next().unwrap_or(list).trim_ascii();
-    let short = first.split('.').next().unwrap_or(first);
+    let first = before(list, b',').trim_ascii();
+    let short = before(first, b'.');
     // Nearly all files are AVC.
     !short.eq_ignore_ascii_case("avc1")
         && newer
@@ -144,8 +150,8 @@ pub(super) fn codec(
 
 /// Whether the first codec is called as people call it.
 fn has_marketing_name(list: &str) -> bool {
-    let first = list.split(',').next().unwrap_or(list).trim_ascii();
-    let short = first.split('.').next().unwrap_or(first);
+    let first = before(list, b',').trim_ascii();
+    let short = before(first, b'.');
     let sample_entries = [
         "avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "vvc1", "mp4v", "mp4a", "ac-3", "ec-3",
         "ac-4", "av01", "vp08", "vp09", "vp8", "vp9", "opus", "vorbis", "flac", "alac", "theora",

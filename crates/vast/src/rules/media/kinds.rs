@@ -3,6 +3,7 @@
 use crate::document::{Document, ElementId};
 use crate::generated::rules::Id;
 use crate::sink::Sink;
+use crate::structure::cut;
 
 /// File endings and the types that they may have; the first is the usual one.
 const ENDINGS: [(&str, &[&str]); 31] = [
@@ -224,7 +225,7 @@ pub(crate) fn is_media_type(text: &str) -> bool {
             && name.len() <= 127
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     };
-    text.split_once('/').is_some_and(|(top, sub)| in_list(&TOP_LEVEL, top) && is_name(sub))
+    cut(text, b'/').is_some_and(|(top, sub)| in_list(&TOP_LEVEL, top) && is_name(sub))
 }
 
 /// The ending of the file that a URL names, without what follows the path.

@@ -2,6 +2,7 @@
 
 use super::{Url, Use, host};
 use crate::Version;
+use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
 use crate::rules::macros;
@@ -77,7 +78,7 @@ fn web(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str, after: &str) {
 }
 
 /// A URL without TLS: what it costs depends on what it is for.
-fn plain(sink: &mut Sink<'_>, url: &Url<'_>) {
+pub(super) fn plain(sink: &mut Sink<'_>, url: &Url<'_>) {
     // Whole sentences: a constant message is not written down.
     let (id, message) = match Use::of(url.ty) {
         Use::Media => (
@@ -132,12 +133,12 @@ fn blank(sink: &mut Sink<'_>, url: &Url<'_>) {
         );
         return;
     }
-    let name = url.ty.info().element_name();
-    sink.report(
+    sink.report_named(
         Id::UrlAboutBlank,
         url.id,
         url.range,
-        format_args!("`about:blank` in <{name}> leads nowhere; leave the element out"),
+        ("`about:blank` in <", "> leads nowhere; leave the element out"),
+        Mend::Not,
     );
 }
 
