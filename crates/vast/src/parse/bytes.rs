@@ -85,6 +85,17 @@ pub(super) fn is_name(bytes: &[u8], at: usize) -> bool {
 }
 
 pub(super) fn skip_name(bytes: &[u8], mut at: usize) -> usize {
+    // Mostly letters alone: at least `limit`, where no lane reaches its high bit before.
+    let at_least = |word: u64, limit: u8| word + LANES * u64::from(0x80 - limit);
+    while let Some(word) = word(bytes, at) {
+        let lower = word & !(LANES << 7) | LANES << 5;
+        let letters = at_least(lower, b'a') & !at_least(lower, b'z' + 1) & !word;
+        let others = !letters & (LANES << 7);
+        at += lanes_below(others);
+        if others != 0 {
+            break;
+        }
+    }
     while is(bytes, at, NAME) {
         at += 1;
     }

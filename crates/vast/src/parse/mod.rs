@@ -137,6 +137,8 @@ struct Parser<'t> {
     space: Option<(u32, u32)>,
     root_closed: bool,
     has_doctype: bool,
+    /// A bit for each known name of an attribute of the tag that is read.
+    met: [u64; 4],
     /// The names of the attributes of the tag that is read, where they are many.
     names: BTreeSet<&'t [u8]>,
     /// Prefixes that were used without a declaration.
@@ -175,6 +177,7 @@ impl<'t> Parser<'t> {
             space: None,
             root_closed: false,
             has_doctype: false,
+            met: [0; 4],
             names: BTreeSet::new(),
             undeclared: BTreeSet::new(),
             unknown_attribute: false,

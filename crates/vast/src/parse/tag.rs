@@ -201,6 +201,7 @@ impl Parser<'_> {
         mut at: usize,
     ) -> Option<Ended> {
         let bytes = self.text.as_bytes();
+        self.met = [0; 4];
         if !self.names.is_empty() {
             self.names.clear();
         }
@@ -339,10 +340,12 @@ impl Parser<'_> {
             let end = other.name_start.saturating_add(u32::from(other.name_len));
             self.text.as_bytes().get(other.name_start as usize..end as usize).unwrap_or_default()
         };
-        let twice = if before.len() < FEW {
-            before.iter().any(|other| {
-                other.name == interned && (interned != NameId::UNKNOWN || written(other) == name)
-            })
+        let twice = if interned != NameId::UNKNOWN {
+            let bit = 1 << (interned.0 & 63);
+            let word = self.met.get_mut(usize::from(interned.0 >> 6));
+            word.is_some_and(|word| std::mem::replace(word, *word | bit) & bit != 0)
+        } else if before.len() < FEW {
+            before.iter().any(|other| other.name == interned && written(other) == name)
         } else {
             if self.names.is_empty() {
                 self.names.extend(before.iter().map(written));

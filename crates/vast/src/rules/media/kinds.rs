@@ -231,7 +231,7 @@ pub(crate) fn is_media_type(text: &str) -> bool {
 /// The ending of the file that a URL names, without what follows the path.
 pub(crate) fn ending_of(url: &str) -> Option<&str> {
     let bytes = url.as_bytes();
-    let end = bytes.iter().position(|byte| matches!(byte, b'?' | b'#' | b';'));
+    let end = memchr::memchr3(b'?', b'#', b';', bytes);
     let path = bytes.get(..end.unwrap_or(bytes.len()))?;
     let mark = path.iter().rposition(|byte| matches!(byte, b'/' | b'.'))?;
     if path.get(mark) == Some(&b'.') { url.get(mark + 1..path.len()) } else { None }
