@@ -162,7 +162,7 @@ impl Noted {
             Message::Constant(text) => Cow::Borrowed(text),
             Message::Named(before, after) => {
                 let name = doc.element(note.element).map_or("", |e| e.ty.info().element_name());
-                Cow::Owned(format!("{before}{name}{after}"))
+                Cow::Owned([before, name, after].concat())
             }
             Message::Written(start, end) => {
                 Cow::Borrowed(self.words.get(start as usize..end as usize).unwrap_or(""))
@@ -171,35 +171,19 @@ impl Noted {
     }
 
     fn fix(&self, doc: &Document<'_>, note: &Note) -> Option<Fix> {
-        let made;
-        let fix = match note.mend {
+        let made = match note.mend {
             Mend::Not => return None,
-            Mend::Listed(place) => self.fixes.get(place as usize)?,
-            Mend::Cdata => {
-                made = mend::wrap_in_cdata(doc, note.element)?;
-                &made
-            }
-            Mend::Ampersands => {
-                made = mend::decode_ampersands(doc, note.element)?;
-                &made
-            }
-            Mend::Removed => {
-                made = mend::remove_element(doc, note.element)?;
-                &made
-            }
+            Mend::Listed(place) => self.fixes.get(place as usize)?.clone(),
+            Mend::Cdata => mend::wrap_in_cdata(doc, note.element)?,
+            Mend::Ampersands => mend::decode_ampersands(doc, note.element)?,
+            Mend::Removed => mend::remove_element(doc, note.element)?,
         };
-        if fix.edits.len() > self.edits as usize {
+        if made.edits.len() > self.edits as usize {
             return None;
         }
-        let edit = |(start, end, text): &(u32, u32, Box<str>)| Edit {
-            span: doc.span(*start, *end),
-            text: text.clone(),
-        };
-        Some(Fix {
-            title: fix.title,
-            safe: !fix.danger,
-            edits: fix.edits.iter().map(edit).collect(),
-        })
+        let edits = made.edits.into_iter();
+        let edit = |(start, end, text)| Edit { span: doc.span(start, end), text };
+        Some(Fix { title: made.title, safe: !made.danger, edits: edits.map(edit).collect() })
     }
 
     /// Puts the findings into the order of their places, which is the order of [`Finding`].

@@ -35,16 +35,26 @@ impl<'d> Paths<'d> {
             self.steps.reserve(16);
             self.wanted.reserve(16);
         }
+        // An element seldom has one fault.
+        if self.steps.last().is_some_and(|step| step.id == id) {
+            return &self.text;
+        }
         self.wanted.clear();
         let mut at = id.some();
-        let mut keep = 0;
+        // Steps and the elements around an element both come in the order of the document.
+        let mut keep = self.steps.len();
         while let Some(id) = at {
-            if let Ok(step) = self.steps.binary_search_by(|step| step.id.cmp(&id)) {
-                keep = step + 1;
+            let later = self.steps.iter().take(keep).rev().take_while(|step| step.id > id);
+            keep -= later.count();
+            if keep.checked_sub(1).and_then(|last| self.steps.get(last)).is_some_and(|s| s.id == id)
+            {
                 break;
             }
             self.wanted.push(id);
             at = doc.parent(id);
+        }
+        if at.is_none() {
+            keep = 0;
         }
         let mut known = self.steps.get(keep).map(|step| (step.id, step.place));
         self.steps.truncate(keep);

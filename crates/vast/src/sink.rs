@@ -13,7 +13,7 @@ use crate::suppress::{self, Silence};
 use crate::{Options, Version};
 
 /// A fix in offsets of the text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TextFix {
     pub(crate) title: &'static str,
     pub(crate) edits: Vec<(u32, u32, Box<str>)>,
