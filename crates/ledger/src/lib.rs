@@ -23,6 +23,7 @@ pub mod cosign;
 mod draft;
 pub mod dsse;
 mod fault;
+pub mod fork;
 pub mod frame;
 mod frontier;
 mod hash;

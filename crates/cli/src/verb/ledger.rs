@@ -1,9 +1,16 @@
 //! `adproof ledger`: verifies, shows and proves.
 
+mod checkpoint;
+mod compare;
+mod proof;
+mod shown;
+mod witness;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use adproof_edge::store::{LedgerReader, OwnedFrame};
+use adproof_edge::store::{LedgerReader, OwnedFrame, Published};
+use adproof_ledger::dsse::Envelope;
 use adproof_ledger::verify::{Limits, Problem};
 use adproof_ledger::{
     Body, Record, Report, TlogProof, TrustedKeys, VerifiedCheckpoint, record_hash,
@@ -28,8 +35,14 @@ enum LedgerVerb {
     Verify(VerifyArgs),
     /// Lists the records, or shows one. Verifies nothing.
     Show(ShowArgs),
-    /// Writes the proof of a record's place as a C2SP tlog-proof.
+    /// Writes the proof of a record's place, or that the log continues an older checkpoint.
     Prove(ProveArgs),
+    /// Checks such a proof without the ledger.
+    VerifyProof(proof::VerifyProofArgs),
+    /// Prints and verifies a checkpoint.
+    Checkpoint(checkpoint::CheckpointArgs),
+    /// Asks witnesses to cosign checkpoints, or is one.
+    Witness(witness::WitnessArgs),
 }
 
 /// Arguments of `adproof ledger verify`.
@@ -44,11 +57,17 @@ Exit codes: 0 verified, 1 something is wrong, 2 it could not be checked.
 
 Examples:
   adproof ledger verify ledger --key log.pub
-  adproof ledger verify ledger --key log.pub --checkpoint held-in-march")]
+  adproof ledger verify ledger --key log.pub --checkpoint held-in-march
+  adproof ledger verify held-by-me held-by-them --key log.pub    # a fork, or one history?")]
 struct VerifyArgs {
     /// The ledger.
     #[arg(value_name = "DIR")]
     ledger: PathBuf,
+
+    /// A second ledger, or a checkpoint: then both are compared and nothing else is checked. The
+    /// first may be a checkpoint too.
+    #[arg(value_name = "OTHER", conflicts_with = "held")]
+    other: Option<PathBuf>,
 
     /// A checkpoint of this log that was held elsewhere. May be given more than once.
     #[arg(long = "checkpoint", value_name = "FILE")]
@@ -73,13 +92,33 @@ struct ShowArgs {
 
 /// Arguments of `adproof ledger prove`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  adproof ledger prove ledger 7 -o 7.tlog-proof --record 7.json
+  adproof ledger prove ledger 7 --policy policy          # under a checkpoint that meets it
+  adproof ledger prove ledger --consistency held-in-march -o since-march")]
 struct ProveArgs {
     /// The ledger.
     #[arg(value_name = "DIR")]
     ledger: PathBuf,
 
-    /// The record's place, from 0.
-    seq: u64,
+    /// The record's place, from 0: the proof is a C2SP tlog-proof.
+    #[arg(required_unless_present = "consistency", conflicts_with = "consistency")]
+    seq: Option<u64>,
+
+    /// Proves instead that the log continues this checkpoint, or its first records of this number.
+    /// The proof has the form of a request to a witness (C2SP tlog-witness).
+    #[arg(long, value_name = "FILE|N")]
+    consistency: Option<String>,
+
+    /// Also writes the record, as a DSSE envelope with its signatures, to this file.
+    #[arg(long, value_name = "FILE", conflicts_with = "consistency")]
+    record: Option<PathBuf>,
+
+    /// Takes the newest checkpoint that meets this C2SP tlog-policy and covers the record [default:
+    /// the last checkpoint].
+    #[arg(long, value_name = "FILE", conflicts_with = "consistency")]
+    policy: Option<PathBuf>,
 
     /// Writes to this file instead of standard output.
     #[arg(long, short, value_name = "FILE")]
@@ -91,6 +130,9 @@ pub(crate) fn run(args: &LedgerArgs, out: &mut Out) -> anyhow::Result<Exit> {
         LedgerVerb::Verify(args) => verify(args, out),
         LedgerVerb::Show(args) => show(args, out),
         LedgerVerb::Prove(args) => prove(args, out),
+        LedgerVerb::VerifyProof(args) => proof::run(args, out),
+        LedgerVerb::Checkpoint(args) => checkpoint::run(args, out),
+        LedgerVerb::Witness(args) => witness::run(args, out),
     }
 }
 
@@ -125,6 +167,9 @@ fn read_checkpoint(path: &Path, trusted: &TrustedKeys) -> anyhow::Result<Verifie
 }
 
 fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    if let Some(other) = &args.other {
+        return compare::run(&args.ledger, other, &args.keys, out);
+    }
     let format = out.format(&[Format::Table, Format::Json])?;
     let reader = open(&args.ledger)?;
     let (trusted, given) = trusted_or_own(&args.keys, &reader, out)?;
@@ -283,14 +328,16 @@ fn show_line(seq: u64, frame: &OwnedFrame, out: &mut Out) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The proofs of records' places under the ledger's own verified checkpoint.
+/// The proofs of records' places under the ledger's own verified checkpoint, with the lines of its
+/// witnesses.
 pub(crate) fn proofs(
     reader: &LedgerReader,
     trusted: &TrustedKeys,
     seqs: &[u64],
 ) -> anyhow::Result<Vec<TlogProof>> {
-    let checkpoint =
-        VerifiedCheckpoint::verify(reader.checkpoint(), trusted.log(), trusted.checkpoint_keys());
+    let published = Published::open(&reader.root()).map_err(store_failure)?;
+    let note = published.checkpoint().map_err(store_failure)?;
+    let checkpoint = VerifiedCheckpoint::verify(&note, trusted.log(), trusted.checkpoint_keys());
     let checkpoint = checkpoint.map_err(|error| {
         Failure::new(format!("the checkpoint of the ledger: {error}"))
             .at(reader.root().join("checkpoint").display())
@@ -301,13 +348,38 @@ pub(crate) fn proofs(
 
 fn prove(args: &ProveArgs, out: &mut Out) -> anyhow::Result<Exit> {
     out.format(&[Format::Table])?;
-    let reader = open(&args.ledger)?;
-    let trusted = reader.own_keys().map_err(store_failure)?;
-    let proofs = proofs(&reader, &trusted, &[args.seq])?;
-    let text: String = proofs.iter().map(TlogProof::to_text).collect();
+    let text = match (&args.consistency, args.seq) {
+        (Some(old), _) => shown::consistency_proof(&args.ledger, old, out)?,
+        (None, Some(seq)) => prove_place(args, seq)?,
+        (None, None) => return Ok(Exit::Clean),
+    };
     match &args.output {
         Some(path) => write_file(path, text.as_bytes())?,
         None => out.write_all(text.as_bytes())?,
     }
     Ok(Exit::Clean)
+}
+
+fn prove_place(args: &ProveArgs, seq: u64) -> anyhow::Result<String> {
+    let reader = open(&args.ledger)?;
+    let trusted = reader.own_keys().map_err(store_failure)?;
+    let proofs = match &args.policy {
+        None => proofs(&reader, &trusted, &[seq])?,
+        Some(path) => {
+            let policy = shown::read_policy(path)?;
+            let met = shown::meeting(&args.ledger, &trusted, &policy)?;
+            let covers = met.into_iter().rev().find(|checkpoint| checkpoint.size() > seq);
+            let checkpoint = covers.ok_or_else(|| {
+                Failure::new(format!("no checkpoint over record {seq} meets the policy"))
+                    .at(path.display())
+                    .todo("ask the witnesses: `adproof ledger witness submit`")
+            })?;
+            reader.proofs(&checkpoint, &[seq]).map_err(store_failure)?
+        }
+    };
+    if let Some(path) = &args.record {
+        let OwnedFrame { entry, signatures } = reader.record(seq).map_err(store_failure)?;
+        write_file(path, &Envelope { payload: entry, signatures }.to_bytes())?;
+    }
+    Ok(proofs.iter().map(TlogProof::to_text).collect())
 }

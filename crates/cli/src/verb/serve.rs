@@ -150,7 +150,7 @@ pub(crate) fn listen(
             .await
             .map_err(|error| {
                 Failure::new(format!("cannot listen: {error}"))
-                    .at(format!("--listen {}", address))
+                    .at(format!("--listen {address}"))
                     .todo("choose another port, or port 0 for a free one")
             })?;
         // Asked for before the line is printed, so that whoever reads it may stop us at once.

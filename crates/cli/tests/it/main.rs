@@ -13,6 +13,7 @@ mod diff;
 mod inspect;
 mod ledger;
 mod lint;
+mod outside;
 mod policy;
 mod profiles;
 mod rerun;

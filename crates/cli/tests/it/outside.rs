@@ -1,0 +1,385 @@
+//! The log as strangers see it: proofs, forks, witnesses and time stamps, with the real binary.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use adproof_edge::keys::{Limits as KeyLimits, LogKeys};
+use adproof_edge::store::{LedgerWriter, Limits};
+use adproof_ledger::tree::{MemoryTree, consistency_proof, leaf_hash, root_at};
+use adproof_ledger::{
+    AddCheckpoint, Body, Checkpoint, Hash, MemoryKey, NamedKey, RecordTime, Recovery, Signer as _,
+};
+use tempfile::TempDir;
+
+use crate::run::{Ran, adproof, command};
+
+const LOG: &str = "log.example/adproof";
+const NAME: &str = "witness.example/w1";
+
+/// A folder with the keys of a log, and what tests put beside them.
+struct Log {
+    dir: TempDir,
+}
+
+impl Log {
+    fn new() -> Self {
+        let log = Self { dir: tempfile::tempdir().unwrap() };
+        let keys = log.text("keys");
+        adproof(&["keys", "new", &keys, "--log", LOG, "--no-passphrase"]).exits(0);
+        log
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// Appends records to the ledger in `folder`; `salt` makes histories differ.
+    fn append(&self, folder: &str, records: u64, salt: u8) {
+        let keys = LogKeys::open(&self.path("keys"), None, &KeyLimits::default()).unwrap();
+        let (signers, _) = keys.into_signers();
+        let time = RecordTime {
+            wall_us: 1_780_000_000_000_000,
+            error_us: 500,
+            monotonic_us: 1,
+            source: "fixed".to_owned(),
+            beacon: None,
+        };
+        let root = self.path(folder);
+        let limits = Limits::default();
+        // No second place: tests here write the histories that it would keep from being signed.
+        let writer = LedgerWriter::open_or_create(&root, LOG, signers, None, &time, limits);
+        let mut writer = writer.unwrap();
+        let sha256 = Hash::of(&[salt]);
+        let body = |bytes| (Body::Recovery(Recovery { bytes, sha256 }), time.clone());
+        writer.append_bodies((0..records).map(body).collect()).unwrap();
+        writer.close().unwrap();
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        // Names of files stand for files of this folder.
+        let args = args.iter().map(|arg| match arg.strip_prefix('@') {
+            Some(name) => self.text(name),
+            None => (*arg).to_owned(),
+        });
+        adproof(&args.collect::<Vec<_>>())
+    }
+
+    fn hold(&self, ledger: &str, name: &str) {
+        fs::copy(self.path(ledger).join("checkpoint"), self.path(name)).unwrap();
+    }
+}
+
+#[test]
+fn a_record_and_its_place_are_proven_without_the_ledger() {
+    let log = Log::new();
+    log.append("ledger", 300, 0);
+    let prove = ["ledger", "prove", "@ledger", "7", "-o", "@proof", "--record", "@record"];
+    log.run(&prove).exits(0);
+    let verify = ["ledger", "verify-proof", "@proof", "--key", "@keys/log.pub", "--record"];
+    let verify = |record| log.run(&[&verify[..], &[record]].concat());
+    let said = verify("@record").exits(0).stdout;
+    assert!(said.contains("record 7 is in log.example/adproof (300 records)"), "{said}");
+    assert!(!said.contains("not checked"), "{said}");
+    // The bytes alone have a place too, and it is said what was not checked.
+    let envelope: serde_json::Value =
+        serde_json::from_slice(&fs::read(log.path("record")).unwrap()).unwrap();
+    decode_base64(envelope["payload"].as_str().unwrap(), &log.path("bytes"));
+    assert!(verify("@bytes").exits(0).stdout.contains("signature was not checked"));
+    let mut bytes = fs::read(log.path("bytes")).unwrap();
+    bytes[40] ^= 1;
+    fs::write(log.path("bytes"), bytes).unwrap();
+    assert!(verify("@bytes").exits(1).stdout.contains("FAILED: record 7"));
+    // Another record's proof, and another log's key.
+    log.run(&["ledger", "prove", "@ledger", "8", "-o", "@proof"]).exits(0);
+    assert!(verify("@record").exits(1).stdout.contains("FAILED: record 8"));
+    let other = Log::new();
+    let stranger = other.text("keys/log.pub");
+    let args = ["ledger", "verify-proof", "@proof", "--record", "@record", "--key", &stranger];
+    log.run(&args).exits(1);
+}
+
+fn decode_base64(text: &str, path: &std::path::Path) {
+    let out = fs::File::create(path).unwrap();
+    let mut child = std::process::Command::new("base64")
+        .arg("-d")
+        .stdin(Stdio::piped())
+        .stdout(out)
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_held_checkpoint_is_proven_to_be_the_beginning() {
+    let log = Log::new();
+    log.append("ledger", 100, 0);
+    log.hold("ledger", "held");
+    log.append("ledger", 250, 0);
+    let prove =
+        |old: &str| log.run(&["ledger", "prove", "@ledger", "--consistency", old, "-o", "@proof"]);
+    prove("@held").exits(0);
+    let verify = ["ledger", "verify-proof", "@proof", "--key", "@keys/log.pub", "--checkpoint"];
+    let verify = |held| log.run(&[&verify[..], &[held]].concat());
+    let said = verify("@held").exits(0).stdout;
+    assert!(said.contains("350 records continue the 100"), "{said}");
+    prove("100").exits(0);
+    verify("@held").exits(0);
+    prove("99").exits(0);
+    assert!(verify("@held").exits(1).stdout.contains("begins at 99"));
+    prove("351").exits(2);
+    // The same keys, another history.
+    log.append("other", 100, 1);
+    log.hold("other", "other-held");
+    prove("@held").exits(0);
+    assert!(verify("@other-held").exits(1).stdout.contains("does not lead"));
+}
+
+#[test]
+fn a_fork_is_told_with_its_proof() {
+    let log = Log::new();
+    for (ledger, salt) in [("mine", 0), ("theirs", 1)] {
+        log.append(ledger, 20, salt);
+        log.hold(ledger, &format!("{ledger}-held"));
+    }
+    let compare = |one, other| log.run(&["ledger", "verify", one, other, "--key", "@keys/log.pub"]);
+    for pair in [("@mine", "@theirs"), ("@mine-held", "@theirs-held"), ("@mine", "@theirs-held")] {
+        let said = compare(pair.0, pair.1).exits(1).stdout;
+        assert!(said.contains("FORK"), "{said}");
+        // The proof is both notes, whole.
+        for held in ["mine-held", "theirs-held"] {
+            assert!(said.contains(&fs::read_to_string(log.path(held)).unwrap()), "{said}");
+        }
+    }
+    compare("@mine", "@mine-held").exits(0);
+    // Of two sizes: the ledger tells.
+    log.append("mine", 5, 0);
+    log.hold("mine", "mine-later");
+    let said = compare("@mine", "@mine-held").exits(0).stdout;
+    assert!(said.contains("with 5 records more"), "{said}");
+    assert!(compare("@theirs-held", "@mine").exits(1).stdout.contains("FORK"));
+    compare("@mine-later", "@mine-held").exits(2).says(&["consistency proof"]);
+    // A checkpoint that nobody trusted has signed is no proof of anything.
+    let text = fs::read_to_string(log.path("theirs-held")).unwrap();
+    fs::write(log.path("forged"), text.replace("\n20\n", "\n21\n")).unwrap();
+    compare("@mine", "@forged").exits(2).says(&["does not fit the text"]);
+}
+
+#[test]
+fn a_checkpoint_is_printed_when_it_can_be_trusted() {
+    let log = Log::new();
+    log.append("ledger", 3, 0);
+    let key = ["--key", "@keys/log.pub"];
+    let printed = log.run(&[&["ledger", "checkpoint", "@ledger"][..], &key].concat()).exits(0);
+    let kept = fs::read_to_string(log.path("ledger/checkpoint")).unwrap();
+    assert_eq!(printed.stdout, kept);
+    assert!(printed.stderr.contains("verified: 3 records"), "{}", printed.stderr);
+    fs::write(log.path("held"), kept.replace("\n3\n", "\n4\n")).unwrap();
+    let refused = log.run(&[&["ledger", "checkpoint", "@held"][..], &key].concat()).exits(1);
+    assert!(refused.stdout.starts_with("FAILED: "), "{}", refused.stdout);
+}
+
+/// `adproof ledger witness serve`, killed when it is dropped.
+struct Witness {
+    child: Child,
+    address: String,
+}
+
+impl Witness {
+    fn start(log: &Log, state: &str, key: &str) -> Self {
+        let mut child = command(&[
+            "ledger",
+            "witness",
+            "serve",
+            "--key",
+            &log.text(key),
+            "--name",
+            NAME,
+            "--log",
+            &log.text("keys/log.pub"),
+            "--state",
+            &log.text(state),
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line
+            .strip_prefix("listening on http://")
+            .and_then(|rest| rest.strip_suffix("/\n"))
+            .unwrap_or_else(|| panic!("{line}"))
+            .to_owned();
+        Self { child, address }
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Status and body; none where the witness died.
+fn ask(address: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = format!(
+        "POST /add-checkpoint HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split(' ').nth(1)?.parse().ok()?;
+    Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+}
+
+fn new_key(log: &Log, name: &str) -> String {
+    let path = log.path(name);
+    let made = std::process::Command::new("openssl")
+        .args(["genpkey", "-algorithm", "ed25519", "-out"])
+        .arg(&path)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let vkey = log.run(&["ledger", "witness", "key", &format!("@{name}"), "--name", NAME]);
+    vkey.exits(0).stdout.trim_end().to_owned()
+}
+
+#[test]
+fn a_witness_cosigns_and_a_policy_demands_it() {
+    let log = Log::new();
+    log.append("ledger", 10, 0);
+    let (one, two) = (new_key(&log, "one.key"), new_key(&log, "two.key"));
+    let witness = Witness::start(&log, "state", "one.key");
+    let url = format!("http://{}/", witness.address);
+    let policy = |quorum: &str| {
+        let text = format!(
+            "witness one {one} {url}\nwitness two {two}\ngroup both all one two\nquorum {quorum}\n"
+        );
+        fs::write(log.path("policy"), text).unwrap();
+    };
+    policy("one");
+    let submit = ["ledger", "witness", "submit", "@ledger", "--policy", "@policy"];
+    let checkpoint = ["ledger", "checkpoint", "@ledger", "--policy", "@policy"];
+    let before = log.run(&checkpoint).exits(1);
+    assert!(before.stderr.contains("NOT MET: witnessed by 0 of 2"), "{}", before.stderr);
+    let said = log.run(&submit).exits(0).stdout;
+    assert!(said.contains("witness     one: cosigned 20"), "{said}");
+    assert!(said.contains("policy      met: witnessed by 1 of 2"), "{said}");
+    // What is printed is the cosigned note, and the checkpoint beside the ledger is as it was.
+    let cosigned = log.run(&checkpoint).exits(0).stdout;
+    let plain = fs::read_to_string(log.path("ledger/checkpoint")).unwrap();
+    assert!(cosigned.starts_with(&plain) && cosigned.contains(NAME), "{cosigned}");
+    // The proof of a record carries it.
+    let prove = ["ledger", "prove", "@ledger", "3", "-o", "@proof", "--record", "@record"];
+    log.run(&prove).exits(0);
+    let verify = ["ledger", "verify-proof", "@proof", "--record", "@record", "--key"];
+    let verify = [&verify[..], &["@keys/log.pub", "--policy", "@policy"]].concat();
+    assert!(log.run(&verify).exits(0).stdout.contains("policy      met"));
+    // A later checkpoint is not cosigned yet; a record under the older one still can be proven.
+    log.append("ledger", 5, 0);
+    log.run(&checkpoint).exits(1);
+    log.run(&prove).exits(0);
+    assert!(log.run(&verify).exits(1).stdout.contains("NOT MET"));
+    log.run(&[&prove[..], &["--policy", "@policy"]].concat()).exits(0);
+    log.run(&verify).exits(0);
+    log.run(&submit).exits(0);
+    log.run(&checkpoint).exits(0);
+    // Two must have signed, and one cannot be asked.
+    policy("both");
+    assert!(log.run(&submit).exits(1).stdout.contains("NOT MET: witnessed by 1 of 2"));
+    // A ledger that was restored from a backup is told on.
+    log.append("fork", 15, 1);
+    policy("one");
+    let fork = ["ledger", "witness", "submit", "@fork", "--policy", "@policy"];
+    let said = log.run(&fork).exits(1).stdout;
+    assert!(said.contains("the log has forked"), "{said}");
+    log.append("fork", 3, 1);
+    assert!(log.run(&fork).exits(1).stdout.contains("status 422"));
+    drop(witness);
+    assert!(log.run(&submit).exits(0).stdout.contains("refused     one: the service cannot be"));
+}
+
+/// How many times the witness is killed; more with `ADPROOF_TEST_KILLS`.
+fn kills() -> u32 {
+    std::env::var("ADPROOF_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(25)
+}
+
+#[test]
+fn a_killed_witness_never_cosigns_a_fork() {
+    let log = Log::new();
+    new_key(&log, "one.key");
+    // A log of the test's own, so that it can sign what a log must not.
+    let signer = MemoryKey::from_seed(&[5; 32]);
+    let key = NamedKey::new(LOG, signer.public_key()).unwrap();
+    fs::write(log.path("keys/log.pub"), key.to_vkey() + "\n").unwrap();
+    let most = 4000;
+    let leaves = |salt: u8| -> MemoryTree {
+        (0..most).map(|leaf: u64| leaf_hash(&[&leaf.to_be_bytes()[..], &[salt]].concat())).collect()
+    };
+    let (tree, other) = (leaves(0), leaves(1));
+    let request = |tree: &MemoryTree, old: u64, new: u64| {
+        let checkpoint =
+            Checkpoint { origin: LOG.to_owned(), size: new, root: root_at(tree, new).unwrap() };
+        let proof = consistency_proof(tree, old, new).unwrap();
+        AddCheckpoint { old, proof, checkpoint: checkpoint.sign(&signer).unwrap() }.to_text()
+    };
+    let mut acknowledged = 0;
+    let mut cosigned = BTreeMap::new();
+    for round in 0..kills() {
+        let mut witness = Witness::start(&log, "state", "one.key");
+        let address = witness.address.clone();
+        // What the witness knows: what it has said, and at most one step more.
+        let (status, size) = ask(&address, &request(&tree, most, most)).unwrap();
+        assert_eq!(status, 409);
+        let size: u64 = size.trim_end().parse().unwrap();
+        assert!((acknowledged..=acknowledged + 1).contains(&size), "{acknowledged} {size}");
+        // No history but the one is cosigned, at no size that was ever cosigned.
+        if size > 0 {
+            assert_eq!(ask(&address, &request(&other, size, size)).unwrap().0, 409);
+            assert_eq!(ask(&address, &request(&other, size, size + 9)).unwrap().0, 422);
+            assert_eq!(ask(&address, &request(&other, 0, size)).unwrap().0, 409);
+        }
+        acknowledged = size;
+        std::thread::scope(|scope| {
+            let loading = scope.spawn(|| {
+                let mut size = size;
+                let mut lines = Vec::new();
+                while let Some((200, line)) = ask(&address, &request(&tree, size, size + 1)) {
+                    size += 1;
+                    lines.push((size, line));
+                }
+                (size, lines)
+            });
+            // At another point of the work each time.
+            std::thread::sleep(Duration::from_micros(3_000 + u64::from(round) * 1_777 % 20_000));
+            witness.child.kill().unwrap();
+            let (size, lines) = loading.join().unwrap();
+            acknowledged = size;
+            cosigned.extend(lines);
+        });
+    }
+    assert!(acknowledged > u64::from(kills()), "{acknowledged}");
+    // It has cosigned sizes of one tree only, each line under its own checkpoint.
+    assert_eq!(cosigned.keys().max(), Some(&acknowledged));
+}
