@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::hash::Hash;
-use crate::note::MAX_NOTE_BYTES;
+use crate::note::{MAX_NOTE_BYTES, UnverifiedNote};
 
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
@@ -79,7 +79,10 @@ impl TlogProof {
             .take(MAX_HASHES + 1)
             .map(|line| Some(Hash::new(BASE64.decode(line).ok()?.try_into().ok()?)))
             .collect::<Option<_>>()?;
-        (hashes.len() <= MAX_HASHES).then(|| Self {
+        // What follows is a checkpoint, whoever may have signed it.
+        let is_checkpoint = UnverifiedNote::parse(checkpoint.as_bytes())
+            .is_ok_and(|note| note.claimed_size().is_some());
+        (hashes.len() <= MAX_HASHES && is_checkpoint).then(|| Self {
             index,
             hashes,
             checkpoint: checkpoint.to_owned(),
@@ -91,11 +94,13 @@ impl TlogProof {
 mod tests {
     use super::*;
 
+    const ROOT: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
     fn proof(hashes: usize) -> TlogProof {
         TlogProof {
             index: 7,
             hashes: vec![Hash::of(b"sibling"); hashes],
-            checkpoint: "log.example\n9\nroot\n\n\u{2014} log.example sig\n".to_owned(),
+            checkpoint: format!("log.example\n9\n{ROOT}\n\n\u{2014} log.example AAAAAAA=\n"),
         }
     }
 

@@ -68,7 +68,9 @@ impl TileId {
             level => TileKind::Hashes { level: level.parse().ok().filter(|l| *l < TILE_HEIGHT)? },
         };
         let (groups, width) = match rest.split_once(".p/") {
-            Some((groups, width)) => (groups, width.parse().ok().filter(|width| *width > 0)?),
+            Some((groups, width)) => {
+                (groups, width.parse().ok().filter(|width| (1..TILE_WIDTH).contains(width))?)
+            }
             None => (rest, TILE_WIDTH),
         };
         let mut index = 0_u64;
@@ -77,6 +79,10 @@ impl TileId {
             index = index.checked_mul(1000)?.checked_add(digits)?;
         }
         let tile = Self { kind, index, width };
+        // Trees end at 2⁶⁴ leaves: there is no tile behind.
+        if index > u64::MAX >> tile.shift() >> TILE_HEIGHT {
+            return None;
+        }
         // The form itself is what `to_string` says it is.
         (tile.to_string() == path).then_some(tile)
     }
@@ -84,15 +90,19 @@ impl TileId {
     /// Whether a tree of `size` leaves has all that the tile holds.
     #[must_use]
     pub fn is_within(&self, size: u64) -> bool {
-        let level = match self.kind {
-            TileKind::Hashes { level } => u32::from(level),
-            TileKind::Entries => 0,
-        };
         let end = self
             .index
             .checked_mul(u64::from(TILE_WIDTH))
             .and_then(|first| first.checked_add(u64::from(self.width)));
-        end.is_some_and(|end| end <= size.checked_shr(level * 8).unwrap_or(0))
+        end.is_some_and(|end| end <= size >> self.shift())
+    }
+
+    /// The binary logarithm of how many records lie below one of its hashes.
+    const fn shift(&self) -> u32 {
+        match self.kind {
+            TileKind::Hashes { level } => level as u32 * TILE_HEIGHT as u32,
+            TileKind::Entries => 0,
+        }
     }
 
     /// Whether it is full: it will never change again.
@@ -114,11 +124,9 @@ impl TileId {
     /// The first record below one of its hashes.
     #[must_use]
     pub fn first_record(&self, place: u64) -> u64 {
-        let shift = match self.kind {
-            TileKind::Hashes { level } => u32::from(level) * u32::from(TILE_HEIGHT),
-            TileKind::Entries => 0,
-        };
-        (self.index * u64::from(TILE_WIDTH) + place).checked_shl(shift).unwrap_or(u64::MAX)
+        let first = self.index.saturating_mul(u64::from(TILE_WIDTH)).saturating_add(place);
+        // What would be shifted out is behind every record.
+        first.saturating_mul(1 << self.shift())
     }
 
     /// A hash tile's bytes, or none where a hash is not known.
@@ -227,8 +235,7 @@ mod tests {
             assert_eq!(TileId::parse(&tile.to_string()), Some(tile));
         }
         let far = "tile/7/x018/x446/x744/x073/x709/x551/615";
-        assert_eq!(TileId::parse(far).map(|tile| tile.index), Some(u64::MAX));
-        assert!(!TileId::parse(far).unwrap().is_within(u64::MAX));
+        assert_eq!(TileId::parse(far), None);
         for path in [
             "tile/0/x018/x446/x744/x073/x709/x551/616",
             "tile/8/000",
@@ -287,6 +294,22 @@ mod tests {
         assert_eq!(of(1), [256, 17]);
         assert_eq!(of(2), [1]);
         assert!(of(3).is_empty());
+    }
+
+    #[test]
+    fn no_path_leads_behind_the_largest_tree_or_to_a_width_that_is_none() {
+        let path = |index: u64| TileId { kind: TileKind::Entries, index, width: 256 }.to_string();
+        assert!(TileId::parse(&path(u64::MAX >> 8)).is_some());
+        assert_eq!(TileId::parse(&path((u64::MAX >> 8) + 1)), None);
+        assert!(TileId::parse("tile/7/000").is_some());
+        assert_eq!(TileId::parse("tile/7/001"), None);
+        assert!(TileId::parse("tile/0/000.p/255").is_some());
+        for width in [0, 256, 257, 65_535] {
+            assert_eq!(TileId::parse(&format!("tile/0/000.p/{width}")), None, "{width}");
+        }
+        let last = TileId::parse("tile/7/000.p/255").unwrap();
+        assert_eq!((last.nodes().count(), last.first_record(254)), (255, 254 << 56));
+        assert_eq!(last.first_record(256), u64::MAX);
     }
 
     #[test]

@@ -172,23 +172,29 @@ fn no_reasons(record: &mut Record) {
     }
 }
 
-/// A signature that RFC 8032's equation allows and strict verification refuses: its R is the
-/// neutral element, so that S = k·a needs the key but no nonce.
-fn lax_signature(key: &[u8; 32], message: &[u8]) -> [u8; 64] {
+/// A signature that RFC 8032's equation allows and strict verification refuses: its R is a point of
+/// small order, the neutral element here, so that S = k·a needs the key but no nonce.
+pub(crate) fn lax_signature(key: &[u8; 32], r: &[u8; 32], message: &[u8]) -> [u8; 64] {
     let key = SigningKey::from_bytes(key);
-    let mut r = [0; 32];
-    r[0] = 1;
     let hash = Sha512::new()
         .chain_update(r)
         .chain_update(key.verifying_key().as_bytes())
         .chain_update(message);
     let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
-    let a = key.to_scalar();
     let mut signature = [0; 64];
-    signature[..32].copy_from_slice(&r);
-    signature[32..].copy_from_slice((k * a).as_bytes());
+    signature[..32].copy_from_slice(r);
+    signature[32..].copy_from_slice((k * key.to_scalar()).as_bytes());
+    signature
+}
+
+/// With the neutral element as R.
+fn neutral_signature(key: &[u8; 32], message: &[u8]) -> [u8; 64] {
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let signature = lax_signature(key, &neutral, message);
     let lax = ed25519_dalek::Signature::from_bytes(&signature);
-    assert!(key.verifying_key().verify(message, &lax).is_ok(), "the lax check takes it");
+    let key = SigningKey::from_bytes(key).verifying_key();
+    assert!(key.verify(message, &lax).is_ok(), "the lax check takes it");
     signature
 }
 
@@ -319,7 +325,7 @@ fn with_keys() -> Vec<Attack> {
     let lax = {
         let mut records = good.clone();
         let message = dsse::pre_authentication_encoding(&records[2].bytes);
-        records[2].signatures[0].signature = lax_signature(&[11; 32], &message);
+        records[2].signatures[0].signature = neutral_signature(&[11; 32], &message);
         Attack::new(
             "a signature that only a lax check takes",
             &records,
