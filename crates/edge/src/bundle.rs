@@ -1,8 +1,12 @@
-//! Bundles as zip files: written the same way every time, read within bounds.
+//! Bundles as zip files: written the same way every time, read within bounds. [`page`] is the other
+//! form that they travel in.
+
+pub mod page;
 
 use std::io::{Cursor, Read as _, Write as _};
 
 use adproof_ledger::bundle::Files;
+use adproof_ledger::bundle::inline::is_plain_name;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
@@ -90,7 +94,7 @@ pub fn unpack(bytes: &[u8], limits: &Limits) -> Result<Files, ZipError> {
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|error| damaged(&error))?;
         let name = entry.name().map_err(|error| damaged(&error))?.into_owned();
-        if !is_plain_name(&name, limits) {
+        if !is_plain_name(&name, limits.name_bytes) {
             return Err(ZipError::BadName(name.chars().take(80).collect()));
         }
         if !entry.is_file() {
@@ -118,13 +122,6 @@ fn count(length: usize) -> u64 {
 
 fn bound(what: &'static str, found: u64, most: u64) -> Result<(), ZipError> {
     if found > most { Err(ZipError::TooMuch { what, found, most }) } else { Ok(()) }
-}
-
-fn is_plain_name(name: &str, limits: &Limits) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
-    name.len() <= limits.name_bytes
-        && name.chars().all(plain)
-        && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 #[cfg(test)]

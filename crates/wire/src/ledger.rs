@@ -1,8 +1,7 @@
-//! `adproof.ledger-verify/1`, `adproof.ledger-show/1` and `adproof.bundle-verify/1`.
+//! `adproof.ledger-verify/1` and `adproof.ledger-show/1`; `adproof.bundle-verify/1` is in `bundle`.
 
-use adproof_ledger::bundle::{BundleRecord, BundleReport};
 use adproof_ledger::verify::{Checked, NotChecked, Problem, Report};
-use adproof_ledger::{Body, Hash, Record, VerifiedCheckpoint};
+use adproof_ledger::{Hash, Record, VerifiedCheckpoint};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -180,105 +179,6 @@ impl LedgerShowV1 {
     }
 }
 
-/// What checking a bundle found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct BundleVerifyV1 {
-    /// The document's type and version.
-    #[schemars(extend("const" = "adproof.bundle-verify/1"))]
-    pub schema: &'static str,
-    /// The log's name, from the keys that were trusted.
-    pub log: String,
-    /// `verified` or `failed`.
-    #[schemars(extend("enum" = ["verified", "failed"]))]
-    pub outcome: &'static str,
-    /// Where the trusted keys came from: `given`, or `bundle` when its own were used.
-    #[schemars(extend("enum" = ["given", "bundle"]))]
-    pub keys: &'static str,
-    /// The records that hold.
-    pub records: Vec<BundleRecordV1>,
-    /// What is wrong.
-    pub problems: Vec<BundleProblemV1>,
-}
-
-/// A record of a bundle that holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct BundleRecordV1 {
-    /// Its place in the log.
-    pub seq: u64,
-    /// Its type.
-    pub typ: &'static str,
-    /// What was decided, where it is a decision.
-    pub action: Option<&'static str>,
-    /// The leaf hash of its bytes, 64 hex digits.
-    pub leaf: String,
-    /// The checkpoint over it.
-    pub checkpoint: CheckpointV1,
-    /// The values that the bundle reveals.
-    pub revealed: Vec<RevealedV1>,
-}
-
-/// A value that a bundle reveals and a record commits to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct RevealedV1 {
-    /// The leg of evidence.
-    pub leg: String,
-    /// The value's name.
-    pub name: String,
-    /// The value, as text.
-    pub value: String,
-}
-
-/// Something that is wrong with a bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct BundleProblemV1 {
-    /// The record it is about, or null where it is about the bundle.
-    pub record: Option<u64>,
-    /// What is wrong, one sentence.
-    pub message: String,
-}
-
-impl From<&BundleRecord> for BundleRecordV1 {
-    fn from(one: &BundleRecord) -> Self {
-        let record = one.verified.record();
-        let action = match &record.body {
-            Body::Decision(draft) => Some(draft.dec.action.as_str()),
-            _ => None,
-        };
-        let revealed = one.revealed.iter().map(|(leg, disclosure)| RevealedV1 {
-            leg: leg.clone(),
-            name: disclosure.name().to_owned(),
-            value: disclosure.value().to_string(),
-        });
-        Self {
-            seq: record.seq,
-            typ: record.body.typ(),
-            action,
-            leaf: one.verified.leaf().to_string(),
-            checkpoint: one.verified.checkpoint().into(),
-            revealed: revealed.collect(),
-        }
-    }
-}
-
-impl BundleVerifyV1 {
-    /// The document of a report. `given` says whether the keys came from the caller.
-    #[must_use]
-    pub fn new(log: &str, report: &BundleReport, given: bool) -> Self {
-        let problems = report
-            .problems
-            .iter()
-            .map(|(record, fault)| BundleProblemV1 { record: *record, message: fault.to_string() });
-        Self {
-            schema: "adproof.bundle-verify/1",
-            log: log.to_owned(),
-            outcome: if report.is_good() { "verified" } else { "failed" },
-            keys: if given { "given" } else { "bundle" },
-            records: report.records.iter().map(Into::into).collect(),
-            problems: problems.collect(),
-        }
-    }
-}
-
 /// The JSON Schema of [`LedgerVerifyV1`].
 #[must_use]
 pub fn verify_schema() -> schemars::Schema {
@@ -289,10 +189,4 @@ pub fn verify_schema() -> schemars::Schema {
 #[must_use]
 pub fn show_schema() -> schemars::Schema {
     schemars::schema_for!(LedgerShowV1)
-}
-
-/// The JSON Schema of [`BundleVerifyV1`].
-#[must_use]
-pub fn bundle_schema() -> schemars::Schema {
-    schemars::schema_for!(BundleVerifyV1)
 }

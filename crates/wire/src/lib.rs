@@ -1,6 +1,7 @@
 //! The JSON documents that other programs rely on, versioned, with their schemas
 
 pub mod baseline;
+pub mod bundle;
 pub mod chain;
 pub mod decide;
 pub mod diff;
@@ -22,7 +23,7 @@ mod stream;
 pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
     vec![
         ("baseline", baseline::schema()),
-        ("bundle-verify", ledger::bundle_schema()),
+        ("bundle-verify", bundle::bundle_schema()),
         ("chain", chain::schema()),
         ("chain-runs", chain::runs_schema()),
         ("ledger-show", ledger::show_schema()),

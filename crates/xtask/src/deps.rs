@@ -23,6 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["model", "feeds", "join", "signal", "wire"]),
     ("edge", &["model", "feeds", "ledger", "pipeline", "vast"]),
     ("server", &["model", "edge", "feeds", "ledger", "policy", "signal", "vast", "wire"]),
+    ("verifier", &["ledger"]),
     ("wasm", &["model", "feeds", "ledger", "policy", "signal", "vast", "wire"]),
 ];
 

@@ -10,6 +10,7 @@ mod rules;
 mod schemas;
 mod test;
 mod tools;
+mod verifier;
 mod web;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ const GENERATORS: &[Command] = &[
     ("purity", "the calls that pure crates may not make, one clippy.toml each", purity::run),
     ("rules", "the tables of the linter from rules/vast/ and rules/profiles/", rules::run),
     ("schemas", "JSON Schemas and the OpenAPI document from the wire types", schemas::run),
+    ("verifier", "the WebAssembly that a bundle's page checks itself with", verifier::run),
 ];
 
 fn main() -> ExitCode {

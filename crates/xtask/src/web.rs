@@ -140,12 +140,12 @@ fn module(
     Ok(())
 }
 
-fn target(root: &Path) -> PathBuf {
+pub(crate) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
 /// The tool of exactly the crate's version: its format changes with every release.
-fn wasm_bindgen(root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn wasm_bindgen(root: &Path) -> anyhow::Result<PathBuf> {
     let tools = root.join("target/tools");
     let own = tools.join("bin/wasm-bindgen");
     let found = tools::on_path("wasm-bindgen").into_iter().chain(Some(own.clone()));
@@ -228,7 +228,7 @@ fn sizes(dist: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn succeed(mut command: Command, folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn succeed(mut command: Command, folder: &Path) -> anyhow::Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
         .current_dir(folder)

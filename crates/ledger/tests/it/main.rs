@@ -13,6 +13,7 @@
 )]
 
 mod attack;
+mod bundles;
 mod canonical;
 mod commands;
 mod corpus;

@@ -1,0 +1,213 @@
+//! `adproof bundle make`.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use adproof_edge::bundle::{pack, page};
+use adproof_edge::store::LedgerReader;
+use adproof_ledger::bundle::{self, Case, Item};
+use adproof_ledger::{Ack, Body, Opening, Record};
+use clap::Args;
+
+use crate::keyring::{store_failure, write_file};
+use crate::out::{Exit, Failure, Format, Out};
+use crate::verb::ledger::{open, proofs};
+
+/// Arguments of `adproof bundle make`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The page opens by a double-click, checks itself and asks nothing from the network; the zip file
+holds the same as raw files, with a script that needs only openssl and coreutils. What the other
+party has acknowledged in the log goes in by itself.
+
+A record holds salted digests in place of addresses and devices. --reveal opens single values of
+it to whoever gets the bundle; everything else stays hidden.
+
+Examples:
+  adproof bundle make ledger 17 --case 2026-117
+  adproof bundle make ledger 17 18 --case 2026-117 --for 'Counsel of B' \\
+    --disclosures private.jsonl --reveal network.ip --reveal billing.amount_micros
+  adproof bundle make ledger 17 -o dispute.zip")]
+pub(super) struct MakeArgs {
+    /// The ledger.
+    #[arg(value_name = "DIR")]
+    ledger: PathBuf,
+
+    /// The places of the records.
+    #[arg(required = true, value_name = "SEQ")]
+    seqs: Vec<u64>,
+
+    /// The name of the dispute, as both sides use it. It stands in the bundle.
+    #[arg(long, value_name = "NAME", required_unless_present = "output")]
+    case: Option<String>,
+
+    /// The bundle to write: a page where it ends in .html, a zip file where it ends in .zip, and
+    /// both, with these endings added, for any other name [default: the name of the case].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Who it is made for. It stands in the bundle, so that a copy elsewhere says where it came
+    /// from; nothing keeps them from taking it out.
+    #[arg(long = "for", value_name = "NAME")]
+    recipient: Option<String>,
+
+    /// The private disclosures of the records, as `decide --disclosures` writes them.
+    #[arg(long, value_name = "FILE")]
+    disclosures: Option<PathBuf>,
+
+    /// A value to reveal. May be given more than once.
+    #[arg(long, value_name = "LEG.NAME", requires = "disclosures")]
+    reveal: Vec<String>,
+
+    /// A statement that the other party has signed about one of the records: a DSSE envelope. May
+    /// be given more than once.
+    #[arg(long = "ack", value_name = "FILE")]
+    acks: Vec<PathBuf>,
+}
+
+pub(super) fn run(args: &MakeArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    out.format(&[Format::Table])?;
+    let outputs = outputs(args)?;
+    let reader = open(&args.ledger)?;
+    let trusted = reader.own_keys().map_err(store_failure)?;
+    let openings = match &args.disclosures {
+        Some(path) => read_openings(path)?,
+        None => Vec::new(),
+    };
+    let acks = args.acks.iter().map(|path| read_ack(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let chosen: BTreeSet<u64> = args.seqs.iter().copied().collect();
+    let seqs: Vec<u64> = with_acknowledgements(&reader, chosen)?.into_iter().collect();
+    let mut items = Vec::new();
+    for (proof, seq) in proofs(&reader, &trusted, &seqs)?.into_iter().zip(&seqs) {
+        let frame = reader.record(*seq).map_err(store_failure)?;
+        let opening = choose(args, &frame.entry, &openings);
+        let ack = acks.iter().find(|ack| ack.statement.seq == *seq).cloned();
+        items.push(Item { entry: frame.entry, signatures: frame.signatures, proof, opening, ack });
+    }
+    let revealed = items.iter().any(|item| item.opening.is_some());
+    if !args.reveal.is_empty() && !revealed {
+        return Err(Failure::new("none of these records has a value of these names to reveal")
+            .at(args.reveal.join(", "))
+            .todo("check the names, and that the disclosures are those of this ledger")
+            .into());
+    }
+    let case = Case {
+        case: args.case.clone().unwrap_or_default(),
+        erased: Vec::new(),
+        recipient: args.recipient.clone(),
+    };
+    let files = bundle::make(&trusted, &case, &items)?;
+    // A bundle that does not verify is never handed out.
+    if let Some((record, fault)) = bundle::verify(&files, &trusted).problems.first() {
+        let record = record.map_or_else(String::new, |record| format!("record {record}: "));
+        return Err(Failure::new(format!("{record}{fault}"))
+            .at(args.ledger.display())
+            .todo("run `adproof ledger verify` to see what is wrong")
+            .into());
+    }
+    let plural = if items.len() == 1 { "record" } else { "records" };
+    for path in outputs {
+        let bytes = if has_extension(&path, "html") {
+            page::write(&files).into_bytes()
+        } else {
+            pack(&files).map_err(|error| Failure::new(error.to_string()))?
+        };
+        write_file(&path, &bytes)?;
+        writeln!(out, "{}: {} {plural}", path.display(), items.len())?;
+    }
+    Ok(Exit::Clean)
+}
+
+/// The files to write.
+fn outputs(args: &MakeArgs) -> anyhow::Result<Vec<PathBuf>> {
+    let base = match (&args.output, &args.case) {
+        (Some(path), _) if has_extension(path, "html") || has_extension(path, "zip") => {
+            return Ok(vec![path.clone()]);
+        }
+        (Some(path), _) => path.clone(),
+        (None, Some(case)) => {
+            let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+            let name: String = case.chars().map(|c| if plain(c) { c } else { '-' }).collect();
+            let name = name.trim_matches(['.', '-']);
+            if name.is_empty() {
+                return Err(Failure::new("the name of the case gives no name of a file")
+                    .at(case)
+                    .todo("name the file with -o")
+                    .into());
+            }
+            PathBuf::from(name)
+        }
+        (None, None) => PathBuf::from("bundle"),
+    };
+    let with = |end: &str| {
+        let mut path = base.clone().into_os_string();
+        path.push(end);
+        PathBuf::from(path)
+    };
+    Ok(vec![with(".html"), with(".zip")])
+}
+
+pub(super) fn has_extension(path: &Path, wanted: &str) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case(wanted))
+}
+
+/// What the other party has said to these records stands in the log behind them.
+fn with_acknowledgements(
+    reader: &LedgerReader,
+    mut seqs: BTreeSet<u64>,
+) -> anyhow::Result<BTreeSet<u64>> {
+    let mut found = Vec::new();
+    reader
+        .each(|seq, frame| {
+            // Only a record that says so in its type is worth the parser's time.
+            if !frame.entry.starts_with(b"{\"ack\":") {
+                return;
+            }
+            if let Ok(record) = Record::parse(&frame.entry)
+                && let Body::Ack(ack) = &record.body
+                && seqs.contains(&ack.statement.seq)
+            {
+                found.push(seq);
+            }
+        })
+        .map_err(store_failure)?;
+    seqs.extend(found);
+    Ok(seqs)
+}
+
+fn choose(args: &MakeArgs, entry: &[u8], openings: &[Opening]) -> Option<Opening> {
+    let record = Record::parse(entry).ok()?;
+    let subject = record.decision()?.dec.subject;
+    let opening = openings.iter().find(|opening| opening.subject == subject)?;
+    let chosen = opening
+        .reveal(|leg, name| args.reveal.iter().any(|one| one.split_once('.') == Some((leg, name))));
+    (!chosen.legs.is_empty()).then_some(chosen)
+}
+
+fn read_openings(path: &Path) -> anyhow::Result<Vec<Opening>> {
+    let cannot = |what: String| {
+        Failure::new(what)
+            .at(path.display())
+            .todo("give the file that `adproof decide --disclosures` wrote")
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| cannot(format!("the disclosures cannot be read: {error}")))?;
+    let parsed = text.lines().enumerate().map(|(index, line)| {
+        Opening::parse(line.as_bytes())
+            .map_err(|error| cannot(format!("line {} of the disclosures: {error}", index + 1)))
+    });
+    Ok(parsed.collect::<Result<_, _>>()?)
+}
+
+fn read_ack(path: &Path) -> anyhow::Result<Ack> {
+    let cannot = |what: String| {
+        Failure::new(what)
+            .at(path.display())
+            .todo("give the envelope that the other party has signed")
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|error| cannot(format!("the statement cannot be read: {error}")))?;
+    Ack::parse_envelope(&bytes)
+        .map_err(|error| cannot(format!("it is no signed statement: {error}")).into())
+}

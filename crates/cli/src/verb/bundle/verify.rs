@@ -1,0 +1,178 @@
+//! `adproof bundle verify`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use adproof_edge::bundle::page::{self, Code, Page};
+use adproof_edge::bundle::{Limits, unpack};
+use adproof_ledger::bundle::{self, AckState, BundleReport, Files, inline};
+use adproof_ledger::{Body, Stance};
+use adproof_wire::bundle::{BundlePageV1, BundleVerifyV1};
+use clap::Args;
+
+use crate::keyring::read_trusted;
+use crate::out::{Exit, Failure, Format, Out};
+use crate::text::{safe, wrap};
+
+/// Arguments of `adproof bundle verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A page is compared with the one that adproof writes, byte for byte, and the files in it are checked
+here: nothing that the page itself says or does is believed.
+
+Exit codes: 0 verified, 1 something is wrong, 2 it could not be checked.
+
+Examples:
+  adproof bundle verify 2026-117.html --key log.pub
+  adproof bundle verify dispute.zip --key log.pub")]
+pub(super) struct VerifyArgs {
+    /// The bundle: a page or a zip file.
+    bundle: PathBuf,
+
+    /// Public keys to trust, as `keys export` writes them. May be given more than once [default:
+    /// those in the bundle, which trusts its sender].
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+}
+
+pub(super) fn run(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
+    let format = out.format(&[Format::Table, Format::Json])?;
+    let cannot = |what: String| {
+        Failure::new(what)
+            .at(args.bundle.display())
+            .todo("give a file that `adproof bundle make` wrote")
+    };
+    let bytes = read_bounded(&args.bundle, inline::Limits::default().text_bytes)
+        .map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?;
+    let unread = |error: String| cannot(format!("the bundle cannot be read: {error}"));
+    let (files, page) = if bytes.starts_with(b"PK") {
+        (unpack(&bytes, &Limits::default()).map_err(|error| unread(error.to_string()))?, None)
+    } else {
+        let page = page::read(&bytes, &inline::Limits::default());
+        let page = page.map_err(|error| unread(error.to_string()))?;
+        (page.files.clone(), Some(page))
+    };
+    let (trusted, given) = if let Some(trusted) = read_trusted(&args.keys)? {
+        (trusted, true)
+    } else {
+        out.note(
+            "note: verifying with the public keys that lie in the bundle itself. That shows only \
+             that it fits together; give the keys that you hold with --key.",
+        );
+        let own = bundle::own_keys(&files);
+        (own.ok_or_else(|| cannot("the bundle has no public keys".to_owned()))?, false)
+    };
+    let report = bundle::verify(&files, &trusted);
+    let told = page.as_ref().map(page_v1);
+    let document =
+        BundleVerifyV1::new(trusted.log(), &report, given, bundle::own_case(&files).as_ref(), told);
+    let good = document.outcome == "verified";
+    if format == Format::Json {
+        out.json(&document)?;
+    } else {
+        print(trusted.log(), &report, &files, page.as_ref(), &document, out)?;
+    }
+    Ok(if good { Exit::Clean } else { Exit::Findings })
+}
+
+fn page_v1(page: &Page) -> BundlePageV1 {
+    let (code, version) = match &page.code {
+        Code::Own => ("own", Some(env!("CARGO_PKG_VERSION").to_owned())),
+        Code::Earlier(version) => ("earlier", Some(version.clone())),
+        _ => ("unknown", None),
+    };
+    BundlePageV1 { code, version, sha256: page.digest.to_string() }
+}
+
+fn read_bounded(path: &Path, bound: usize) -> std::io::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let bound = u64::try_from(bound).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(bound).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn print(
+    log: &str,
+    report: &BundleReport,
+    files: &Files,
+    page: Option<&Page>,
+    document: &BundleVerifyV1,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    writeln!(out, "log      {log}")?;
+    if let Some(case) = bundle::own_case(files) {
+        if !case.case.is_empty() {
+            writeln!(out, "case     {}", safe(&case.case))?;
+        }
+        if let Some(recipient) = &case.recipient {
+            writeln!(out, "for      {} (by the sender's word)", safe(recipient))?;
+        }
+    }
+    match page.map(|page| &page.code) {
+        Some(Code::Own) => writeln!(out, "page     the one that this adproof writes")?,
+        Some(Code::Earlier(version)) => writeln!(out, "page     that of adproof {version}")?,
+        Some(_) => writeln!(out, "page     UNKNOWN: not one that adproof writes")?,
+        None => {}
+    }
+    records(report, out)?;
+    writeln!(out)?;
+    if document.outcome == "verified" {
+        writeln!(out, "verified: nothing is wrong")?;
+        let width = out.width;
+        let left = "No witness is asked: a rewrite by the key's holder would not show. Compare the \
+                    checkpoint with one that somebody else has held.";
+        for line in wrap(left, width) {
+            writeln!(out, "{line}")?;
+        }
+        return Ok(());
+    }
+    let plural = if document.problems.len() == 1 { "problem" } else { "problems" };
+    writeln!(out, "FAILED: {} {plural}", document.problems.len())?;
+    let width = out.width;
+    for problem in &document.problems {
+        let record = problem.record.map_or_else(String::new, |seq| format!("record {seq}: "));
+        let told = format!("{record}{}", safe(&problem.message));
+        for (index, line) in wrap(&told, width.saturating_sub(4)).iter().enumerate() {
+            writeln!(out, "{}{line}", if index == 0 { "  " } else { "    " })?;
+        }
+    }
+    Ok(())
+}
+
+fn records(report: &BundleReport, out: &mut Out) -> anyhow::Result<()> {
+    for one in &report.records {
+        let record = one.verified.record();
+        let size = one.verified.checkpoint().size();
+        let what = match &record.body {
+            Body::Decision(draft) => format!("decision {}", draft.dec.action.as_str()),
+            other => other.typ().to_owned(),
+        };
+        let link = if one.linked { ", linked" } else { "" };
+        writeln!(
+            out,
+            "record   {} {what}: signed{link}, under a checkpoint of {size}",
+            record.seq
+        )?;
+        for (leg, disclosure) in &one.revealed {
+            let (name, value) = (safe(disclosure.name()), disclosure.value().to_string());
+            writeln!(out, "         {leg}.{name} = {}", safe(&value))?;
+        }
+        if let Some(by) = one.erased_by {
+            writeln!(out, "         its evidence was erased: record {by} (by the sender's word)")?;
+        }
+        if let Some((ack, state)) = &one.ack {
+            let stance = match ack.statement.stance {
+                Stance::Received => "has received it",
+                Stance::Agreed => "agrees",
+                Stance::Disputed => "disputes it",
+            };
+            let worth = match state {
+                AckState::Holds => "",
+                _ => " (its key is not among those given: cannot be checked)",
+            };
+            writeln!(out, "         the other party {stance}{worth}")?;
+        }
+    }
+    Ok(())
+}
