@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adproof_model::{Event, Timestamp};
+use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Event, Timestamp};
 
 /// The events of one impression with how often each was pushed: the `limit` first of them in
 /// canonical order.
@@ -35,6 +35,24 @@ impl Evidence {
         {
             self.refused = self.refused.saturating_add(times);
         }
+    }
+
+    pub(crate) fn write(&self, writer: &mut BinaryWriter) {
+        writer.count(self.events.len());
+        for (event, times) in &self.events {
+            writer.event(event);
+            writer.u64(*times);
+        }
+        writer.u64(self.refused);
+    }
+
+    pub(crate) fn read(reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
+        let mut evidence = Self::default();
+        for _ in 0..reader.count()? {
+            evidence.events.insert(reader.event()?, reader.u64()?);
+        }
+        evidence.refused = reader.u64()?;
+        Ok(evidence)
     }
 
     /// The earliest time: it places the impression in its window.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use adproof_model::{Dossier, Event, JoinKey, Timestamp};
+use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Dossier, Event, JoinKey, Timestamp};
 
 use crate::disagree::disagreements;
 use crate::evidence::Evidence;
@@ -97,6 +97,29 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them, in the order of their codes.
+    pub const ALL: [Self; 7] = [
+        Self::AfterDecision,
+        Self::FromTheFuture,
+        Self::NoImpression,
+        Self::Ambiguous,
+        Self::TooManyEvents,
+        Self::TooManyImpressions,
+        Self::TooManyUnkeyed,
+    ];
+
+    /// A number for kept state; it never changes its meaning.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The reason with this number.
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// The name used in outputs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -162,6 +185,15 @@ impl Key {
     fn of(event: &Event) -> Option<Self> {
         let id = |text: &Option<Box<str>>| text.clone().filter(|text| !text.trim().is_empty());
         Some(Self { transaction: id(&event.transaction)?, impression: id(&event.impression)? })
+    }
+
+    fn write(&self, writer: &mut BinaryWriter) {
+        writer.text(&self.transaction);
+        writer.text(&self.impression);
+    }
+
+    fn read(reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
+        Ok(Self { transaction: reader.text()?, impression: reader.text()? })
     }
 }
 
@@ -238,6 +270,53 @@ impl Join {
             (a, b) => a.or(b),
         };
         self
+    }
+
+    /// Writes what is open and what is remembered: equal bytes for equal states. Windows and limits
+    /// are not in it.
+    pub fn write(&self, writer: &mut BinaryWriter) {
+        writer.count(self.open.len());
+        for (key, evidence) in &self.open {
+            key.write(writer);
+            evidence.write(writer);
+        }
+        writer.count(self.unkeyed_count);
+        for events in self.unkeyed.values() {
+            let mut events: Vec<&Event> = events.iter().collect();
+            events.sort_unstable();
+            events.into_iter().for_each(|event| writer.event(event));
+        }
+        writer.count(self.decided.len());
+        for (key, day) in &self.decided {
+            key.write(writer);
+            writer.i64(*day);
+        }
+        writer.optional(self.earliest, BinaryWriter::i64);
+    }
+
+    /// Reads what [`Join::write`] wrote, to go on with these windows and limits.
+    ///
+    /// # Errors
+    /// The bytes are something else.
+    pub fn read(
+        windows: Windows,
+        limits: Limits,
+        reader: &mut BinaryReader<'_>,
+    ) -> Result<Self, BinaryError> {
+        let mut join = Self::new(windows, limits);
+        for _ in 0..reader.count()? {
+            join.open.insert(Key::read(reader)?, Evidence::read(reader)?);
+        }
+        join.unkeyed_count = reader.count()?;
+        for _ in 0..join.unkeyed_count {
+            let event = reader.event()?;
+            join.unkeyed.entry(event.time.day()).or_default().push(event);
+        }
+        for _ in 0..reader.count()? {
+            join.decided.insert(Key::read(reader)?, reader.i64()?);
+        }
+        join.earliest = reader.optional(BinaryReader::i64)?;
+        Ok(join)
     }
 
     /// The next window that is due when everything received before `watermark` has been pushed.

@@ -4,6 +4,7 @@
 //! knows no clock and decides nothing. Nothing here speaks JSON: wire types live in
 //! `adproof-wire` and in the crates that own a format.
 
+mod binary;
 mod digest;
 mod dossier;
 mod event;
@@ -18,6 +19,7 @@ pub mod taxonomy;
 mod time;
 mod verdict;
 
+pub use binary::{BinaryError, BinaryReader, BinaryWriter};
 pub use digest::{Digest, DigestParseError};
 pub use dossier::{
     Completeness, Disagreement, Dossier, JoinKey, LegEvidence, LegState, Observation,

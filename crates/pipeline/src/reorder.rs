@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use adproof_model::{Event, Timestamp};
+use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Event, Timestamp};
 
 /// Brings a stream into canonical order within a bound of time and of memory.
 ///
@@ -57,6 +57,49 @@ impl Reorder {
     /// The next event, certain or not: for the end of a stream.
     pub fn drain(&mut self) -> Option<Event> {
         self.take()
+    }
+
+    /// Writes what waits and how far the order is: equal bytes for equal states. Horizon and
+    /// capacity are not in it.
+    pub fn write(&self, writer: &mut BinaryWriter) {
+        writer.count(self.held);
+        for events in self.waiting.values() {
+            let mut events: Vec<&Event> = events.iter().collect();
+            events.sort_unstable();
+            events.into_iter().for_each(|event| writer.event(event));
+        }
+        writer.optional(self.newest, BinaryWriter::time);
+        writer.optional(self.released.as_ref(), |writer, (received, id)| {
+            writer.time(*received);
+            writer.text(id);
+        });
+    }
+
+    /// Reads what [`Reorder::write`] wrote, to go on with this horizon and capacity.
+    ///
+    /// # Errors
+    /// The bytes are something else.
+    pub fn read(
+        horizon_us: i64,
+        capacity: usize,
+        reader: &mut BinaryReader<'_>,
+    ) -> Result<Self, BinaryError> {
+        let mut reorder = Self::new(horizon_us, capacity);
+        reorder.held = reader.count()?;
+        for _ in 0..reorder.held {
+            let event = reader.event()?;
+            let key = (event.received, event.id.clone());
+            reorder.waiting.entry(key).or_default().push(event);
+        }
+        reorder.newest = reader.optional(BinaryReader::time)?;
+        reorder.released = reader.optional(|reader| Ok((reader.time()?, reader.text()?)))?;
+        Ok(reorder)
+    }
+
+    /// The newest receipt that was seen: events up to `horizon` before it have been released.
+    #[must_use]
+    pub const fn newest(&self) -> Option<Timestamp> {
+        self.newest
     }
 
     /// Events that wait.

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use adproof_join::{Join, Limits as JoinLimits, Unjoined, Window, Windows};
 use adproof_model::{
-    Block, Collateral, Digest, Dossier, Event, Leg, LegDetail, LegState, Signal, TagVerdict,
+    BinaryError, BinaryReader, BinaryWriter, Block, Collateral, Digest, Dossier, Event, Leg,
+    LegDetail, LegState, Signal, TagVerdict,
 };
 use adproof_policy::{Case, Decision, Policy, Record, Rung, decide};
 use adproof_signal::{Params, Scoring, Sightings, Tally, collateral, score};
@@ -82,6 +83,38 @@ impl Pipeline {
     pub fn new(inputs: Inputs) -> Self {
         let join = Join::new(inputs.windows, inputs.limits);
         Self { inputs, join, seen: Sightings::default(), unjoined: Vec::new() }
+    }
+
+    /// Writes everything that was pushed and is not decided, and what the log has shown so far:
+    /// equal bytes for equal states. What the run was given is not in it.
+    pub fn write(&self, writer: &mut BinaryWriter) {
+        self.join.write(writer);
+        self.seen.write(writer);
+        writer.count(self.unjoined.len());
+        let mut unjoined: Vec<&Unjoined> = self.unjoined.iter().collect();
+        unjoined.sort_unstable();
+        for one in unjoined {
+            writer.event(&one.event);
+            writer.u8(one.reason.code());
+        }
+    }
+
+    /// Goes on from what [`Pipeline::write`] wrote. The same events pushed from there on give the
+    /// same days, byte for byte, as if nothing had happened in between.
+    ///
+    /// # Errors
+    /// The bytes are something else.
+    pub fn read(inputs: Inputs, reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
+        let join = Join::read(inputs.windows, inputs.limits, reader)?;
+        let seen = Sightings::read(reader)?;
+        let mut unjoined = Vec::new();
+        for _ in 0..reader.count()? {
+            let event = reader.event()?;
+            let reason = adproof_join::Reason::of_code(reader.u8()?);
+            unjoined
+                .push(Unjoined { event, reason: reason.ok_or(BinaryError::Invalid("reason"))? });
+        }
+        Ok(Self { inputs, join, seen, unjoined })
     }
 
     /// What the run was given.

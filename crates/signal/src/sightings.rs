@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use adproof_model::{Event, Leg, LegDetail};
+use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Event, Leg, LegDetail};
 
 use crate::exposure::Exposure;
 use crate::tally::{Tally, device_key};
@@ -76,6 +76,49 @@ impl Sightings {
         self
     }
 
+    /// Impressions and single events that were seen.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.impressions.len()
+    }
+
+    /// Whether nothing was seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.impressions.is_empty()
+    }
+
+    /// Writes everything that was seen: equal bytes for equal states.
+    pub fn write(&self, writer: &mut BinaryWriter) {
+        writer.count(self.impressions.len());
+        for ((transaction, impression), seen) in &self.impressions {
+            writer.text(transaction);
+            writer.text(impression);
+            seen.write(writer);
+        }
+        writer.count(self.currencies.len());
+        for (currency, count) in &self.currencies {
+            writer.text(currency);
+            writer.u64(*count);
+        }
+    }
+
+    /// Reads what [`Sightings::write`] wrote.
+    ///
+    /// # Errors
+    /// The bytes are something else.
+    pub fn read(reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
+        let mut sightings = Self::default();
+        for _ in 0..reader.count()? {
+            let key = (reader.text()?, reader.text()?);
+            sightings.impressions.insert(key, Sighting::read(reader)?);
+        }
+        for _ in 0..reader.count()? {
+            sightings.currencies.insert(reader.text()?, reader.u64()?);
+        }
+        Ok(sightings)
+    }
+
     fn exposures(self, flagged: impl Fn(u128) -> bool) -> impl Iterator<Item = Exposure> {
         let counts = self.currencies.iter();
         let most = counts.max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
@@ -104,6 +147,42 @@ impl<'a> Extend<&'a Event> for Sightings {
 }
 
 impl Sighting {
+    fn write(&self, writer: &mut BinaryWriter) {
+        writer.optional(self.address, |writer, (elsewhere, leg, bits)| {
+            writer.flag(elsewhere);
+            writer.u8(u8::try_from(leg.index()).unwrap_or(u8::MAX));
+            writer.u128(bits);
+        });
+        writer.optional(self.asn, BinaryWriter::u32);
+        writer.optional(self.device.as_deref(), BinaryWriter::text);
+        writer.optional(self.day, BinaryWriter::i64);
+        // In one order, whichever bill came first.
+        let mut bills: Vec<_> = self.bills.iter().collect();
+        bills.sort_unstable();
+        writer.count(bills.len());
+        for (currency, micros) in bills {
+            writer.text(currency);
+            writer.i64(*micros);
+        }
+        writer.flag(self.served);
+    }
+
+    fn read(reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
+        let address = reader.optional(|reader| {
+            let elsewhere = reader.flag()?;
+            let leg = Leg::ALL.get(usize::from(reader.u8()?)).copied();
+            Ok((elsewhere, leg.ok_or(BinaryError::Invalid("leg"))?, reader.u128()?))
+        })?;
+        let asn = reader.optional(BinaryReader::u32)?;
+        let device = reader.optional(BinaryReader::text)?;
+        let day = reader.optional(BinaryReader::i64)?;
+        let mut bills = Vec::new();
+        for _ in 0..reader.count()? {
+            bills.push((reader.text()?, reader.i64()?));
+        }
+        Ok(Self { address, asn, device, day, bills, served: reader.flag()? })
+    }
+
     fn add(&mut self, event: &Event) {
         let leg = event.leg();
         if let Some(address) = event.ip {
@@ -264,6 +343,15 @@ mod tests {
                 order.iter().chain(&again).map(|index| events[*index].clone()).collect();
             let (left, right) = told.split_at(at);
             prop_assert_eq!(bytes(seen(right).merge(seen(left))), bytes(seen(&events)));
+
+            let mut writer = BinaryWriter::new();
+            seen(&told).write(&mut writer);
+            let kept = writer.into_bytes();
+            let read = Sightings::read(&mut BinaryReader::new(&kept)).unwrap();
+            let mut writer = BinaryWriter::new();
+            read.write(&mut writer);
+            prop_assert_eq!(&writer.into_bytes(), &kept);
+            prop_assert_eq!(bytes(read), bytes(seen(&events)));
         }
     }
 }
