@@ -20,11 +20,13 @@
 //! The rest is counted. A record commits to the evidence and names no address, device or
 //! transaction; [`Recorder::record`] makes it.
 
+mod live;
 mod record;
 mod reorder;
 mod run;
 
 pub use adproof_join::{Limits as JoinLimits, Reason as UnjoinedReason, Unjoined, Windows};
+pub use live::{Disorder, Live};
 pub use record::{Recorder, engine_digest, manifest_digest};
 pub use reorder::Reorder;
 pub use run::{Day, Decided, Inputs, Pipeline, canonical_order};

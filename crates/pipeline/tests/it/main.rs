@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use adproof_feeds::{Limits, read_events, read_feed};
 use adproof_ledger::EvidenceKey;
 use adproof_model::{Digest, Event};
-use adproof_pipeline::{Day, Inputs, JoinLimits, Pipeline, Recorder, Reorder, Windows};
+use adproof_pipeline::{
+    Day, Disorder, Inputs, JoinLimits, Live, Pipeline, Recorder, Reorder, Windows,
+};
 use adproof_policy::Policy;
 use adproof_signal::{Params, Tally, source_name};
 
@@ -99,6 +101,33 @@ fn batch_in_any_order_and_stream_give_the_same_bytes() {
     let mut counted = inputs().feeds;
     counted.expose_events(&events);
     assert!(counted.to_bytes() == tally, "the pipeline counts as a plain scan does");
+}
+
+#[test]
+fn a_state_that_was_written_down_anywhere_goes_on_as_if_nothing_had_happened() {
+    let events = events();
+    let expected = batch(events.clone());
+    let disorder = Disorder { horizon_us: HORIZON_US, events: usize::MAX };
+    let mut live = Live::new(inputs(), disorder);
+    let mut days = Vec::new();
+    // A step that shares no factor with anything of the log.
+    for (index, event) in events.into_iter().enumerate() {
+        if index % 311 == 7 {
+            let bytes = live.to_bytes();
+            live = Live::from_bytes(inputs(), disorder, &bytes).unwrap();
+            assert!(live.to_bytes() == bytes, "event {index}: the state reads back as another");
+        }
+        days.append(&mut live.push(event).unwrap());
+    }
+    days.append(&mut live.finish());
+    let records = records(live.pipeline().inputs(), &days);
+    assert!((records, live.pipeline().tally().to_bytes()) == expected);
+
+    let bytes = live.to_bytes();
+    for cut in (0..bytes.len()).step_by(997) {
+        let short = bytes.get(..cut).unwrap();
+        assert!(Live::from_bytes(inputs(), disorder, short).is_err(), "cut at {cut}");
+    }
 }
 
 #[test]
