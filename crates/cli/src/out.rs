@@ -127,6 +127,17 @@ impl Out {
         style.into_iter().fold(bar, ProgressBar::with_style)
     }
 
+    /// A line on standard error that is written over and over; hidden off a terminal and by
+    /// `--quiet`.
+    pub(crate) fn status(&self) -> ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let line = ProgressBar::new_spinner();
+        let style = ProgressStyle::with_template("{msg}");
+        style.into_iter().fold(line, ProgressBar::with_style)
+    }
+
     pub(crate) fn finish(&mut self) -> anyhow::Result<()> {
         self.writer.flush()?;
         Ok(())

@@ -77,39 +77,51 @@ impl EventLines {
 
     fn judge(&self, start: usize, end: usize, whole: bool) -> Option<Result<Event, Reject>> {
         let line = self.buffer.get(start..end).unwrap_or(&[]);
-        let line = match self.line {
-            1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
-            _ => line,
-        };
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            return None;
+        judge(line, self.line, whole, &self.limits)
+    }
+}
+
+/// Reads one line of a log with its newline; nothing where the line is blank. A line without one
+/// was cut, or is the last.
+/// `number` is the line's, from 1, for a reject to name.
+#[must_use]
+pub fn read_event_line(line: &[u8], number: u64, limits: &Limits) -> Option<Result<Event, Reject>> {
+    judge(line, number, line.ends_with(b"\n"), limits)
+}
+
+fn judge(line: &[u8], number: u64, whole: bool, limits: &Limits) -> Option<Result<Event, Reject>> {
+    let line = match number {
+        1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+        _ => line,
+    };
+    let line = line.trim_ascii();
+    if line.is_empty() {
+        return None;
+    }
+    let reject = |column: &str, value: &str, reason: &str| {
+        Some(Err(reject_of(limits, number, column, value, reason)))
+    };
+    let shown = || String::from_utf8_lossy(line.get(..line.len().min(400)).unwrap_or(line));
+    if line.len() > limits.line_bytes {
+        let reason = format!("longer than {} bytes", limits.line_bytes);
+        return reject("line", &shown(), &reason);
+    }
+    if !line.starts_with(b"{") {
+        return reject("line", &shown(), "not a JSON object");
+    }
+    let raw: RawEvent<'_> = match serde_json::from_slice(line) {
+        Ok(raw) => raw,
+        Err(error) if error.is_eof() && !whole => {
+            return reject("line", &shown(), "the log was cut in the middle of this line");
         }
-        let shown = String::from_utf8_lossy(line.get(..line.len().min(400)).unwrap_or(line));
-        let reject = |column: &str, value: &str, reason: &str| {
-            Some(Err(reject_of(&self.limits, self.line, column, value, reason)))
-        };
-        if line.len() > self.limits.line_bytes {
-            let reason = format!("longer than {} bytes", self.limits.line_bytes);
-            return reject("line", &shown, &reason);
+        Err(error) if error.is_eof() => {
+            return reject("line", &shown(), "the line ends in the middle of an object");
         }
-        if !line.starts_with(b"{") {
-            return reject("line", &shown, "not a JSON object");
-        }
-        let raw: RawEvent<'_> = match serde_json::from_slice(line) {
-            Ok(raw) => raw,
-            Err(error) if error.is_eof() && !whole => {
-                return reject("line", &shown, "the log was cut in the middle of this line");
-            }
-            Err(error) if error.is_eof() => {
-                return reject("line", &shown, "the line ends in the middle of an object");
-            }
-            Err(error) => return reject("line", &shown, &json_reason(&error)),
-        };
-        match raw.judge(&self.limits) {
-            Ok(event) => Some(Ok(event)),
-            Err(unfit) => reject(unfit.column, cell::trim(&unfit.value), &unfit.reason),
-        }
+        Err(error) => return reject("line", &shown(), &json_reason(&error)),
+    };
+    match raw.judge(limits) {
+        Ok(event) => Some(Ok(event)),
+        Err(unfit) => reject(unfit.column, cell::trim(&unfit.value), &unfit.reason),
     }
 }
 

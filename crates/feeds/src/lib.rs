@@ -32,7 +32,7 @@ mod workbook;
 
 pub use asn::{AsnEntry, AsnTable, enrich};
 pub use error::{FeedError, FeedFault, Searched};
-pub use event_lines::EventLines;
+pub use event_lines::{EventLines, read_event_line};
 pub use event_log::{EventLog, EventRows, read_events};
 pub use feed::{FeedFormat, FeedIssue, read_feed, read_feed_as};
 pub use limits::Limits;

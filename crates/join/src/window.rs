@@ -284,7 +284,9 @@ impl Join {
         for events in self.unkeyed.values() {
             let mut events: Vec<&Event> = events.iter().collect();
             events.sort_unstable();
-            events.into_iter().for_each(|event| writer.event(event));
+            for event in events {
+                writer.event(event);
+            }
         }
         writer.count(self.decided.len());
         for (key, day) in &self.decided {

@@ -66,7 +66,9 @@ impl Reorder {
         for events in self.waiting.values() {
             let mut events: Vec<&Event> = events.iter().collect();
             events.sort_unstable();
-            events.into_iter().for_each(|event| writer.event(event));
+            for event in events {
+                writer.event(event);
+            }
         }
         writer.optional(self.newest, BinaryWriter::time);
         writer.optional(self.released.as_ref(), |writer, (received, id)| {

@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod chain;
 pub mod decide;
 pub mod diff;
+pub mod dlq;
 pub mod github;
 pub mod junit;
 pub mod ledger;
@@ -31,6 +32,7 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("decide", decide::schema()),
         ("decision", decide::decision_schema()),
         ("diff", diff::schema()),
+        ("dlq", dlq::schema()),
         ("lint", lint::schema()),
         ("policy-test", decide::policy_test_schema()),
         ("profiles", profiles::schema()),

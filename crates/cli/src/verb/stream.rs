@@ -1,40 +1,87 @@
 //! `adproof stream`: the live path. The same pipeline and the same ledger as `decide`, fed as
 //! events arrive.
 
+mod dlq;
+mod intake;
+mod live;
+mod source;
+mod status;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use adproof_edge::stream::{Arrival, End, Limits, Origin, Stop, Stream};
-use adproof_feeds::EventLines;
-use adproof_model::Event;
-use adproof_pipeline::{Day, Pipeline, Reorder};
-use adproof_wire::decide::{DecideV1, DecisionV1, Door};
-use clap::Args;
+use adproof_edge::stream::{End, Keep, KeepError, Limits, Places, Stop, Stream, WalLimits};
+use adproof_pipeline::Disorder;
+use clap::{Args, Subcommand};
 
+use self::live::{Bounds, Live};
+use self::source::Source;
 use super::decide::{Given, GivenArgs, Journal, JournalArgs};
 use crate::out::{Exit, Failure, Format, Out};
 
-/// Rejected lines that are kept to be shown.
-const REJECTS: usize = 100;
-
 /// Arguments of `adproof stream`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 A day is decided when the log has received something three days after its end. At the end of the
-input everything that is open is decided; after Ctrl-C or SIGTERM nothing is: what was decided is
-durable, the rest is said, and running again over the same log appends only what is missing.
+input everything that is open is decided; after Ctrl-C or SIGTERM nothing is.
 
-Each line of the output (--output-format ndjson) is a decision that is durable.
+With --state, what arrives is durable before it is worked on, and its sender hears of it when all
+that was decided by it is durable too: an HTTP client gets 200, a broker its acknowledgement. After
+a stop anywhere, kill -9 included, running again goes on where it was, and ends with the records of
+an undisturbed run: nothing is lost, nothing is there twice. Lines that were not taken are kept with
+their reason: see `adproof stream dlq`. Without --state, run again over the whole log: what is
+recorded is not recorded again.
+
+Each line of the output (--output-format ndjson) is a decision that is durable. What is worked on
+again after a stop is told again.
 
 Examples:
-  tail -F events.jsonl | adproof stream --events - --feed feeds/ --policy policy.toml
-  adproof stream --events events.jsonl --follow --feed feeds/ --tags tags/ \\
-    --policy policy.toml --ledger ledger --keys keys")]
+  tail -F events.jsonl | adproof stream --source - --feed feeds/ --policy policy.toml
+  adproof stream --source events.jsonl --follow --state state --feed feeds/ --tags tags/ \\
+    --policy policy.toml --ledger ledger --keys keys
+  adproof stream --source http://127.0.0.1:8080 --state state --feed feeds/ --policy policy.toml
+  adproof stream --source 'nats://127.0.0.1:4222/EVENTS?consumer=adproof&dead=dead.events' \\
+    --state state --feed feeds/ --policy policy.toml --ledger ledger --keys keys
+  adproof stream dlq list --state state"
+)]
 pub(crate) struct StreamArgs {
-    /// The event log as JSON lines: a file, or `-` for standard input.
-    #[arg(long, value_name = "LOG")]
-    events: PathBuf,
+    #[command(subcommand)]
+    verb: Option<StreamVerb>,
+
+    #[command(flatten)]
+    own: Option<OwnArgs>,
+
+    #[command(flatten)]
+    given: Option<GivenArgs>,
+
+    #[command(flatten)]
+    journal: JournalArgs,
+}
+
+/// What a running stream is told.
+struct RunArgs<'a> {
+    own: &'a OwnArgs,
+    given: &'a GivenArgs,
+    journal: &'a JournalArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum StreamVerb {
+    /// Lines that were not taken: lists them, shows them, puts them back.
+    Dlq(dlq::DlqArgs),
+}
+
+/// Arguments of a running stream that are its own.
+#[derive(Debug, Args)]
+struct OwnArgs {
+    /// Where events come from, as JSON lines: a file, `-`, `http://ADDRESS:PORT` to listen for
+    /// `POST /v1/events`, or `nats://HOST:PORT/STREAM?consumer=NAME&dead=SUBJECT`.
+    #[arg(long, visible_alias = "events", value_name = "SOURCE")]
+    source: Source,
 
     /// Goes on when the end of the file is reached, also when it is rotated or cut.
     #[arg(long)]
@@ -44,6 +91,15 @@ pub(crate) struct StreamArgs {
     #[arg(long, value_name = "SECONDS")]
     idle: Option<u64>,
 
+    /// A folder for what the stream keeps: what it took, its state, the lines it did not take. It
+    /// holds addresses and device ids; keep it as you keep your logs.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// Writes the state down so often; in between, what was taken is kept to be worked on again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "state")]
+    checkpoint: u64,
+
     /// How far events may be out of order by their receipt, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 172_800)]
     horizon: u32,
@@ -52,11 +108,28 @@ pub(crate) struct StreamArgs {
     #[arg(long, value_name = "N", default_value_t = 262_144)]
     buffer: usize,
 
-    #[command(flatten)]
-    given: GivenArgs,
+    /// How far ahead of this machine's clock an event may have been received, in seconds. What is
+    /// further ahead is refused: one such line would close every window.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    ahead: u32,
 
-    #[command(flatten)]
-    journal: JournalArgs,
+    /// Bytes that may be on their way between the source and the ledger.
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    held: usize,
+
+    /// The source waits above so many hundredths of --held …
+    #[arg(long, value_name = "PERCENT", default_value_t = 80,
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    high: u8,
+
+    /// … and goes on below so many.
+    #[arg(long, value_name = "PERCENT", default_value_t = 30,
+          value_parser = clap::value_parser!(u8).range(0..=100))]
+    low: u8,
+
+    /// Bytes that are taken, made durable and worked on together, at most.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20)]
+    batch: usize,
 
     /// Shows full addresses and device ids instead of keyed names.
     #[arg(long)]
@@ -64,198 +137,159 @@ pub(crate) struct StreamArgs {
 }
 
 pub(crate) fn run(args: &StreamArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let format = out.format(&[Format::Table, Format::Ndjson])?;
-    let given = Given::read(&args.given)?;
-    let stop = Stop::on_signals()?;
-    let limits = Limits { idle: args.idle.map(Duration::from_secs), ..Limits::default() };
-    let stream = Stream::open(&origin(args)?, stop, limits).map_err(|error| {
-        Failure::new(format!("the event log cannot be read: {error}"))
-            .at(args.events.display())
-            .todo("give a file of JSON lines, or `-` for standard input")
-    })?;
-    let journal = Journal::open(&args.journal, &given, out)?;
-    let mut live = Live {
-        document: DecideV1::new(&given.inputs.policy, &given.pinned),
-        lines: EventLines::new(&adproof_feeds::Limits::default()),
-        reorder: Reorder::new(i64::from(args.horizon) * 1_000_000, args.buffer),
-        pipeline: Pipeline::new(given.inputs),
-        journal,
-        misplaced: 0,
-        format,
-        plain: args.plain_addresses,
-    };
-    let end = live.run(stream, out);
-    live.finish(end, args, out)
-}
-
-fn origin(args: &StreamArgs) -> anyhow::Result<Origin> {
-    let stdin = args.events == Path::new("-");
-    match (stdin, args.follow) {
-        (true, true) => Err(Failure::new("standard input cannot be followed beyond its end")
-            .at("--follow")
-            .todo("leave --follow out, or name a file")
+    match (&args.verb, &args.own, &args.given) {
+        (Some(StreamVerb::Dlq(args)), ..) => dlq::run(args, out),
+        (None, Some(own), Some(given)) => {
+            stream(&RunArgs { own, given, journal: &args.journal }, out)
+        }
+        _ => Err(Failure::new("there is no source")
+            .at("--source")
+            .todo("see `adproof stream --help`")
             .into()),
-        (true, false) => Ok(Origin::Stdin),
-        (false, true) => Ok(Origin::Follow(args.events.clone())),
-        (false, false) => Ok(Origin::File(args.events.clone())),
     }
 }
 
-struct Live {
-    document: DecideV1,
-    lines: EventLines,
-    reorder: Reorder,
-    pipeline: Pipeline,
-    journal: Option<Journal>,
-    /// Events that came after their place in the order had passed.
-    misplaced: u64,
-    format: Format,
-    plain: bool,
+fn stream(run: &RunArgs<'_>, out: &mut Out) -> anyhow::Result<Exit> {
+    let args = run.own;
+    let format = out.format(&[Format::Table, Format::Ndjson])?;
+    let origin = args.source.origin(args.follow).map_err(|error| {
+        Failure::new(format!("the source cannot be used: {error}"))
+            .at(if args.follow { "--follow" } else { "--source" })
+            .todo("leave --follow out, or name a source as `adproof stream --help` writes it")
+    })?;
+    let given = Given::read(run.given)?;
+    let stop = Stop::on_signals()?;
+    let limits = Limits {
+        idle: args.idle.map(Duration::from_secs),
+        held_bytes: args.held,
+        high_percent: args.high,
+        low_percent: args.low.min(args.high),
+        batch_bytes: args.batch.max(1),
+        chunk_bytes: args.batch.clamp(1, Limits::default().chunk_bytes),
+        ..Limits::default()
+    };
+    let (keep, taker, kept) = match &args.state {
+        Some(folder) => {
+            let opened = Keep::open(folder, WalLimits::default());
+            let (keep, taker, kept) = opened.map_err(|error| state_failure(folder, &error))?;
+            (Some(keep), Some(taker), Some(kept))
+        }
+        None => (None, None, None),
+    };
+    let places = kept.as_ref().map_or_else(Places::default, |kept| kept.places.clone());
+    let source = Stream::open(&origin, &places, stop, limits).map_err(|error| {
+        Failure::new(format!("the event log cannot be read: {error}"))
+            .at(source_name(&args.source))
+            .todo("give a file of JSON lines, `-`, or an address as --help writes it")
+    })?;
+    // Behind the source, so that a wrong path makes no ledger.
+    let journal = Journal::open(run.journal, &given, out)?;
+    let bounds = Bounds {
+        disorder: Disorder { horizon_us: i64::from(args.horizon) * 1_000_000, events: args.buffer },
+        ahead_us: i64::from(args.ahead) * 1_000_000,
+        checkpoint: Duration::from_secs(args.checkpoint),
+    };
+    let mut live = Live::new(given, journal, keep, bounds, (format, args.plain_addresses));
+    if let (Some(kept), Some(folder)) = (kept, &args.state) {
+        let cut = taker.as_ref().map_or(0, adproof_edge::stream::Taker::cut_bytes);
+        if cut > 0 {
+            out.note(format_args!("note: {cut} bytes that were half written are cut off"));
+        }
+        live.resume(kept, folder, out)?;
+    }
+    if let Some(address) = source.address() {
+        out.note(format_args!("listening on http://{address}/v1/events"));
+    }
+    let end = live.run(source, taker, out);
+    finish(live, end, args, out)
 }
 
-impl Live {
-    /// Takes what arrives until nothing more does.
-    fn run(&mut self, mut stream: Stream, out: &mut Out) -> anyhow::Result<End> {
-        loop {
-            match stream.wait() {
-                Arrival::Bytes(bytes) => {
-                    self.lines.push(&bytes);
-                    self.take(out)?;
-                }
-                Arrival::Rotated => {
-                    self.cut(out)?;
-                    out.note("note: the log was rotated; going on with the new file");
-                }
-                Arrival::Truncated => {
-                    self.cut(out)?;
-                    out.note("note: the log was cut; reading it from its start again");
-                }
-                Arrival::End(End::Failed(error)) => return Err(error.into()),
-                Arrival::End(end @ (End::Eof | End::Idle)) => {
-                    self.cut(out)?;
-                    while let Some(event) = self.reorder.drain() {
-                        self.decide(event, out)?;
-                    }
-                    for day in self.pipeline.finish() {
-                        self.tell(&day, out)?;
-                    }
-                    return Ok(end);
-                }
-                Arrival::End(end) => return Ok(end),
-            }
-        }
+fn source_name(source: &Source) -> String {
+    match source {
+        Source::Stdin => "standard input".to_owned(),
+        Source::File(path) => path.display().to_string(),
+        Source::Http(address) => address.clone(),
+        Source::Nats(nats) => nats.server.clone(),
     }
+}
 
-    /// The end of a file: a last line without a newline counts as a line.
-    fn cut(&mut self, out: &mut Out) -> anyhow::Result<()> {
-        self.lines.finish();
-        self.take(out)?;
-        self.lines = EventLines::new(&adproof_feeds::Limits::default());
-        Ok(())
-    }
-
-    fn take(&mut self, out: &mut Out) -> anyhow::Result<()> {
-        while let Some(line) = self.lines.next() {
-            match line {
-                Ok(event) => {
-                    self.document.events += 1;
-                    if self.reorder.push(event).is_err() {
-                        self.misplaced += 1;
-                    }
-                    while let Some(event) = self.reorder.pop() {
-                        self.decide(event, out)?;
-                    }
-                }
-                Err(reject) => {
-                    self.document.rejected_total += 1;
-                    if self.document.rejected.len() < REJECTS {
-                        self.document.rejected.push((&reject).into());
-                    }
-                }
-            }
+/// A state folder that cannot be used, for people.
+fn state_failure(folder: &Path, error: &KeepError) -> anyhow::Error {
+    let todo = match error {
+        KeepError::Held(_) => "wait for the other stream to end, or name another folder",
+        KeepError::State { .. } => {
+            "restore the folder, or move it aside and run over the whole log"
         }
-        Ok(())
-    }
+        _ => "check the disk; nothing that was acknowledged is lost while the folder is whole",
+    };
+    Failure::new(format!("the stream's state cannot be used: {error}"))
+        .at(folder.display())
+        .todo(todo)
+        .into()
+}
 
-    fn decide(&mut self, event: Event, out: &mut Out) -> anyhow::Result<()> {
-        for day in self.pipeline.push(event) {
-            self.tell(&day, out)?;
-        }
-        Ok(())
-    }
-
-    /// Makes a day durable, then tells of it.
-    fn tell(&mut self, day: &Day, out: &mut Out) -> anyhow::Result<()> {
-        if let Some(journal) = &mut self.journal {
-            journal.write(day)?;
-        }
-        self.document.add_day(day);
-        if self.format == Format::Ndjson {
-            let door = Door::new(self.journal.as_ref().map(Journal::recorder), self.plain);
-            for decided in day.decided.iter().filter(|decided| decided.recorded) {
-                out.json_line(&DecisionV1::new(decided, door))?;
-            }
-        } else if let Some(told) = self.document.days.last() {
-            writeln!(
-                out,
-                "{}  {} impressions, {} recorded",
-                told.day, told.impressions, told.recorded
-            )?;
-        }
-        out.flush()?;
-        Ok(())
-    }
-
-    /// Leaves the ledger in order whatever happened, and says what was left undone.
-    fn finish(
-        self,
-        end: anyhow::Result<End>,
-        args: &StreamArgs,
-        out: &mut Out,
-    ) -> anyhow::Result<Exit> {
-        let head = self.journal.as_ref().map(Journal::head);
-        // The first error is the one to tell: a ledger that failed to write fails to close, too.
-        let closed = self.journal.map_or(Ok(()), Journal::close);
-        let end = end?;
-        closed?;
-        if let Some(head) = &head {
+/// Leaves the ledger in order whatever happened, and says what was left undone.
+fn finish(
+    live: Live,
+    end: anyhow::Result<End>,
+    args: &OwnArgs,
+    out: &mut Out,
+) -> anyhow::Result<Exit> {
+    let told = live.told();
+    let head = live.head();
+    // The first error is the one to tell: a ledger that failed to write fails to close, too.
+    let closed = live.close();
+    let end = end?;
+    closed?;
+    if let Some(head) = &head {
+        out.note(format_args!(
+            "{}: {} records, {} new, {} there already",
+            head.log, head.records, head.appended, head.already
+        ));
+        if head.differing > 0 {
             out.note(format_args!(
-                "{}: {} records, {} new, {} there already",
-                head.log, head.records, head.appended, head.already
-            ));
-            if head.differing > 0 {
-                out.note(format_args!(
-                    "{} impressions were decided otherwise before; that record stands",
-                    head.differing
-                ));
-            }
-        }
-        if self.document.rejected_total > 0 {
-            out.note(format_args!("{} lines were not taken", self.document.rejected_total));
-            for reject in self.document.rejected.iter().take(3) {
-                out.note(format_args!("  line {}: {}", reject.row, reject.reason));
-            }
-        }
-        for (reason, count) in &self.document.unjoined {
-            out.note(format_args!("{count} events are in no dossier: {reason}"));
-        }
-        if matches!(end, End::Stopped) {
-            out.note(format_args!(
-                "stopped: {} impressions were open and {} events waited; they are not decided. \
-                 Run again over {} from its start: what is recorded is not recorded again.",
-                self.pipeline.open(),
-                self.reorder.len(),
-                args.events.display()
+                "{} impressions were decided otherwise before; that record stands",
+                head.differing
             ));
         }
-        if self.misplaced > 0 {
-            out.note(format_args!(
-                "{} events came after their place in the order had passed and were left out; \
-                 give a longer --horizon or a larger --buffer",
-                self.misplaced
-            ));
-            return Ok(Exit::Findings);
-        }
-        Ok(Exit::Clean)
     }
+    if told.rejected > 0 {
+        out.note(format_args!("{} lines were not taken", told.rejected));
+        for (line, reason) in &told.first_rejects {
+            out.note(format_args!("  line {line}: {reason}"));
+        }
+    }
+    for (reason, count) in &told.unjoined {
+        out.note(format_args!("{count} events are in no dossier: {reason}"));
+    }
+    let kept = args.state.as_deref();
+    if kept.is_some() && told.rejected + told.misplaced > 0 {
+        out.note("they are kept: see `adproof stream dlq list`");
+    }
+    if matches!(end, End::Stopped) {
+        let goes_on = match kept {
+            Some(folder) => {
+                format!("Run again with --state {}: it goes on there.", folder.display())
+            }
+            None => format!(
+                "Run again over {} from its start: what is recorded is not recorded again.",
+                source_name(&args.source)
+            ),
+        };
+        out.note(format_args!(
+            "stopped: {} impressions were open and {} events waited; they are not decided. \
+             {goes_on}",
+            told.open, told.waiting
+        ));
+    }
+    if told.misplaced > 0 {
+        out.note(format_args!(
+            "{} events came after their place in the order had passed and were left out; \
+             give a longer --horizon or a larger --buffer",
+            told.misplaced
+        ));
+        return Ok(Exit::Findings);
+    }
+    out.flush()?;
+    Ok(Exit::Clean)
 }

@@ -23,3 +23,4 @@ mod score;
 mod serve;
 mod sql;
 mod stream;
+mod stream_state;

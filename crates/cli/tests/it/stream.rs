@@ -8,7 +8,7 @@ use crate::decide::{Desk, content, dataset, given};
 use crate::run::{Ran, adproof, adproof_with_stdin, command};
 
 /// More than the whole disorder of the shipped log.
-const HORIZON: &str = "8640000";
+pub(crate) const HORIZON: &str = "8640000";
 
 fn args(desk: &Desk, events: &str, ledger: &str, more: &[&str]) -> Vec<String> {
     let mut args = vec!["stream".to_owned(), "--events".to_owned(), events.to_owned()];
@@ -19,7 +19,7 @@ fn args(desk: &Desk, events: &str, ledger: &str, more: &[&str]) -> Vec<String> {
 }
 
 /// Forgets which ledger the keys have signed, so that they can write a second one.
-fn forget(desk: &Desk) {
+pub(crate) fn forget(desk: &Desk) {
     let _ = std::fs::remove_dir_all(desk.path("keys").join("heads"));
 }
 
@@ -119,7 +119,7 @@ fn waiting(
 }
 
 /// The shipped log in the order of receipt.
-fn in_order() -> String {
+pub(crate) fn in_order() -> String {
     let text = std::fs::read_to_string(dataset("events.jsonl")).unwrap();
     let mut lines: Vec<(String, &str)> = text
         .lines()

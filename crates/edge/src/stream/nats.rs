@@ -1,0 +1,242 @@
+//! Events from a JetStream stream: a durable pull consumer.
+//!
+//! A message is acknowledged when its lines, and everything that was decided by them, are durable.
+//! One that was taken before (its acknowledgement was lost, or the process died in between) is
+//! known by its sequence number and acknowledged again, not worked on again. What is not
+//! acknowledged in time is delivered again, each time later. When the broker goes away it is asked
+//! again, with pauses that grow to a bound.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::{self, AckKind, Message};
+use async_nats::{ConnectOptions, HeaderMap};
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::{Answer, Arrival, End, Nats, Place, Places, Receipt, Sink, Taken};
+
+/// How long the broker waits for an acknowledgement before it delivers again; the server repeats
+/// the last one.
+const BACK_OFF: [Duration; 4] = [
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+    Duration::from_mins(2),
+    Duration::from_mins(5),
+];
+/// Pauses between two attempts to reach the broker.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// How long one request for messages stays open.
+const FETCH: Duration = Duration::from_millis(500);
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Tells the broker what became of a message.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    message: Option<Box<Message>>,
+    words: UnboundedSender<Word>,
+}
+
+#[derive(Debug)]
+enum Word {
+    Acknowledge(Box<Message>),
+    Again(Box<Message>),
+    Poison { reason: String, bytes: Vec<u8> },
+}
+
+impl Ticket {
+    pub(super) fn acknowledge(mut self) {
+        if let Some(message) = self.message.take() {
+            // Without a listener the source has ended; the broker delivers again.
+            let _ = self.words.send(Word::Acknowledge(message));
+        }
+    }
+
+    pub(super) fn poison(&self, reason: &str, bytes: &[u8]) {
+        let word = Word::Poison { reason: reason.to_owned(), bytes: bytes.to_vec() };
+        let _ = self.words.send(word);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(message) = self.message.take() {
+            let _ = self.words.send(Word::Again(message));
+        }
+    }
+}
+
+/// Starts to consume. The server is reached before this returns.
+pub(super) fn consume(nats: Nats, places: Places, sink: Sink) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let consumer = runtime.block_on(connect(&nats)).map_err(|error| {
+        io::Error::other(format!(
+            "the JetStream stream {} of {}: {error}",
+            nats.stream, nats.server
+        ))
+    })?;
+    thread::Builder::new().name("source".to_owned()).spawn(move || {
+        let mut source = Source { nats, places, sink };
+        if let Err(error) = runtime.block_on(source.run(consumer)) {
+            let failed = End::Failed(io::Error::other(error.to_string()));
+            source.sink.tell(Arrival::End(failed));
+        }
+    })?;
+    Ok(())
+}
+
+struct Connected {
+    jetstream: jetstream::Context,
+    consumer: PullConsumer,
+}
+
+async fn connect(nats: &Nats) -> Result<Connected, Error> {
+    let options = ConnectOptions::new()
+        .name("adproof stream")
+        .connection_timeout(Duration::from_secs(3))
+        .max_reconnects(None);
+    let client = options.connect(&nats.server).await?;
+    let jetstream = jetstream::new(client);
+    let stream = jetstream.get_stream(&nats.stream).await?;
+    let config = pull::Config {
+        durable_name: Some(nats.consumer.clone()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: BACK_OFF[0],
+        backoff: BACK_OFF.to_vec(),
+        max_ack_pending: 65_536,
+        ..pull::Config::default()
+    };
+    let consumer = stream.get_or_create_consumer(&nats.consumer, config).await?;
+    Ok(Connected { jetstream, consumer })
+}
+
+struct Source {
+    nats: Nats,
+    places: Places,
+    sink: Sink,
+}
+
+impl Source {
+    async fn run(&mut self, first: Connected) -> Result<(), Error> {
+        let (words, mut heard) = unbounded_channel();
+        let mut connected = Some(first);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if self.sink.stop.is_set() || self.sink.gate.is_abandoned() {
+                return Ok(());
+            }
+            let here = match connected.take() {
+                Some(here) => here,
+                None => match connect(&self.nats).await {
+                    Ok(here) => here,
+                    Err(error) => {
+                        self.sink.tell(Arrival::Away(error.to_string()));
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(LAST_PAUSE);
+                        continue;
+                    }
+                },
+            };
+            match self.turn(&here, &words, &mut heard).await {
+                Ok(()) => {
+                    pause = FIRST_PAUSE;
+                    connected = Some(here);
+                }
+                Err(error) => {
+                    self.sink.tell(Arrival::Away(error.to_string()));
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Asks for messages once, hands them over, and passes on what became of earlier ones.
+    async fn turn(
+        &mut self,
+        here: &Connected,
+        words: &UnboundedSender<Word>,
+        heard: &mut UnboundedReceiver<Word>,
+    ) -> Result<(), Error> {
+        self.pass_on(here, heard).await?;
+        if !self.sink.gate.is_open() {
+            // The broker keeps its messages; acknowledgements go on.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            return Ok(());
+        }
+        let batch = here.consumer.fetch().max_messages(self.sink.limits.messages);
+        let mut messages = batch.messages().await?;
+        let mut any = false;
+        while let Some(message) = messages.next().await {
+            any = true;
+            self.take(message?, words)?;
+        }
+        if any {
+            return Ok(());
+        }
+        // Nothing there: wait for the first one, and listen for words meanwhile.
+        let mut waiting = here
+            .consumer
+            .batch()
+            .max_messages(self.sink.limits.messages)
+            .expires(FETCH)
+            .messages()
+            .await?;
+        loop {
+            tokio::select! {
+                message = waiting.next() => match message {
+                    Some(message) => self.take(message?, words)?,
+                    None => return Ok(()),
+                },
+                Some(word) = heard.recv() => self.say(here, word).await?,
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message, words: &UnboundedSender<Word>) -> Result<(), Error> {
+        let sequence = message.info()?.stream_sequence;
+        let lines = message.payload.to_vec();
+        let ticket = Ticket { message: Some(Box::new(message)), words: words.clone() };
+        if self.places.has(sequence) {
+            ticket.acknowledge();
+            return Ok(());
+        }
+        let place = Place::Message { sequence };
+        // Noted when it is handed over: should it come to nothing, only this process forgets it.
+        self.places.take(&place);
+        self.sink.hand(Taken { place, lines, receipt: Receipt(Some(Answer::Nats(ticket))) });
+        Ok(())
+    }
+
+    async fn pass_on(
+        &mut self,
+        here: &Connected,
+        heard: &mut UnboundedReceiver<Word>,
+    ) -> Result<(), Error> {
+        while let Ok(word) = heard.try_recv() {
+            self.say(here, word).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, here: &Connected, word: Word) -> Result<(), Error> {
+        match word {
+            Word::Acknowledge(message) => message.ack().await,
+            Word::Again(message) => message.ack_with(AckKind::Nak(Some(BACK_OFF[0]))).await,
+            Word::Poison { reason, bytes } => {
+                let Some(subject) = self.nats.dead_subject.clone() else { return Ok(()) };
+                let mut headers = HeaderMap::new();
+                // A header is one line.
+                let reason: String =
+                    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                headers.insert("Adproof-Reason", reason.as_str());
+                here.jetstream.publish_with_headers(subject, headers, bytes.into()).await?.await?;
+                Ok(())
+            }
+        }
+    }
+}
