@@ -51,8 +51,8 @@ pub(crate) enum Verb {
     Inspect(verb::inspect::InspectArgs),
     /// Lets a policy decide about impressions, and records what it decided.
     Decide(verb::decide::DecideArgs),
-    /// Decides as events arrive, from standard input or a file that grows.
-    Stream(verb::stream::StreamArgs),
+    /// Decides as events arrive: from a pipe, a file that grows, HTTP or NATS JetStream.
+    Stream(Box<verb::stream::StreamArgs>),
     /// Checks, tests and explains policies.
     Policy(verb::policy::PolicyArgs),
     /// Makes recorded decisions again and compares them byte for byte.

@@ -66,6 +66,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
 const DEBIAN: &[(&str, &str)] = &[
     ("g++", "g++"),
     ("git", "git"),
+    ("nats-server", "nats-server"),
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
     ("python3", "python3-venv"),

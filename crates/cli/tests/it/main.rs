@@ -23,4 +23,6 @@ mod score;
 mod serve;
 mod sql;
 mod stream;
+#[cfg(feature = "nats")]
+mod stream_nats;
 mod stream_state;

@@ -16,7 +16,13 @@ use crate::stream::{HORIZON, forget, in_order};
 /// How often a running stream is killed. More by `ADPROOF_KILLS`.
 const KILLS: u32 = 200;
 
-fn args(desk: &Desk, source: &str, state: &str, ledger: &str, more: &[&str]) -> Vec<String> {
+pub(crate) fn args(
+    desk: &Desk,
+    source: &str,
+    state: &str,
+    ledger: &str,
+    more: &[&str],
+) -> Vec<String> {
     let mut args: Vec<String> =
         ["stream", "--source", source, "--state", &desk.at(state)].map(str::to_owned).into();
     args.extend(given());
@@ -37,7 +43,7 @@ fn given() -> Vec<String> {
 }
 
 /// The decisions of a ledger without their places: what was decided, on what, by what.
-fn decisions(desk: &Desk, ledger: &str) -> Vec<String> {
+pub(crate) fn decisions(desk: &Desk, ledger: &str) -> Vec<String> {
     let shown =
         adproof(&["ledger", "show", &desk.at(ledger), "--output-format", "ndjson"]).exits(0);
     let mut decisions = Vec::new();
@@ -52,18 +58,18 @@ fn decisions(desk: &Desk, ledger: &str) -> Vec<String> {
     decisions
 }
 
-fn spawn(args: &[String]) -> Child {
+pub(crate) fn spawn(args: &[String]) -> Child {
     command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn said(child: &mut Child) -> String {
+pub(crate) fn said(child: &mut Child) -> String {
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     text
 }
 
 /// Waits until it ends, at most so long.
-fn ends_within(child: &mut Child, most: Duration) -> Option<i32> {
+pub(crate) fn ends_within(child: &mut Child, most: Duration) -> Option<i32> {
     let until = Instant::now() + most;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -89,7 +95,7 @@ impl Dice {
 
 /// A log of some impressions of two days, so that a day is decided in the middle of it, with
 /// lines that are no events.
-fn log(desk: &Desk) -> String {
+pub(crate) fn log(desk: &Desk) -> String {
     let text = in_order();
     let lines: Vec<&str> = text.lines().collect();
     let mut some = String::new();
@@ -175,7 +181,7 @@ fn a_stream_that_was_stopped_goes_on_where_it_was() {
     let held = adproof(&["stream", "dlq", "list", "--state", &desk.at("state")]).exits(2);
     held.says(&["another process holds the state"]);
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert_eq!(ends_within(&mut child, Duration::from_secs(60)), Some(0));
+    assert_eq!(ends_within(&mut child, Duration::from_mins(1)), Some(0));
     assert!(said(&mut child).contains("stopped:"));
     let end = adproof(&args(&desk, &log, "state", "ledger", &[])).exits(0);
     end.says(&["going on:"]);
@@ -238,7 +244,7 @@ fn a_line_from_the_future_closes_no_window() {
 /// Sends a request and gives the status line with the body.
 fn post(address: &str, body: &[u8]) -> String {
     let mut client = TcpStream::connect(address).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let length = body.len();
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
@@ -265,7 +271,7 @@ fn what_http_acknowledged_is_there_after_a_kill() {
     let mut last = None;
     while let Some((index, chunk)) = chunks.next() {
         let mut child = spawn(&args(&desk, &source, "state", "ledger", &["--idle", "2"]));
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(&address).is_err() {
             assert!(Instant::now() < until, "it listens");
             std::thread::sleep(Duration::from_millis(10));
@@ -280,7 +286,7 @@ fn what_http_acknowledged_is_there_after_a_kill() {
         }
     }
     let mut last = last.unwrap();
-    assert_eq!(ends_within(&mut last, Duration::from_secs(120)), Some(0), "it falls silent");
+    assert_eq!(ends_within(&mut last, Duration::from_mins(2)), Some(0), "it falls silent");
     assert!(decisions(&desk, "ledger") == decisions(&desk, "calm"));
 }
 

@@ -102,8 +102,11 @@ pub struct Nats {
     pub stream: String,
     /// The durable consumer; it is made where there is none.
     pub consumer: String,
+    /// How long the broker waits for an acknowledgement before it delivers again; each time longer.
+    pub wait: Duration,
     /// The subject that poison messages are published to, with the reason in a header; none leaves
-    /// them in the state folder alone.
+    /// them in the state folder alone. A process that is killed in between may leave a letter in
+    /// the state folder only: that is the whole list.
     pub dead_subject: Option<String>,
 }
 

@@ -18,14 +18,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Answer, Arrival, End, Nats, Place, Places, Receipt, Sink, Taken};
 
-/// How long the broker waits for an acknowledgement before it delivers again; the server repeats
-/// the last one.
-const BACK_OFF: [Duration; 4] = [
-    Duration::from_secs(30),
-    Duration::from_mins(1),
-    Duration::from_mins(2),
-    Duration::from_mins(5),
-];
+/// How many times longer the broker waits at each delivery; the last is repeated.
+const BACK_OFF: [u32; 4] = [1, 2, 4, 10];
 /// Pauses between two attempts to reach the broker.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -105,8 +99,10 @@ async fn connect(nats: &Nats) -> Result<Connected, Error> {
     let config = pull::Config {
         durable_name: Some(nats.consumer.clone()),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: BACK_OFF[0],
-        backoff: BACK_OFF.to_vec(),
+        ack_wait: nats.wait,
+        backoff: BACK_OFF.map(|times| nats.wait.saturating_mul(times)).to_vec(),
+        // Without end; older servers want a number beside a back-off.
+        max_deliver: 1_000_000_000,
         max_ack_pending: 65_536,
         ..pull::Config::default()
     };
@@ -226,7 +222,7 @@ impl Source {
     async fn say(&mut self, here: &Connected, word: Word) -> Result<(), Error> {
         match word {
             Word::Acknowledge(message) => message.ack().await,
-            Word::Again(message) => message.ack_with(AckKind::Nak(Some(BACK_OFF[0]))).await,
+            Word::Again(message) => message.ack_with(AckKind::Nak(Some(self.nats.wait))).await,
             Word::Poison { reason, bytes } => {
                 let Some(subject) = self.nats.dead_subject.clone() else { return Ok(()) };
                 let mut headers = HeaderMap::new();

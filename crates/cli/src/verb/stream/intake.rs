@@ -111,7 +111,7 @@ fn step(
     if let Some(taker) = taker {
         let items: Vec<_> = lines.iter().map(|one| (one.place, &*one.lines)).collect();
         match taker.take(arrived_us, &items) {
-            Ok(taken) => number = taken,
+            Ok(given) => number = given,
             Err(error) => {
                 let _ = send.send(Given::Failed(error));
                 return false;

@@ -228,21 +228,16 @@ impl Live {
                 format!("received {} s ahead of the clock, see --ahead", ahead / 1_000_000);
             return Ok(self.refuse("received".to_owned(), reason));
         }
-        match self.machine.push(event) {
-            Ok(days) => {
-                self.document.events += 1;
-                for day in &days {
-                    self.tell(day, out)?;
-                }
-                Ok(None)
-            }
-            Err(_) => {
-                self.document.events += 1;
-                self.told.misplaced += 1;
-                let reason = "it came after its place in the order had passed; see --horizon";
-                Ok(Some(("received".to_owned(), reason.to_owned())))
-            }
+        self.document.events += 1;
+        let Ok(days) = self.machine.push(event) else {
+            self.told.misplaced += 1;
+            let reason = "it came after its place in the order had passed; see --horizon";
+            return Ok(Some(("received".to_owned(), reason.to_owned())));
+        };
+        for day in &days {
+            self.tell(day, out)?;
         }
+        Ok(None)
     }
 
     #[allow(clippy::unnecessary_wraps, reason = "one of two ways to refuse a line")]

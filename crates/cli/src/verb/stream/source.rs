@@ -3,6 +3,7 @@
 use std::net::ToSocketAddrs as _;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use adproof_edge::stream::{Nats, Origin};
 
@@ -44,7 +45,7 @@ impl FromStr for Source {
     }
 }
 
-/// `nats://host:port/STREAM?consumer=NAME&dead=SUBJECT`.
+/// `nats://host:port/STREAM?consumer=NAME&dead=SUBJECT&wait=SECONDS`.
 fn nats(text: &str) -> Result<Nats, String> {
     let shape = "write it as nats://host:4222/STREAM?consumer=NAME&dead=SUBJECT";
     let (scheme, rest) = text.split_once("://").ok_or(shape)?;
@@ -57,12 +58,17 @@ fn nats(text: &str) -> Result<Nats, String> {
         server: format!("{scheme}://{host}"),
         stream: stream.to_owned(),
         consumer: "adproof".to_owned(),
+        wait: Duration::from_secs(30),
         dead_subject: None,
     };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
-            Some(("consumer", name)) if !name.is_empty() => nats.consumer = name.to_owned(),
+            Some(("consumer", name)) if !name.is_empty() => name.clone_into(&mut nats.consumer),
             Some(("dead", name)) if !name.is_empty() => nats.dead_subject = Some(name.to_owned()),
+            Some(("wait", text)) => {
+                let seconds = text.parse().ok().filter(|seconds| (1..=3_600).contains(seconds));
+                nats.wait = Duration::from_secs(seconds.ok_or("wait is 1 to 3600 seconds")?);
+            }
             _ => return Err(format!("`{pair}` is not known; {shape}")),
         }
     }
@@ -104,11 +110,21 @@ mod tests {
             server: "nats://h:4222".into(),
             stream: "EVENTS".into(),
             consumer: "c".into(),
+            wait: Duration::from_secs(9),
             dead_subject: Some("dead.events".into()),
         };
-        let text = "nats://h:4222/EVENTS?consumer=c&dead=dead.events";
+        let text = "nats://h:4222/EVENTS?consumer=c&dead=dead.events&wait=9";
         assert_eq!(read(text), Source::Nats(expected));
-        for wrong in ["", "file:", "http:", "nats:x", "nats://h/", "nats://h/S?x=1", "nats:///S"] {
+        for wrong in [
+            "",
+            "file:",
+            "http:",
+            "nats:x",
+            "nats://h/",
+            "nats://h/S?x=1",
+            "nats://h/S?wait=0",
+            "nats:///S",
+        ] {
             assert!(wrong.parse::<Source>().is_err(), "{wrong}");
         }
     }
