@@ -22,6 +22,7 @@ pub mod commit;
 pub mod cosign;
 mod draft;
 pub mod dsse;
+pub mod export;
 mod fault;
 pub mod fork;
 pub mod frame;

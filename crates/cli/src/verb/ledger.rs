@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod compare;
+mod export;
 mod proof;
 mod shown;
 mod witness;
@@ -41,6 +42,8 @@ enum LedgerVerb {
     VerifyProof(proof::VerifyProofArgs),
     /// Prints and verifies a checkpoint.
     Checkpoint(checkpoint::CheckpointArgs),
+    /// Writes records and the checkpoint as files for openssl, ssh-keygen and coreutils.
+    Export(export::ExportArgs),
     /// Asks witnesses to cosign checkpoints, or is one.
     Witness(witness::WitnessArgs),
 }
@@ -132,6 +135,7 @@ pub(crate) fn run(args: &LedgerArgs, out: &mut Out) -> anyhow::Result<Exit> {
         LedgerVerb::Prove(args) => prove(args, out),
         LedgerVerb::VerifyProof(args) => proof::run(args, out),
         LedgerVerb::Checkpoint(args) => checkpoint::run(args, out),
+        LedgerVerb::Export(args) => export::run(args, out),
         LedgerVerb::Witness(args) => witness::run(args, out),
     }
 }

@@ -411,3 +411,51 @@ fn a_bundle_convinces_with_the_right_keys_and_reveals_what_was_chosen() {
     adproof(&["bundle", "verify", &key]).exits(2).says(&["not a page that holds a bundle"]);
     adproof(&["bundle", "make", &ledger, "9", "-o", &bundle]).exits(2).says(&["no record 9"]);
 }
+
+#[test]
+fn what_is_exported_verifies_with_ssh_keygen_and_openssl() {
+    let fixture = Fixture::new();
+    let (ledger, keys) = (fixture.text("ledger"), fixture.text("keys"));
+    let (out, public) = (fixture.text("out"), fixture.text("keys/log.pub"));
+    let args = ["ledger", "export", &ledger, "2", "4", "--key", &public, "--output", &out];
+    adproof(&[&args[..], &["--keys", &keys]].concat()).exits(0);
+    let run = |script: &str| {
+        let mut command = std::process::Command::new("bash");
+        command.args(["-euo", "pipefail", "-c", script]).env("LOG", LOG);
+        let output = command.current_dir(fixture.path("out")).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let ssh = "ssh-keygen -Y verify -f allowed_signers -I $LOG";
+    let checkpoint =
+        format!("head -n 3 checkpoint | {ssh} -n checkpoint@adproof -s checkpoint.sshsig");
+    let record = format!("{ssh} -n record@adproof -s records/4.sshsig < records/4.json");
+    let openssl = "
+        printf 'DSSEv1 38 application/vnd.adproof.record.v1+json %s ' \
+            $(stat -c %s records/2.json) | cat - records/2.json > signed
+        cut -d '\"' -f 18 records/2.dsse.json | base64 -d > signature
+        openssl pkeyutl -verify -pubin -rawin -in signed -sigfile signature \
+            -inkey keys/$(cut -d '\"' -f 14 records/2.dsse.json).pem";
+    for script in [&checkpoint, &record, openssl] {
+        let (good, said) = run(script);
+        assert!(good && (said.contains("Good \"") || said.contains("Verified")), "{said}");
+    }
+    for name in ["checkpoint", "records/4.json", "records/2.json"] {
+        let path = fixture.path("out").join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[25] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    for script in [&checkpoint, &record, openssl] {
+        assert!(!run(script).0, "{script}");
+    }
+    // A folder with something in it is left alone, and without private keys nothing is signed.
+    adproof(&args).exits(2).says(&["to do: give a folder that is new or empty"]);
+    let other = fixture.text("other");
+    let ran =
+        adproof(&["ledger", "export", &ledger, "--key", &public, "--output", &other]).exits(0);
+    assert!(
+        !ran.stdout.contains("sshsig") && ran.stdout.contains("checkpoint\n"),
+        "{}",
+        ran.stdout
+    );
+}
