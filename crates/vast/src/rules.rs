@@ -50,7 +50,6 @@ use crate::sink::Sink;
 use crate::structure::{Content, NameId, TypeId};
 
 /// Judges one element.
-#[allow(clippy::too_many_lines, reason = "one row a type of element")]
 pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let info = element.ty.info();
     structure::check(doc, sink, id, element, info);
@@ -67,162 +66,98 @@ pub(crate) fn element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
         }
         Content::Open => {}
     }
-    match element.ty {
-        ty::VAST => {
-            root::vast(doc, sink, id, element);
-            nonlinear::draft(doc, sink, id, element);
-            ads::sequence(doc, sink, id);
-            if element.twice != 0 {
-                identity::ads(doc, sink, id);
-            }
-            pods::response(doc, sink, id, element);
-        }
-        ty::AD => {
-            root::ad(doc, sink, id, element);
-            pods::ad(doc, sink, id, element);
-        }
-        ty::IN_LINE | ty::WRAPPER => {
-            pods::ad_body(doc, sink, id, element);
-            // Most ads have each of their children once.
-            if element.twice != 0 {
-                ads::impressions(doc, sink, id);
-                taxonomy::duplicates(doc, sink, id);
-            }
-            if element.ty == ty::WRAPPER {
-                clicks::wrapper(doc, sink, id);
-            }
-        }
-        ty::CREATIVES | ty::WRAPPER_CREATIVES => creatives::list(doc, sink, id),
-        ty::CREATIVE => {
-            creatives::check(doc, sink, id, element);
-            pods::id_of(doc, sink, id, element);
-        }
-        ty::TRACKING_EVENTS => tracking::events(doc, sink, id, element),
-        ty::VIDEO_CLICKS | ty::WRAPPER_VIDEO_CLICKS => clicks::video(doc, sink, id, element),
-        ty::WRAPPER_LINEAR => time::wrapper_skip_offset(doc, sink, id, element),
-        ty::LINEAR => {
-            time::skip_offset(doc, sink, id, element);
-            clicks::linear(doc, sink, id, element);
-            ads::quartiles(doc, sink, id, element);
-        }
-        ty::TRACKING => time::progress(doc, sink, id, element),
-        ty::MEDIA_FILES => media::files(doc, sink, id, element),
+    for judge in judges(element.ty) {
+        judge(doc, sink, id, element);
+    }
+}
+
+/// A check of one element.
+///
+/// It is called through a pointer, so that the compiler does not melt all checks into one function:
+/// that would be a quarter larger in WebAssembly, and no engine optimises it well.
+type Judge = fn(&Document<'_>, &mut Sink<'_>, ElementId, &Element);
+
+/// The checks of a type of element.
+#[allow(clippy::too_many_lines, reason = "one row a type of element")]
+fn judges(ty: TypeId) -> &'static [Judge] {
+    match ty {
+        ty::VAST => &[root::vast, nonlinear::draft, ads::sequence, identity::ads, pods::response],
+        ty::AD => &[root::ad, pods::ad],
+        ty::IN_LINE => &[pods::ad_body, ads::impressions, taxonomy::duplicates],
+        ty::WRAPPER => &[pods::ad_body, ads::impressions, taxonomy::duplicates, clicks::wrapper],
+        ty::CREATIVES | ty::WRAPPER_CREATIVES => &[creatives::list],
+        ty::CREATIVE => &[creatives::check, pods::id_of],
+        ty::TRACKING_EVENTS => &[tracking::events],
+        ty::VIDEO_CLICKS | ty::WRAPPER_VIDEO_CLICKS => &[clicks::video],
+        ty::WRAPPER_LINEAR => &[time::wrapper_skip_offset],
+        ty::LINEAR => &[time::skip_offset, clicks::linear, ads::quartiles],
+        ty::TRACKING => &[time::progress],
+        ty::MEDIA_FILES => &[media::files],
         ty::MEDIA_FILE | ty::MEZZANINE | ty::EXTENSION_MEZZANINE | ty::NON_LINEAR_MEDIA_FILE => {
-            media::file(doc, sink, id, element);
+            &[media::file]
         }
-        ty::CLOSED_CAPTION_FILES => captions::files(doc, sink, id, element),
-        ty::CLOSED_CAPTION_FILE => captions::file(doc, sink, id, element),
-        ty::AD_PARAMETERS | ty::EXTENSION_AD_PARAMETERS => {
-            parameters::check(doc, sink, id, element);
-        }
-        ty::COMPANION_ADS | ty::NON_LINEAR_ADS => companions::container(doc, sink, id, element),
-        ty::COMPANION => {
-            resources::shown(doc, sink, id, element);
-            companions::sizes(doc, sink, id, element);
-            companions::image(doc, sink, id, element);
-        }
-        ty::STATIC_RESOURCE => companions::static_resource(doc, sink, id, element),
-        ty::HTMLRESOURCE => companions::html(doc, sink, id, element),
-        ty::ICON => {
-            resources::shown(doc, sink, id, element);
-            icons::icon(doc, sink, id, element);
-        }
-        ty::ICON_CLICKS => icons::clicks(doc, sink, id, element),
-        ty::ICON_CLICK_FALLBACK_IMAGE => icons::fallback(doc, sink, id, element),
+        ty::CLOSED_CAPTION_FILES => &[captions::files],
+        ty::CLOSED_CAPTION_FILE => &[captions::file],
+        ty::AD_PARAMETERS | ty::EXTENSION_AD_PARAMETERS => &[parameters::check],
+        ty::COMPANION_ADS | ty::NON_LINEAR_ADS => &[companions::container],
+        ty::COMPANION => &[resources::shown, companions::sizes, companions::image],
+        ty::STATIC_RESOURCE => &[companions::static_resource],
+        ty::HTMLRESOURCE => &[companions::html],
+        ty::ICON => &[resources::shown, icons::icon],
+        ty::ICON_CLICKS => &[icons::clicks],
+        ty::ICON_CLICK_FALLBACK_IMAGE => &[icons::fallback],
         ty::NON_LINEAR => {
-            resources::shown(doc, sink, id, element);
-            companions::sizes(doc, sink, id, element);
-            simid::non_linear(doc, sink, id, element);
-            nonlinear::check(doc, sink, id, element);
+            &[resources::shown, companions::sizes, simid::non_linear, nonlinear::check]
         }
-        ty::VERIFICATION => {
-            resources::verification(doc, sink, id, element);
-            verification::check(doc, sink, id, element);
-        }
+        ty::VERIFICATION => &[resources::verification, verification::check],
         ty::INTERACTIVE_CREATIVE_FILE | ty::NON_LINEAR_INTERACTIVE_CREATIVE_FILE => {
-            simid::interactive(doc, sink, id, element);
+            &[simid::interactive]
         }
-        ty::UNIVERSAL_AD_ID => {
-            ads::universal_ad_id(doc, sink, id, element);
-            creatives::universal(doc, sink, id, element);
-        }
-        ty::PRICING => {
-            ads::pricing(doc, sink, id, element);
-            billing::pricing(doc, sink, id, element);
-        }
-        _ => other(doc, sink, id, element),
+        ty::UNIVERSAL_AD_ID => &[ads::universal_ad_id, creatives::universal],
+        ty::PRICING => &[ads::pricing, billing::pricing],
+        ty::CATEGORY | ty::BLOCKED_AD_CATEGORIES => &[taxonomy::check],
+        ty::VIEWABLE_IMPRESSION => &[billing::viewable],
+        ty::EXPIRES => &[billing::expires],
+        ty::SURVEY => &[pods::survey],
+        ty::AD_VERIFICATIONS => &[verification::list],
+        ty::VERIFICATION_TRACKING => &[tracking::verification, verification::tracking],
+        ty::JAVA_SCRIPT_RESOURCE | ty::EXECUTABLE_RESOURCE => &[verification::resource],
+        ty::EXTENSION | ty::CREATIVE_EXTENSION => &[extension::check],
+        ty::EXTENSIONS => &[adcom::extensions, extension::list],
+        ty::CREATIVE_EXTENSIONS => &[extension::list],
+        _ => judges_of_payload(ty),
     }
 }
 
-/// Judges an element that is seldom there.
-fn other(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    match element.ty {
-        ty::CATEGORY | ty::BLOCKED_AD_CATEGORIES => taxonomy::check(doc, sink, id, element),
-        ty::VIEWABLE_IMPRESSION => billing::viewable(doc, sink, id, element),
-        ty::EXPIRES => billing::expires(doc, sink, id, element),
-        ty::SURVEY => pods::survey(sink, id, element),
-        ty::AD_VERIFICATIONS => verification::list(doc, sink, id, element),
-        ty::VERIFICATION_TRACKING => {
-            tracking::verification(doc, sink, id, element);
-            verification::tracking(doc, sink, id, element);
-        }
-        ty::JAVA_SCRIPT_RESOURCE | ty::EXECUTABLE_RESOURCE => {
-            verification::resource(doc, sink, id, element);
-        }
-        ty::EXTENSION | ty::CREATIVE_EXTENSION => extension::check(doc, sink, id, element),
-        ty::EXTENSIONS => {
-            adcom::extensions(doc, sink, id, element);
-            extension::list(sink, id, element);
-        }
-        ty::CREATIVE_EXTENSIONS => extension::list(sink, id, element),
-        _ => schedule_or_payload(doc, sink, id, element),
-    }
-}
-
-/// Judges an element of VMAP, of DAAST or of an extension that has a standard.
-fn schedule_or_payload(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    match element.ty {
+/// The checks of a type of VMAP, of DAAST or of an extension that has a standard.
+fn judges_of_payload(ty: TypeId) -> &'static [Judge] {
+    match ty {
         ty::UNIVERSAL_AD_ID_EXTENSION
         | ty::MEZZANINE_EXTENSION
         | ty::INTERACTIVE_CREATIVE_FILE_EXTENSION
-        | ty::ICON_EXTENSION => addendum::extension(doc, sink, id, element),
-        ty::EXTENSION_UNIVERSAL_AD_ID => {
-            addendum::universal_ad_id(doc, sink, id, element);
-            ads::universal_ad_id(doc, sink, id, element);
-        }
-        ty::EXTENSION_INTERACTIVE_CREATIVE_FILE => {
-            simid::interactive(doc, sink, id, element);
-            addendum::interactive(doc, sink, id, element);
-        }
-        ty::ADCOM_EXTENSION => adcom::extension(doc, sink, id, element),
-        ty::ADCOM_SIGNAL => adcom::signal(doc, sink, id, element),
-        ty::CTV_AD_PORTFOLIO_EXTENSION => {
-            portfolio::check(doc, sink, id, element);
-            adcom::container(doc, sink, id);
-        }
-        ty::TL_QRCODE_CREATIVE_EXTENSION => qr::check(doc, sink, id, element),
-        ty::DAAST => daast::root(doc, sink, id, element),
-        ty::DAAST_AD => daast::ad(doc, sink, id, element),
-        ty::DAAST_IN_LINE => ads::impressions(doc, sink, id),
-        ty::DAAST_WRAPPER => {
-            daast::wrapper(doc, sink, id, element);
-            ads::impressions(doc, sink, id);
-        }
-        ty::DAAST_LINEAR => {
-            time::skip_offset(doc, sink, id, element);
-            daast::linear(doc, sink, id);
-        }
-        ty::DAAST_WRAPPER_LINEAR => daast::linear(doc, sink, id),
-        ty::DAAST_TRACKING => time::progress(doc, sink, id, element),
-        ty::DAAST_MEDIA_FILE => daast::file(doc, sink, id, element),
-        ty::DAAST_PRICING => ads::pricing(doc, sink, id, element),
-        ty::VMAP => vmap::root(doc, sink, id, element),
-        ty::AD_BREAK => vmap::ad_break(doc, sink, id, element),
-        ty::AD_SOURCE => vmap_source::source(doc, sink, id, element),
-        ty::VASTAD_DATA => vmap_source::data(doc, sink, id, element),
-        ty::AD_TAG_URI | ty::CUSTOM_AD_DATA => vmap_source::template(doc, sink, id, element),
-        ty::VMAP_TRACKING => vmap_source::tracking(doc, sink, id, element),
-        _ => {}
+        | ty::ICON_EXTENSION => &[addendum::extension],
+        ty::EXTENSION_UNIVERSAL_AD_ID => &[addendum::universal_ad_id, ads::universal_ad_id],
+        ty::EXTENSION_INTERACTIVE_CREATIVE_FILE => &[simid::interactive, addendum::interactive],
+        ty::ADCOM_EXTENSION => &[adcom::extension],
+        ty::ADCOM_SIGNAL => &[adcom::signal],
+        ty::CTV_AD_PORTFOLIO_EXTENSION => &[portfolio::check, adcom::container],
+        ty::TL_QRCODE_CREATIVE_EXTENSION => &[qr::check],
+        ty::DAAST => &[daast::root],
+        ty::DAAST_AD => &[daast::ad],
+        ty::DAAST_IN_LINE => &[ads::impressions],
+        ty::DAAST_WRAPPER => &[daast::wrapper, ads::impressions],
+        ty::DAAST_LINEAR => &[time::skip_offset, daast::linear],
+        ty::DAAST_WRAPPER_LINEAR => &[daast::linear],
+        ty::DAAST_TRACKING => &[time::progress],
+        ty::DAAST_MEDIA_FILE => &[daast::file],
+        ty::DAAST_PRICING => &[ads::pricing],
+        ty::VMAP => &[vmap::root],
+        ty::AD_BREAK => &[vmap::ad_break],
+        ty::AD_SOURCE => &[vmap_source::source],
+        ty::VASTAD_DATA => &[vmap_source::data],
+        ty::AD_TAG_URI | ty::CUSTOM_AD_DATA => &[vmap_source::template],
+        ty::VMAP_TRACKING => &[vmap_source::tracking],
+        _ => &[],
     }
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn extensions(
 }
 
 /// An extension that carries all signals itself.
-pub(crate) fn container(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+pub(crate) fn container(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
     let mut signals = Signals::default();
     signals.read(doc, sink, id);
     signals.judge(sink);

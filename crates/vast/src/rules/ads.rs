@@ -9,7 +9,7 @@ use crate::rules::{name_range, time};
 use crate::sink::Sink;
 
 /// `VAST`: places in the pod are positive and unique. Ads without a place may stand beside a pod.
-pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
     let mut taken = Taken::default();
     for ad in doc.children(id) {
         let attribute = doc
@@ -73,8 +73,14 @@ impl Taken {
 }
 
 /// `InLine` and `Wrapper`: the same impression counted twice.
-pub(crate) fn impressions(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
-    if !sink.hears(Id::ImpressionDuplicate) {
+pub(crate) fn impressions(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+) {
+    // Most ads have each of their children once.
+    if element.twice == 0 || !sink.hears(Id::ImpressionDuplicate) {
         return;
     }
     super::repeated(doc, id, ty::IMPRESSION, &[], |impression, element| {

@@ -87,7 +87,7 @@ pub(crate) fn linear(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
 }
 
 /// `Wrapper`: the next tag is not one of its own trackers.
-pub(crate) fn wrapper(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+pub(crate) fn wrapper(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
     let children = || doc.children(id).take(WINDOW);
     let ty_of = |child: ElementId| doc.element(child).map_or(TypeId::OPEN, |child| child.ty);
     let Some(tag) = children().find(|child| ty_of(*child) == ty::VASTAD_TAG_URI) else {

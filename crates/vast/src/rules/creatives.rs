@@ -10,7 +10,7 @@ use crate::sink::Sink;
 use crate::structure::TypeId;
 
 /// `Creatives`: videos that share an id or a place, and more than one.
-pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
     let (mut ids, mut places, mut linear) = (BTreeSet::new(), BTreeSet::new(), 0_u32);
     let alone = doc.children(id).nth(1).is_none();
     for creative in doc.children(id) {

@@ -82,7 +82,7 @@ fn renamed(doc: &Document<'_>, id: ElementId, name: &str, danger: bool) -> Optio
 }
 
 /// `Linear`: interactions under their right name.
-pub(crate) fn linear(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+pub(crate) fn linear(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
     for child in doc.children(id) {
         let Some(clicks) = doc.element(child).filter(|c| c.ty == ty::DAAST_AD_INTERACTIONS) else {
             continue;

@@ -83,7 +83,7 @@ fn leaf(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elemen
 }
 
 /// `Extensions` and `CreativeExtensions` with nothing in them.
-pub(crate) fn list(sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+pub(crate) fn list(_: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if element.first_child.some().is_none() {
         let own = element.ty.info().element_name();
         sink.report_mend(

@@ -183,7 +183,10 @@ fn has_markup(text: &str) -> bool {
 }
 
 /// `VAST`: ids that more than one ad has.
-pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+    if element.twice == 0 {
+        return;
+    }
     let of_type = |parent: ElementId, wanted: TypeId| {
         doc.children(parent)
             .filter_map(|child| Some((child, doc.element(child)?)))

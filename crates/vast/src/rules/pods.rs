@@ -221,7 +221,7 @@ pub(crate) fn ad_body(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
 }
 
 /// `Survey`: gone from players.
-pub(crate) fn survey(sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+pub(crate) fn survey(_: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     sink.report(
         Id::SurveyDeprecated,
         id,

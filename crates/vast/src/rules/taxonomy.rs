@@ -114,7 +114,15 @@ fn is_code(text: &str) -> bool {
 }
 
 /// `InLine`: the same code twice.
-pub(crate) fn duplicates(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
+pub(crate) fn duplicates(
+    doc: &Document<'_>,
+    sink: &mut Sink<'_>,
+    id: ElementId,
+    element: &Element,
+) {
+    if element.twice == 0 {
+        return;
+    }
     super::repeated(doc, id, ty::CATEGORY, &[name::AUTHORITY], |category, element| {
         sink.report(
             Id::CategoryDuplicate,
