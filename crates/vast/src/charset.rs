@@ -1,6 +1,7 @@
 //! Encodings by name. What tags are written in is built in; everything else that an XML declaration
 //! may name comes with the feature `encodings`, whose tables are larger than the linter.
 
+use crate::text::Text as _;
 #[cfg(feature = "encodings")]
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -58,8 +59,8 @@ pub(crate) fn windows_1252(byte: u8) -> char {
 impl Charset {
     /// The encoding of a label, as an XML declaration gives it.
     pub(crate) fn for_label(label: &str) -> Option<Self> {
-        let label = label.trim_ascii();
-        let known = LABELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(label));
+        let label = label.trimmed();
+        let known = LABELS.iter().find(|(known, _)| known.is_like(label));
         if let Some((_, charset)) = known {
             return Some(*charset);
         }

@@ -24,6 +24,7 @@ mod rules;
 mod sink;
 mod structure;
 mod suppress;
+mod text;
 mod version;
 
 pub use document::{Document, ElementId};

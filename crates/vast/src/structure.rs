@@ -5,6 +5,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{
     EVENTS, NAME_BITS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS, event_place, name, ty,
 };
+use crate::text::Text;
 
 /// A known name of an element or an attribute. Zero is every other name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -194,26 +195,17 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
         }
 }
 
-/// What stands before and after the first of these bytes, which are of ASCII. For short texts a
-/// searcher costs more than looking.
-pub(crate) fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|other| other == byte)?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
-}
-
 /// The type of an `Extension` or a `CreativeExtension` whose attributes name a payload that has a
 /// standard. Of all others the payload is not judged.
 pub(crate) fn extension<'a>(ty: TypeId, attribute: impl Fn(NameId) -> Option<&'a str>) -> TypeId {
     let of_creative = ty == ty::CREATIVE_EXTENSION;
-    if !of_creative
-        && attribute(name::EXT).is_some_and(|ext| ext.trim_ascii().eq_ignore_ascii_case("adcom"))
-    {
+    if !of_creative && attribute(name::EXT).is_some_and(|ext| ext.trimmed().is_like("adcom")) {
         return ty::ADCOM_EXTENSION;
     }
-    let Some(kind) = attribute(name::TYPE).map(str::trim_ascii) else {
+    let Some(kind) = attribute(name::TYPE).map(Text::trimmed) else {
         return ty;
     };
-    let found = STANDARD.iter().find(|(known, _)| known.eq_ignore_ascii_case(kind));
+    let found = STANDARD.iter().find(|(known, _)| known.is_like(kind));
     match found.map(|(_, found)| *found) {
         Some(ty::TL_QRCODE_CREATIVE_EXTENSION) if !of_creative => ty,
         Some(ty::CTV_AD_PORTFOLIO_EXTENSION | ty::ADCOM_EXTENSION) if of_creative => ty,

@@ -4,6 +4,7 @@ use super::{NO_ELEMENT, Next, Parser, bytes, offset};
 use crate::document::{Directive, ElementId, State};
 use crate::generated::rules::Id;
 use crate::references::{self, Reference};
+use crate::text::Text as _;
 
 impl Parser<'_> {
     /// `<!` at `start`.
@@ -136,7 +137,7 @@ impl Parser<'_> {
 
     /// Reports a DOCTYPE; true when the document is HTML and not worth reading on.
     fn doctype(&mut self, name: &str, start: u32, end: u32) -> bool {
-        let html = name.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("html"));
+        let html = name.begins_like("html");
         if html {
             self.fatal(
                 Id::HtmlInsteadOfVast,
@@ -189,7 +190,7 @@ fn entities(doctype: &str) -> Entities {
         let value = value.get(1..).and_then(|value| value.split(mark).next()).unwrap_or("");
         let nested = references::references(value)
             .any(|(_, reference)| matches!(reference, Reference::Entity(_)));
-        if nested || value.contains('%') {
+        if nested || value.has(b'%') {
             found = Entities::Nested;
         }
     }

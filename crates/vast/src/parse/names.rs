@@ -6,7 +6,8 @@ use super::{Binding, Parser, excerpt, offset};
 use crate::document::{Element, ElementId, FOREIGN, UNKNOWN};
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
-use crate::structure::{Content, NameId, TypeId, cut, extension};
+use crate::structure::{Content, NameId, TypeId, extension};
+use crate::text::Text as _;
 
 /// What is said of a document that is XML with another root.
 pub(crate) const OTHER_ROOTS: [Id; 5] = [
@@ -33,7 +34,7 @@ impl<'t> Parser<'t> {
     pub(super) fn prefixes(&mut self, id: ElementId, element: &Element) {
         let start = element.start.saturating_add(1);
         let range = (start, start.saturating_add(u32::from(element.name_len)));
-        if let Some((prefix, _)) = cut(self.slice(range.0, range.1), b':') {
+        if let Some((prefix, _)) = self.slice(range.0, range.1).cut(b':') {
             self.declared(id, prefix, range);
         }
         let mut at = element.first_attr as usize;
@@ -45,7 +46,7 @@ impl<'t> Parser<'t> {
             let end = attribute.name_start.saturating_add(u32::from(attribute.name_len));
             let range = (attribute.name_start, end);
             let written = self.slice(range.0, range.1);
-            if let Some((prefix, _)) = cut(written, b':').filter(|(p, _)| *p != "xmlns") {
+            if let Some((prefix, _)) = written.cut(b':').filter(|(p, _)| *p != "xmlns") {
                 self.declared(id, prefix, range);
             }
         }
@@ -76,7 +77,7 @@ impl Parser<'_> {
         let unknown = element.name == NameId::UNKNOWN;
         if unknown {
             let tag = std::str::from_utf8(tag).unwrap_or("");
-            (prefix, local) = cut(tag, b':').unwrap_or(("", tag));
+            (prefix, local) = tag.cut(b':').unwrap_or(("", tag));
             element.name = NameId::intern(local);
         } else {
             local = element.name.as_str();
@@ -104,7 +105,7 @@ impl Parser<'_> {
             }
             element.flags |= UNKNOWN;
             let mut rows = parent_ty.info().children.iter().zip(0_u8..);
-            let row = rows.find(|(row, _)| row.name.as_str().eq_ignore_ascii_case(local));
+            let row = rows.find(|(row, _)| row.name.as_str().is_like(local));
             row.map(|(row, index)| (index, row.ty))
         });
         if let Some((row, ty)) = found {
@@ -138,8 +139,8 @@ impl Parser<'_> {
         let (start, end) = (element.start, element.open_end);
         let rest = self.text.get(end as usize..).unwrap_or("");
         let holds = |name: &str| memchr::memmem::find(rest.as_bytes(), name.as_bytes()).is_some();
-        if local.eq_ignore_ascii_case("VAST") || local.eq_ignore_ascii_case("VMAP") {
-            let vast = local.eq_ignore_ascii_case("VAST");
+        if local.is_like("VAST") || local.is_like("VMAP") {
+            let vast = local.is_like("VAST");
             (self.kind, element.ty) =
                 if vast { (DocumentKind::Vast, ty::VAST) } else { (DocumentKind::Vmap, ty::VMAP) };
             let right = if vast { "VAST" } else { "VMAP" };
@@ -158,11 +159,11 @@ impl Parser<'_> {
         } else if local == "Error" && holds("<Code>") {
             let message = format_args!("the document is an error of a file store, not a tag");
             self.fatal(Id::StorageErrorInsteadOfVast, start, end, message);
-        } else if !local.eq_ignore_ascii_case("html") && (holds("<VAST") || holds(":VMAP")) {
+        } else if !local.is_like("html") && (holds("<VAST") || holds(":VMAP")) {
             let name = excerpt(local, self.limits.excerpt);
             let message = format_args!("the root element is <{name}>, which holds VAST");
             self.fatal(Id::VastNotAtRoot, start, end, message);
-        } else if local.eq_ignore_ascii_case("html") {
+        } else if local.is_like("html") {
             self.fatal(
                 Id::HtmlInsteadOfVast,
                 start,
@@ -243,7 +244,7 @@ impl Parser<'_> {
 
 /// The namespaces whose elements are judged.
 fn is_our_namespace(uri: &str) -> bool {
-    let uri = uri.trim_ascii();
+    let uri = uri.trimmed();
     uri.is_empty()
         || uri == VAST_NAMESPACE
         || uri == VMAP_NAMESPACE

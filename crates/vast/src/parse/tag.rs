@@ -7,7 +7,8 @@ use crate::document::{
 use crate::generated::rules::Id;
 use crate::generated::structure::ty;
 use crate::references::{self, Reference};
-use crate::structure::{Content, NO_ROW, NameId, TypeId, cut, same};
+use crate::structure::{Content, NO_ROW, NameId, TypeId, same};
+use crate::text::Text as _;
 
 /// How many attributes are compared one by one; elements of VAST have fewer.
 const FEW: usize = 24;
@@ -426,7 +427,7 @@ impl Parser<'_> {
             } else if !open {
                 let end = attribute.name_start as usize + usize::from(attribute.name_len);
                 let name = self.text.get(attribute.name_start as usize..end).unwrap_or("");
-                if !name.starts_with("xmlns") && cut(name, b':').is_none() {
+                if !name.starts_with("xmlns") && name.cut(b':').is_none() {
                     element.flags |= UNKNOWN_ATTRIBUTE;
                 }
             }

@@ -8,6 +8,7 @@ use crate::rules::media::{ancestor, begins_with_macro, value, value_range};
 use crate::rules::{mend, name_range};
 use crate::sink::Sink;
 use crate::structure::{STANDARD, TypeId};
+use crate::text::Text as _;
 
 /// Creatives and files among which a binding is looked for. A tag that has more is a list, and
 /// looking through a list for each extension would cost its square.
@@ -164,7 +165,7 @@ fn binding(
     let mut count = |element: ElementId| {
         seen += 1;
         let id = doc.element(element).and_then(|element| doc.attr_raw(element, name::ID));
-        matches += u32::from(id.is_some_and(|id| id.trim_ascii() == wanted));
+        matches += u32::from(id.is_some_and(|id| id.trimmed() == wanted));
     };
     if by_file {
         files(doc, inline).take(MOST).for_each(&mut count);
@@ -233,7 +234,7 @@ pub(crate) fn universal_ad_id(
         return;
     };
     let registry = value(doc, Some(attribute));
-    let unknown = doc.content(id).eq_ignore_ascii_case("unknown");
+    let unknown = doc.content(id).is_like("unknown");
     if registry.is_empty() && !unknown {
         sink.report(
             Id::CtvUniversaladidWithoutRegistry,
@@ -269,7 +270,7 @@ pub(crate) fn interactive(
     element: &Element,
 ) {
     let api = doc.attr(element, name::API_FRAMEWORK);
-    if !value(doc, api).eq_ignore_ascii_case("SIMID") {
+    if !value(doc, api).is_like("SIMID") {
         sink.report(
             Id::CtvInteractiveNotSimid,
             id,
@@ -285,7 +286,7 @@ pub(crate) fn interactive(
         .find(|child| doc.element(*child).is_some_and(|child| child.ty == ty::HTMLRESOURCE));
     let page = html.is_some_and(|html| {
         doc.parts(html).any(|part| {
-            part.kind == PartKind::Cdata && !doc.slice(part.start, part.end).trim_ascii().is_empty()
+            part.kind == PartKind::Cdata && !doc.slice(part.start, part.end).trimmed().is_empty()
         })
     });
     let url = !doc.content(id).is_empty();

@@ -7,6 +7,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{name_range, time};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// `VAST`: places in the pod are positive and unique. Ads without a place may stand beside a pod.
 pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
@@ -20,7 +21,7 @@ pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _
             continue;
         };
         let range = (attribute.value_start, attribute.value_end);
-        match time::number(doc.slice(range.0, range.1).trim_ascii()) {
+        match time::number(doc.slice(range.0, range.1).trimmed()) {
             Some(0) => sink.report(
                 Id::SequenceZero,
                 ad,
@@ -136,13 +137,13 @@ pub(crate) fn universal_ad_id(
     id: ElementId,
     element: &Element,
 ) {
-    let registry = doc.attr_raw(element, name::ID_REGISTRY).unwrap_or("").trim_ascii();
-    if !registry.eq_ignore_ascii_case("ad-id.org") {
+    let registry = doc.attr_raw(element, name::ID_REGISTRY).unwrap_or("").trimmed();
+    if !registry.is_like("ad-id.org") {
         return;
     }
     let value = doc.content(id);
     let range = doc.content_range(id).unwrap_or_else(|| name_range(element));
-    if !value.is_empty() && !value.eq_ignore_ascii_case("unknown") && !is_ad_id(&value) {
+    if !value.is_empty() && !value.is_like("unknown") && !is_ad_id(&value) {
         let quoted = sink.quote(&value);
         sink.report(
             Id::AdIdForm,
@@ -174,11 +175,11 @@ pub(crate) fn pricing(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     }
     let value = doc.content(id);
     let (whole, fraction) =
-        value.split_once('.').map_or((value.as_ref(), "0"), |(whole, fraction)| (whole, fraction));
+        value.cut(b'.').map_or((value.as_ref(), "0"), |(whole, fraction)| (whole, fraction));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits(whole)
         && digits(fraction)
-        && !(whole.is_empty() && (fraction.is_empty() || !value.contains('.')));
+        && !(whole.is_empty() && (fraction.is_empty() || !value.has(b'.')));
     // A price may be encrypted for a macro to stand in for it.
     if !number && !value.starts_with(['[', '$', '%']) {
         let quoted = sink.quote(&value);

@@ -6,6 +6,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{identity, name_range, time};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// A price for a thousand impressions that no advertiser pays, in whole units of money.
 const PRICE: u64 = 1_000;
@@ -26,17 +27,16 @@ pub(crate) fn pricing(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     let Some(range) = doc.content_range(id) else {
         return;
     };
-    let (whole, fraction) = value.split_once('.').unwrap_or((&value, ""));
+    let (whole, fraction) = value.cut(b'.').unwrap_or((&value, ""));
     if let Some(price) = time::number(whole) {
         if price == 0 && fraction.bytes().all(|digit| digit == b'0') {
             sink.report(Id::PricingZero, id, range, format_args!("the price is zero"));
         }
-        let per_thousand = doc
-            .attr_raw(element, name::MODEL)
-            .is_some_and(|model| model.trim_ascii().eq_ignore_ascii_case("cpm"));
+        let per_thousand =
+            doc.attr_raw(element, name::MODEL).is_some_and(|model| model.trimmed().is_like("cpm"));
         let strong = doc
             .attr_raw(element, name::CURRENCY)
-            .is_some_and(|currency| matches!(currency.trim_ascii(), "USD" | "EUR" | "GBP" | "CHF"));
+            .is_some_and(|currency| matches!(currency.trimmed(), "USD" | "EUR" | "GBP" | "CHF"));
         if per_thousand && strong && price >= PRICE {
             let quoted = sink.quote(&value);
             sink.report(
@@ -49,7 +49,7 @@ pub(crate) fn pricing(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     }
     if let Some(attribute) = doc.attr(element, name::CURRENCY) {
         let range = (attribute.value_start, attribute.value_end);
-        let code = doc.slice(range.0, range.1).trim_ascii();
+        let code = doc.slice(range.0, range.1).trimmed();
         let formed = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
         if formed && !is_currency(code) {
             sink.report(

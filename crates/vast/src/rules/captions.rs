@@ -6,6 +6,7 @@ use crate::generated::structure::{name, ty};
 use crate::rules::media::{begins_with_macro, ending_of, essence, value, value_range};
 use crate::rules::{mend, name_range};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// Formats of captions, and how their files end.
 const FORMATS: [(&str, &[&str]); 13] = [
@@ -49,9 +50,7 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         };
         let attribute = |name| value(doc, doc.attr(of, name));
         let this = (attribute(name::TYPE), attribute(name::LANGUAGE));
-        let same = |other: &(&str, &str)| {
-            other.0.eq_ignore_ascii_case(this.0) && other.1.eq_ignore_ascii_case(this.1)
-        };
+        let same = |other: &(&str, &str)| other.0.is_like(this.0) && other.1.is_like(this.1);
         if window.iter().flatten().any(same) {
             sink.report(
                 Id::CaptionsDuplicate,
@@ -104,8 +103,7 @@ fn kind(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, written: &str, r
         return;
     }
     let essence = essence(written);
-    let Some((_, endings)) = FORMATS.iter().find(|(known, _)| known.eq_ignore_ascii_case(essence))
-    else {
+    let Some((_, endings)) = FORMATS.iter().find(|(known, _)| known.is_like(essence)) else {
         let quoted = sink.quote(written);
         sink.report_fix(
             Id::CaptionTypeUnknown,
@@ -113,7 +111,7 @@ fn kind(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, written: &str, r
             range,
             format_args!("`{quoted}` is no format of captions such as `text/vtt`"),
             |_| {
-                let known = |(wrong, _): &&(&str, &str)| wrong.eq_ignore_ascii_case(essence);
+                let known = |(wrong, _): &&(&str, &str)| wrong.is_like(essence);
                 let (_, right) = MISSPELT.iter().find(known)?;
                 mend::replace("Write the type as it is registered", range, right)
             },
@@ -124,7 +122,7 @@ fn kind(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, written: &str, r
     let Some(ending) = ending_of(&url) else {
         return;
     };
-    let is = |known: &&str| known.eq_ignore_ascii_case(ending);
+    let is = |known: &&str| known.is_like(ending);
     let known = FORMATS.iter().any(|(_, endings)| endings.iter().any(is));
     if known && !endings.iter().any(is) {
         let (kind, ending) = (sink.quote(essence), sink.quote(ending));

@@ -9,7 +9,8 @@ use crate::generated::structure::{name, ty};
 use crate::rules::media::{ending_of, essence};
 use crate::rules::{name_range, time};
 use crate::sink::Sink;
-use crate::structure::{NameId, TypeId, cut};
+use crate::structure::{NameId, TypeId};
+use crate::text::Text as _;
 
 /// How many children are looked at.
 const WINDOW: usize = 64;
@@ -48,7 +49,7 @@ pub(crate) fn container(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
 fn size(doc: &Document<'_>, element: &Element, name: NameId) -> Option<(u64, (u32, u32))> {
     let attribute = doc.attr(element, name)?;
     let range = (attribute.value_start, attribute.value_end);
-    Some((time::number(doc.slice(range.0, range.1).trim_ascii())?, range))
+    Some((time::number(doc.slice(range.0, range.1).trimmed())?, range))
 }
 
 /// `Companion` and `NonLinear`: sizes.
@@ -96,7 +97,7 @@ pub(crate) fn pixel_ratio(
         return;
     };
     let range = (attribute.value_start, attribute.value_end);
-    let value = doc.slice(range.0, range.1).trim_ascii();
+    let value = doc.slice(range.0, range.1).trimmed();
     if !value.is_empty() && value.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
         sink.report(
             Id::PxratioZero,
@@ -161,7 +162,7 @@ pub(crate) fn static_resource(
     if matches!(kind.as_bytes().first(), Some(b'[' | b'$' | b'%' | b'{')) {
         return;
     }
-    let is = |kinds: &[&str]| kinds.iter().any(|known| known.eq_ignore_ascii_case(kind));
+    let is = |kinds: &[&str]| kinds.iter().any(|known| known.is_like(kind));
     if is(&["application/x-shockwave-flash", "application/x-flash"]) {
         sink.report(
             Id::CreativetypeFlash,
@@ -183,10 +184,8 @@ pub(crate) fn static_resource(
         );
         return;
     }
-    let media_type = cut(kind, b'/').is_some_and(|(top, sub)| {
-        ["image", "application", "text", "video", "audio"]
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(top))
+    let media_type = kind.cut(b'/').is_some_and(|(top, sub)| {
+        ["image", "application", "text", "video", "audio"].iter().any(|known| known.is_like(top))
             && !sub.is_empty()
             && sub.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     });
@@ -204,7 +203,7 @@ pub(crate) fn static_resource(
     let Some(ending) = ending_of(&url) else {
         return;
     };
-    let known = IMAGES.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending));
+    let known = IMAGES.iter().find(|(known, _)| known.is_like(ending));
     if let Some((ending, kinds)) = known
         && !is(kinds)
     {
@@ -256,7 +255,7 @@ pub(crate) fn html(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     let text: Cow<'_, str> = doc.content(id);
     let bytes = text.as_bytes();
     if memchr::memchr(b'<', bytes).is_none() {
-        if text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http")) {
+        if text.begins_like("http") {
             sink.report(
                 Id::HtmlresourceIsUrl,
                 id,

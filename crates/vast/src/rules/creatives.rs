@@ -8,6 +8,7 @@ use crate::generated::structure::{name, ty};
 use crate::rules::{ads, mend, name_range, time};
 use crate::sink::Sink;
 use crate::structure::TypeId;
+use crate::text::Text as _;
 
 /// `Creatives`: videos that share an id or a place, and more than one.
 pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
@@ -19,7 +20,7 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &E
         };
         let place = doc.attr(element, name::SEQUENCE).map(|attribute| {
             let range = (attribute.value_start, attribute.value_end);
-            (range, time::number(doc.slice(range.0, range.1).trim_ascii()))
+            (range, time::number(doc.slice(range.0, range.1).trimmed()))
         });
         if let Some((range, Some(0))) = place {
             sink.report(
@@ -40,7 +41,7 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &E
         linear += u32::from(element.ty == ty::CREATIVE);
         if let Some(attribute) = doc.attr(element, name::ID) {
             let range = (attribute.value_start, attribute.value_end);
-            let value = doc.slice(range.0, range.1).trim_ascii();
+            let value = doc.slice(range.0, range.1).trimmed();
             if !value.is_empty() && !ids.insert(value) {
                 let quoted = sink.quote(value);
                 sink.report(
@@ -118,8 +119,8 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         .filter_map(|child| Some((child, doc.element(child)?)))
         .filter(|(_, found)| found.ty == ty::UNIVERSAL_AD_ID);
     for (universal, found) in universal.take(64) {
-        let registry = doc.attr_raw(found, name::ID_REGISTRY).unwrap_or("").trim_ascii();
-        let known = registries.iter().any(|known| known.eq_ignore_ascii_case(registry));
+        let registry = doc.attr_raw(found, name::ID_REGISTRY).unwrap_or("").trimmed();
+        let known = registries.iter().any(|known| known.is_like(registry));
         if known && !registry.is_empty() {
             let quoted = sink.quote(registry);
             sink.report(
@@ -136,19 +137,19 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
 /// `adId` of a creative whose UniversalAdId is another Ad-ID.
 fn contradicted(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, attribute: &Attribute) {
     let range = (attribute.value_start, attribute.value_end);
-    let value = doc.slice(range.0, range.1).trim_ascii();
+    let value = doc.slice(range.0, range.1).trimmed();
     let other = doc.children(id).find(|child| {
         doc.element(*child).is_some_and(|found| {
             found.ty == ty::UNIVERSAL_AD_ID
                 && doc
                     .attr_raw(found, name::ID_REGISTRY)
-                    .is_some_and(|registry| registry.trim_ascii().eq_ignore_ascii_case("ad-id.org"))
+                    .is_some_and(|registry| registry.trimmed().is_like("ad-id.org"))
         })
     });
     let Some(other) = other.map(|other| doc.content(other)) else {
         return;
     };
-    if ads::is_ad_id(value) && !other.is_empty() && !other.eq_ignore_ascii_case(value) {
+    if ads::is_ad_id(value) && !other.is_empty() && !other.is_like(value) {
         let (quoted, other) = (sink.quote(value), sink.quote(&other));
         sink.report(
             Id::AdIdContradiction,
@@ -174,8 +175,8 @@ pub(crate) fn universal(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
     let value = doc.content(id);
     if let Some(attribute) = doc.attr(element, name::ID_REGISTRY) {
         let range = (attribute.value_start, attribute.value_end);
-        let registry = doc.slice(range.0, range.1).trim_ascii();
-        let known = MISSPELT.iter().find(|(known, _)| known.eq_ignore_ascii_case(registry));
+        let registry = doc.slice(range.0, range.1).trimmed();
+        let known = MISSPELT.iter().find(|(known, _)| known.is_like(registry));
         if let Some((_, right)) = known {
             let quoted = sink.quote(registry);
             sink.report_fix(
@@ -196,8 +197,7 @@ pub(crate) fn universal(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
                 range,
                 format_args!("`idRegistry` is empty; where no registry has the id it is `unknown`"),
             );
-        } else if registry.eq_ignore_ascii_case("unknown") || value.eq_ignore_ascii_case("unknown")
-        {
+        } else if registry.is_like("unknown") || value.is_like("unknown") {
             sink.report(
                 Id::UniversaladidUnknown,
                 id,
@@ -208,7 +208,7 @@ pub(crate) fn universal(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
     }
     if let Some(attribute) = doc.attr(element, name::ID_VALUE) {
         let written = doc.attribute_value(attribute);
-        let written = written.trim_ascii();
+        let written = written.trimmed();
         if !value.is_empty() && !written.is_empty() && written != value {
             sink.report(
                 Id::UniversaladidContradiction,

@@ -6,13 +6,14 @@ use crate::generated::structure::{name, ty};
 use crate::rules::{mend, name_range};
 use crate::sink::{Sink, TextFix};
 use crate::structure::{Type, TypeId};
+use crate::text::Text as _;
 
 /// `DAAST`.
 pub(crate) fn root(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if let Some(attribute) = doc.attr(element, name::VERSION) {
         let range = (attribute.value_start, attribute.value_end);
         let value = doc.slice(range.0, range.1);
-        if !matches!(value.trim_ascii(), "1.0" | "1.1") {
+        if !matches!(value.trimmed(), "1.0" | "1.1") {
             let value = sink.quote(value);
             let message = format_args!("`{value}` is no version of DAAST; there are 1.0 and 1.1");
             sink.report(Id::DaastVersionUnknown, id, range, message);
@@ -121,7 +122,7 @@ pub(crate) fn file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     };
     let range = (attribute.value_start, attribute.value_end);
     let kind = doc.slice(range.0, range.1).trim_ascii_start();
-    if kind.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("video/")) {
+    if kind.begins_like("video/") {
         let kind = sink.quote(kind);
         let message = format_args!("`{kind}` is video; DAAST plays audio");
         sink.report(Id::DaastMediafileVideo, id, range, message);

@@ -1,5 +1,6 @@
 //! Hosts that only the viewer's own network has, in every form in which browsers accept them.
 
+use crate::text::Text as _;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -9,13 +10,13 @@ use adproof_model::scope::{self, Scope};
 pub(crate) fn special(host: &str) -> Option<&'static str> {
     let host = plain(host);
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or(&host);
-    if last.eq_ignore_ascii_case("localhost") {
+    if last.is_like("localhost") {
         return Some(Scope::Loopback.as_str());
     }
-    if last.eq_ignore_ascii_case("local") && host.contains('.') {
+    if last.is_like("local") && host.has(b'.') {
         return Some(Scope::LinkLocal.as_str());
     }
-    if last.eq_ignore_ascii_case("internal") && host.contains('.') {
+    if last.is_like("internal") && host.has(b'.') {
         return Some(Scope::Private.as_str());
     }
     match scope::of(address(&host)?) {

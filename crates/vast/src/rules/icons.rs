@@ -6,6 +6,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{companions, name_range, time, tracking};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// How many children are looked at.
 const WINDOW: usize = 64;
@@ -38,7 +39,7 @@ pub(crate) fn icon(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     }
     for attribute in [name::WIDTH, name::HEIGHT] {
         if let Some(found) = doc.attr(element, attribute)
-            && time::number(doc.slice(found.value_start, found.value_end).trim_ascii()) == Some(0)
+            && time::number(doc.slice(found.value_start, found.value_end).trimmed()) == Some(0)
         {
             let name = attribute.as_str();
             sink.report(
@@ -52,10 +53,7 @@ pub(crate) fn icon(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     position(doc, sink, id, element);
     times(doc, sink, id, element);
     companions::pixel_ratio(doc, sink, id, element);
-    if doc
-        .attr_raw(element, name::PROGRAM)
-        .is_some_and(|program| program.eq_ignore_ascii_case("AdChoices"))
-    {
+    if doc.attr_raw(element, name::PROGRAM).is_some_and(|program| program.is_like("AdChoices")) {
         choices(doc, sink, id, element);
     }
 }
@@ -68,7 +66,7 @@ fn position(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &El
         let Some(found) = doc.attr(element, attribute) else {
             continue;
         };
-        let value = doc.slice(found.value_start, found.value_end).trim_ascii();
+        let value = doc.slice(found.value_start, found.value_end).trimmed();
         let template = matches!(value.as_bytes().first(), Some(b'[' | b'$' | b'%' | b'{'));
         if !template && !edges.contains(&value) && time::number(value).is_none() {
             let (quoted, [first, second]) = (sink.quote(value), edges);
@@ -84,9 +82,8 @@ fn position(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &El
 
 /// When the icon is shown, against the ad that it belongs to.
 fn times(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    let millis = |found: &Attribute| {
-        time::millis(doc.slice(found.value_start, found.value_end).trim_ascii())
-    };
+    let millis =
+        |found: &Attribute| time::millis(doc.slice(found.value_start, found.value_end).trimmed());
     if let Some(found) = doc.attr(element, name::DURATION_ALT)
         && millis(found) == Some(0)
     {

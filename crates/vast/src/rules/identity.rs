@@ -10,6 +10,7 @@ use crate::rules::url::{self, AMPERSAND, BEYOND_ASCII, BRACKET, DOLLAR, ODD, PER
 use crate::rules::{name_range, text_hash, writing};
 use crate::sink::Sink;
 use crate::structure::TypeId;
+use crate::text::Text as _;
 
 /// Texts that people read in reports, and ids that are joined with the logs of others.
 pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -147,7 +148,7 @@ const SYSTEMS: [&str; 15] = [
 ];
 
 fn is_one_of(text: &str, known: &[&str]) -> bool {
-    text.len() <= 12 && known.iter().any(|known| known.eq_ignore_ascii_case(text))
+    text.len() <= 12 && known.iter().any(|known| known.is_like(text))
 }
 
 /// Whether a macro stands where its value should: `${X}`, `%%X%%`, `{{X}}` anywhere, `[X]` alone,
@@ -201,7 +202,7 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
     for (ad, element) in of_type(id, ty::AD) {
         if let Some(attribute) = doc.attr(element, name::ID) {
             let range = (attribute.value_start, attribute.value_end);
-            let value = doc.slice(range.0, range.1).trim_ascii();
+            let value = doc.slice(range.0, range.1).trimmed();
             ids.push((("", Cow::Borrowed(value)), ad, range));
         }
         let in_pod = doc.attr(element, name::SEQUENCE).is_some();
@@ -217,7 +218,7 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
             for (child, found) in
                 linear.flat_map(|(creative, _)| of_type(creative, ty::UNIVERSAL_AD_ID).take(1))
             {
-                let registry = doc.attr_raw(found, name::ID_REGISTRY).unwrap_or("").trim_ascii();
+                let registry = doc.attr_raw(found, name::ID_REGISTRY).unwrap_or("").trimmed();
                 played.push(((registry, doc.content(child)), child, name_range(found)));
             }
         }
@@ -274,7 +275,7 @@ pub(crate) fn for_repeated(
         if let [(before, ..), after] = pair
             && *before == after.0
             && !after.0.1.is_empty()
-            && !after.0.1.eq_ignore_ascii_case("unknown")
+            && !after.0.1.is_like("unknown")
             && !is_unfilled(&after.0.1)
         {
             again.push(after);
@@ -291,7 +292,7 @@ pub(crate) fn for_repeated(
 fn is_id_of_ad(doc: &Document<'_>, inside: &Element, text: &str) -> bool {
     let body = doc.element(inside.parent);
     let ad = body.and_then(|body| doc.element(body.parent)).filter(|ad| ad.ty == ty::AD);
-    ad.is_some_and(|ad| doc.attr_raw(ad, name::ID).is_some_and(|id| id.trim_ascii() == text))
+    ad.is_some_and(|ad| doc.attr_raw(ad, name::ID).is_some_and(|id| id.trimmed() == text))
 }
 
 #[cfg(test)]

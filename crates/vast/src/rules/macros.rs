@@ -8,6 +8,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::ty;
 use crate::rules::url::{Url, Use};
 use crate::sink::{Sink, TextFix};
+use crate::text::Text as _;
 
 /// Macros of ad servers, and macros of VAST that a server encoded.
 pub(crate) fn foreign(sink: &mut Sink<'_>, url: &Url<'_>) {
@@ -223,7 +224,7 @@ fn lower_case(text: &str) -> Vec<(usize, String)> {
     let mut wrong = Vec::new();
     for at in memchr::memchr_iter(b'[', text.as_bytes()) {
         let rest = text.get(at + 1..).unwrap_or("");
-        if let Some(name) = rest.get(..rest.len().min(42)).and_then(|rest| rest.split_once(']')) {
+        if let Some(name) = rest.get(..rest.len().min(42)).and_then(|rest| rest.cut(b']')) {
             let upper = name.0.to_ascii_uppercase();
             if upper != name.0 && is_known(&upper) {
                 wrong.push((at + 1, upper));
@@ -315,12 +316,12 @@ fn unclosed(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, name: &str, said: &mu
 /// `[ NAME ]`.
 fn spaced(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, said: &mut Said) {
     let rest = url.text.get(at + 1..).unwrap_or("");
-    let inner = rest.get(..rest.len().min(60)).and_then(|rest| rest.split_once(']'));
-    let Some((inner, _)) = inner.filter(|(inner, _)| is_known(inner.trim_ascii())) else {
+    let inner = rest.get(..rest.len().min(60)).and_then(|rest| rest.cut(b']'));
+    let Some((inner, _)) = inner.filter(|(inner, _)| is_known(inner.trimmed())) else {
         return;
     };
     if said.first(Id::MacroWithSpace) {
-        let name = inner.trim_ascii();
+        let name = inner.trimmed();
         sink.report_fix(
             Id::MacroWithSpace,
             url.id,
@@ -373,12 +374,12 @@ fn encoded_macros(text: &str) -> impl Iterator<Item = (usize, usize, bool)> + '_
         let twice = rest.starts_with("%25");
         let open = if twice { 5 } else { 3 };
         let digits = if twice { rest.get(3..5) } else { rest.get(1..3) };
-        digits.filter(|digits| digits.eq_ignore_ascii_case("5b"))?;
+        digits.filter(|digits| digits.is_like("5b"))?;
         let name = rest.get(open..)?;
         let len =
             name.bytes().take_while(|byte| byte.is_ascii_uppercase() || *byte == b'_').count();
         let right = if twice { "%255d" } else { "%5d" };
-        let closed = name.get(len..)?.get(..open)?.eq_ignore_ascii_case(right);
+        let closed = name.get(len..)?.get(..open)?.is_like(right);
         (closed && is_known(name.get(..len)?)).then_some((at, open + len + open, twice))
     })
 }
@@ -402,10 +403,9 @@ pub(crate) fn names_error_code(text: &str) -> bool {
 /// Whether a URL is made by a macro: its scheme and host are not in the tag.
 pub(crate) fn begins_with_one(text: &str) -> bool {
     match text.as_bytes().first() {
-        Some(b'[') => text
-            .get(1..)
-            .and_then(|rest| rest.split_once(']'))
-            .is_some_and(|(name, _)| is_name(name)),
+        Some(b'[') => {
+            text.get(1..).and_then(|rest| rest.cut(b']')).is_some_and(|(name, _)| is_name(name))
+        }
         Some(b'%' | b'$' | b'{') => server_macro_at(text.as_bytes()).is_some(),
         _ => false,
     }

@@ -16,6 +16,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{mend, name_range};
 use crate::sink::{Sink, TextFix};
+use crate::text::Text as _;
 
 /// The attributes of a file, found in one pass.
 #[derive(Clone, Copy, Default)]
@@ -67,7 +68,7 @@ pub(crate) const fn value_range(attribute: &Attribute) -> (u32, u32) {
 /// The value of an attribute as written, without outer space.
 pub(crate) fn value<'d>(doc: &'d Document<'_>, attribute: Option<&Attribute>) -> &'d str {
     attribute
-        .map_or("", |attribute| doc.slice(attribute.value_start, attribute.value_end).trim_ascii())
+        .map_or("", |attribute| doc.slice(attribute.value_start, attribute.value_end).trimmed())
 }
 
 /// `MediaFile` and `Mezzanine`, wherever they stand.
@@ -243,7 +244,7 @@ fn delivery(
         ("streaming", Class::Video | Class::Audio) if ending.is_some() => {
             let ending = ending.unwrap_or("");
             // A streaming protocol other than that of the web may well carry such a file.
-            if doc.content(id).get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http")) {
+            if doc.content(id).begins_like("http") {
                 sink.report_fix(
                     Id::FileMarkedStreaming,
                     id,
@@ -274,7 +275,7 @@ fn framework(
     };
     let range = value_range(attribute);
     let api = value(doc, Some(attribute));
-    if api.eq_ignore_ascii_case("VPAID") {
+    if api.is_like("VPAID") {
         sink.report(
             Id::Vpaid,
             id,
@@ -289,7 +290,7 @@ fn framework(
                 format_args!("the file is marked as VPAID, but its type is no program"),
             );
         }
-    } else if api.eq_ignore_ascii_case("SIMID") {
+    } else if api.is_like("SIMID") {
         sink.report(
             Id::SimidInMediafile,
             id,
@@ -344,9 +345,7 @@ fn media_type(
     };
     let written = value(doc, Some(attribute));
     let known = ["2D", "3D", "360", "180", "VR"];
-    if !known.iter().any(|known| known.eq_ignore_ascii_case(written))
-        && !kinds::begins_with_macro(written)
-    {
+    if !known.iter().any(|known| known.is_like(written)) && !kinds::begins_with_macro(written) {
         let quoted = sink.quote(written);
         sink.report(
             Id::MediafileMediatypeUnknown,

@@ -4,11 +4,12 @@ use crate::document::{
     Attribute, Document, Element, ElementId, PartKind, SELF_CLOSING, reference_at,
 };
 use crate::sink::TextFix;
+use crate::text::Text as _;
 
 /// Puts the text of an element into CDATA and decodes its references, which CDATA would not.
 pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix> {
     let mut parts =
-        doc.parts(id).filter(|part| !doc.slice(part.start, part.end).trim_ascii().is_empty());
+        doc.parts(id).filter(|part| !doc.slice(part.start, part.end).trimmed().is_empty());
     let part = parts.next()?;
     if part.kind == PartKind::Cdata || parts.next().is_some() || doc.children(id).next().is_some() {
         return None;
@@ -143,7 +144,7 @@ pub(crate) fn attribute_to_text(
     attribute: &Attribute,
 ) -> Option<TextFix> {
     let element = doc.element(id)?;
-    let value = doc.slice(attribute.value_start, attribute.value_end).trim_ascii();
+    let value = doc.slice(attribute.value_start, attribute.value_end).trimmed();
     let text = doc.content(id);
     let mut edits = remove_attribute(doc, attribute)?.edits;
     if text.is_empty() && !element.has(SELF_CLOSING) && !value.is_empty() {
@@ -153,7 +154,7 @@ pub(crate) fn attribute_to_text(
             return None;
         }
         edits.push((element.open_end, close, value.into()));
-    } else if text.is_empty() || text != doc.attribute_value(attribute).trim_ascii() {
+    } else if text.is_empty() || text != doc.attribute_value(attribute).trimmed() {
         return None;
     }
     Some(TextFix::safe("Move the id into the text", edits))

@@ -4,6 +4,7 @@ use crate::document::ElementId;
 use crate::generated::rules::Id;
 use crate::rules::{macros, mend, time};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// The place of a break in the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +36,7 @@ impl Place {
         }
         if let Some(percent) = text.strip_suffix('%') {
             let number = percent.strip_prefix('-').unwrap_or(percent);
-            let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+            let (whole, fraction) = number.cut(b'.').unwrap_or((number, "0"));
             return match (time::number(percent), time::number(whole), time::number(fraction)) {
                 (Some(percent), ..) if percent <= 100 => Ok(Self::Percent(percent)),
                 (_, Some(_), Some(_)) => Err(Fault::Percent),
@@ -49,7 +50,7 @@ impl Place {
                 None => Err(Fault::Format),
             };
         }
-        let any = |words: [&str; 4]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        let any = |words: [&str; 4]| words.iter().any(|word| text.is_like(word));
         match text {
             "start" => Ok(Self::Start),
             "end" => Ok(Self::End),

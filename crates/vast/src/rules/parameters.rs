@@ -6,6 +6,7 @@ use crate::generated::structure::name;
 use crate::rules::media::{value, value_range};
 use crate::rules::name_range;
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if element.first_child.some().is_some() {
@@ -21,7 +22,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     let says = encoded.is_some_and(|encoded| matches!(value(doc, Some(encoded)), "true" | "1"));
     let (mut any, mut bare, mut plain, mut escaped) = (false, false, true, None);
     for part in doc.parts_from(element.first_part) {
-        let text = doc.slice(part.start, part.end).trim_ascii();
+        let text = doc.slice(part.start, part.end).trimmed();
         if text.is_empty() {
             continue;
         }

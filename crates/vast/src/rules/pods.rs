@@ -6,6 +6,7 @@ use crate::generated::structure::{name, ty};
 use crate::rules::{identity, mend, name_range, time};
 use crate::sink::Sink;
 use crate::structure::{NameId, TypeId};
+use crate::text::Text as _;
 
 /// `VAST`: what the ads are together.
 pub(crate) fn response(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -28,7 +29,7 @@ pub(crate) fn response(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
             continue;
         };
         let range = (attribute.value_start, attribute.value_end);
-        let Some(place) = time::number(doc.slice(range.0, range.1).trim_ascii()) else {
+        let Some(place) = time::number(doc.slice(range.0, range.1).trimmed()) else {
             continue;
         };
         first = first.or(Some((child, name_range(ad))));
@@ -132,7 +133,7 @@ fn out_of_order(places: &[Place]) -> Option<Place> {
 }
 
 fn is_true(doc: &Document<'_>, element: &Element, name: NameId) -> bool {
-    doc.attr_raw(element, name).is_some_and(|value| matches!(value.trim_ascii(), "true" | "1"))
+    doc.attr_raw(element, name).is_some_and(|value| matches!(value.trimmed(), "true" | "1"))
 }
 
 /// `Ad`: its id, and a flag that nobody reads any more.
@@ -147,7 +148,7 @@ pub(crate) fn ad(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element
             |doc| {
                 // What says nothing can go; what says something was meant.
                 let value = doc.slice(attribute.value_start, attribute.value_end);
-                matches!(value.trim_ascii(), "false" | "0")
+                matches!(value.trimmed(), "false" | "0")
                     .then(|| mend::remove_attribute(doc, attribute))?
             },
         );
@@ -160,7 +161,7 @@ pub(crate) fn id_of(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     if let Some(attribute) = doc.attr(element, name::ID) {
         let range = (attribute.value_start, attribute.value_end);
         let value = doc.slice(range.0, range.1);
-        if identity::is_unfilled(value.trim_ascii()) {
+        if identity::is_unfilled(value.trimmed()) {
             let quoted = sink.quote(value);
             sink.report(
                 Id::IdNotFilled,
@@ -168,7 +169,7 @@ pub(crate) fn id_of(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                 range,
                 format_args!("the id `{quoted}` is a macro that nobody replaced"),
             );
-        } else if value.trim_ascii().is_empty() {
+        } else if value.trimmed().is_empty() {
             let own = element.ty.info().element_name();
             sink.report(Id::IdEmpty, id, range, format_args!("the id of <{own}> is empty"));
         }
@@ -206,10 +207,7 @@ pub(crate) fn ad_body(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
         return;
     }
     if let Some(attribute) = doc.attr(element, name::FOLLOW_ADDITIONAL_WRAPPERS)
-        && matches!(
-            doc.slice(attribute.value_start, attribute.value_end).trim_ascii(),
-            "false" | "0"
-        )
+        && matches!(doc.slice(attribute.value_start, attribute.value_end).trimmed(), "false" | "0")
     {
         sink.report(
             Id::WrapperEndsChain,

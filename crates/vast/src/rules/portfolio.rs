@@ -8,6 +8,7 @@ use crate::rules::media::{Class, ancestor, essence};
 use crate::rules::name_range;
 use crate::sink::Sink;
 use crate::structure::TypeId;
+use crate::text::Text as _;
 
 /// Creatives among which the one of an extension is looked for.
 const MOST: usize = 64;
@@ -125,7 +126,7 @@ fn bound(
         seen += 1;
         let id = doc.element(*creative).and_then(|creative| doc.attr_raw(creative, name::ID));
         ids |= id.is_some();
-        id.is_some_and(|id| id.trim_ascii() == wanted)
+        id.is_some_and(|id| id.trimmed() == wanted)
     });
     if found.is_none() && ids && seen < MOST {
         let quoted = sink.quote(&wanted);

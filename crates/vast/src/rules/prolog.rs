@@ -9,6 +9,7 @@ use crate::parse::excerpt;
 use crate::rules::{mend, name_range};
 use crate::sink::Sink;
 use crate::structure::NameId;
+use crate::text::Text as _;
 
 const NO_ELEMENT: ElementId = ElementId(NONE);
 
@@ -137,7 +138,7 @@ fn declaration(doc: &Document<'_>, sink: &mut Sink<'_>) {
 
 /// Name, value and what follows.
 fn pseudo_attribute(text: &str) -> Option<(&str, &str, &str)> {
-    let (name, rest) = text.split_once('=')?;
+    let (name, rest) = text.cut(b'=')?;
     let rest = rest.trim_ascii_start();
     let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     let (value, after) = rest.get(1..)?.split_once(quote)?;
@@ -147,7 +148,7 @@ fn pseudo_attribute(text: &str) -> Option<(&str, &str, &str)> {
 /// Prefix and schema locations of the root.
 fn root_tag(doc: &Document<'_>, sink: &mut Sink<'_>, root: &Element) {
     let id = ElementId(0);
-    if root.ty == crate::generated::structure::ty::VAST && doc.tag(id).contains(':') {
+    if root.ty == crate::generated::structure::ty::VAST && doc.tag(id).has(b':') {
         let message = format_args!("the root has a prefix, and many players look for <VAST>");
         sink.report(Id::RootWithPrefix, id, name_range(root), message);
     }
@@ -155,8 +156,7 @@ fn root_tag(doc: &Document<'_>, sink: &mut Sink<'_>, root: &Element) {
         let (name, value) =
             (doc.attribute_name(attribute), doc.slice(attribute.value_start, attribute.value_end));
         let range = (attribute.value_start, attribute.value_end);
-        let Some((prefix, local)) = name.split_once(':').filter(|(prefix, _)| *prefix != "xmlns")
-        else {
+        let Some((prefix, local)) = name.cut(b':').filter(|(prefix, _)| *prefix != "xmlns") else {
             continue;
         };
         if local == "schemaLocation" && value.split_ascii_whitespace().count() % 2 == 1 {
@@ -181,6 +181,6 @@ fn has_default_namespace(doc: &Document<'_>, root: &Element) -> bool {
 /// The fix of a declaration that only space stands before.
 pub(crate) fn declaration_first(doc: &Document<'_>, start: u32) -> Option<crate::sink::TextFix> {
     let before = doc.slice(0, start);
-    (!before.is_empty() && before.trim_ascii().is_empty())
+    (!before.is_empty() && before.trimmed().is_empty())
         .then(|| mend::replace("Remove the space before it", (0, start), ""))?
 }

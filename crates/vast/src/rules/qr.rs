@@ -6,6 +6,7 @@ use crate::generated::structure::{name, ty};
 use crate::rules::media::{begins_with_macro, value, value_range};
 use crate::rules::name_range;
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let (mut position, mut size, mut scan, mut image) = (None, None, false, false);
@@ -92,7 +93,7 @@ fn percent(
 
 fn thousandths(text: &str) -> Option<u64> {
     let number = text.strip_suffix('%')?;
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let (whole, fraction) = number.cut(b'.').unwrap_or((number, "0"));
     let whole = crate::rules::time::number(whole)?;
     crate::rules::time::number(fraction)?;
     let digit = |place: usize| {

@@ -7,13 +7,14 @@ use crate::generated::structure::{name, ty};
 use crate::parse::VAST_NAMESPACE;
 use crate::rules::{mend, name_range};
 use crate::sink::{Sink, TextFix};
+use crate::text::Text as _;
 
 /// `VAST`: version, namespace, ads beside an error.
 pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if let Some(attribute) = doc.attr(element, name::VERSION) {
         let range = (attribute.value_start, attribute.value_end);
         let value = doc.slice(range.0, range.1);
-        if Version::declared(value.trim_ascii()).is_none() {
+        if Version::declared(value.trimmed()).is_none() {
             let (value, effective) = (sink.quote(value), sink.version());
             sink.report(
                 Id::RootVersionUnknown,
@@ -58,7 +59,7 @@ pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
 fn schema(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if sink.hears(Id::RootWithoutNamespace)
         && !doc.slice(element.start, element.open_end).contains("xmlns=")
-        && !doc.tag(id).contains(':')
+        && !doc.tag(id).has(b':')
     {
         let (_, at) = name_range(element);
         sink.report_fix(
@@ -73,7 +74,7 @@ fn schema(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elem
         );
     }
     let declared =
-        doc.attr_raw(element, name::VERSION).and_then(|version| version.trim_ascii().get(..1));
+        doc.attr_raw(element, name::VERSION).and_then(|version| version.trimmed().get(..1));
     for attribute in doc.attributes_in(element) {
         if !doc.attribute_name(attribute).ends_with("chemaLocation") {
             continue;
@@ -96,8 +97,8 @@ fn schema(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elem
 
 /// The digit behind `vast` in the name of a schema file.
 fn schema_version(location: &str) -> Option<&str> {
-    let file = location.trim_ascii().rsplit(['/', ' ', '\n', '\t']).next()?;
-    let rest = file.get(..4).filter(|head| head.eq_ignore_ascii_case("vast"))?;
+    let file = location.trimmed().rsplit(['/', ' ', '\n', '\t']).next()?;
+    let rest = file.get(..4).filter(|head| head.is_like("vast"))?;
     let rest = file.get(rest.len()..)?.trim_start_matches(['_', '-', 'v', 'V']);
     rest.get(..1).filter(|digit| matches!(*digit, "2" | "3" | "4"))
 }

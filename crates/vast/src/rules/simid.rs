@@ -8,6 +8,7 @@ use crate::rules::media::{begins_with_macro, essence, is_media_type, value, valu
 use crate::rules::portfolio::Media;
 use crate::rules::{mend, name_range};
 use crate::sink::{Sink, TextFix};
+use crate::text::Text as _;
 
 /// Children and events among which one is looked for.
 const NEAR: usize = 256;
@@ -125,7 +126,7 @@ pub(crate) fn interactive(
     };
     let range = value_range(attribute);
     let api = value(doc, Some(attribute));
-    if api.eq_ignore_ascii_case("SIMID") {
+    if api.is_like("SIMID") {
         framework(doc, sink, id, range);
         simid_file(doc, sink, id, element);
         return;
@@ -134,7 +135,7 @@ pub(crate) fn interactive(
         return;
     }
     interactive_type(doc, sink, id, element, kind);
-    if api.eq_ignore_ascii_case("VPAID") {
+    if api.is_like("VPAID") {
         sink.report(
             Id::Vpaid,
             id,
@@ -200,7 +201,7 @@ fn framework(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, range: (u32
 /// A SIMID file: a page that the player puts into a frame.
 fn simid_file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let kind = doc.attr(element, name::TYPE);
-    if !value(doc, kind).eq_ignore_ascii_case("text/html") {
+    if !value(doc, kind).is_like("text/html") {
         let range = kind.map_or_else(|| name_range(element), value_range);
         sink.report_fix(
             Id::SimidTypeNotHtml,
@@ -234,14 +235,14 @@ fn html(element: &Element, kind: Option<(u32, u32)>) -> Option<TextFix> {
 /// A page that stands in the tag itself.
 fn data_uri(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
     let url = doc.content(id);
-    let Some(data) = url.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")) else {
+    let Some(data) = url.get(..5).filter(|scheme| scheme.is_like("data:")) else {
         return;
     };
     let range = doc.content_range(id).unwrap_or_default();
     let rest = url.get(data.len()..).unwrap_or("");
     let kind = rest.get(..9).unwrap_or("");
     let after = rest.as_bytes().get(9).copied().unwrap_or(b',');
-    if !kind.eq_ignore_ascii_case("text/html") || !matches!(after, b';' | b',') {
+    if !kind.is_like("text/html") || !matches!(after, b';' | b',') {
         let end = rest.find(',').unwrap_or(rest.len());
         let quoted = sink.quote(rest.get(..end).unwrap_or(""));
         sink.report(
@@ -261,8 +262,8 @@ pub(crate) fn non_linear(
     element: &Element,
 ) {
     let api = doc.attr(element, name::API_FRAMEWORK);
-    let of_ad = value(doc, api).eq_ignore_ascii_case("SIMID");
-    if let Some(api) = api.filter(|api| value(doc, Some(api)).eq_ignore_ascii_case("VPAID")) {
+    let of_ad = value(doc, api).is_like("SIMID");
+    if let Some(api) = api.filter(|api| value(doc, Some(api)).is_like("VPAID")) {
         sink.report(
             Id::Vpaid,
             id,
@@ -321,7 +322,7 @@ fn frame(
     of_ad: bool,
 ) -> bool {
     let api = doc.attr(element, name::API_FRAMEWORK);
-    let own = value(doc, api).eq_ignore_ascii_case("SIMID");
+    let own = value(doc, api).is_like("SIMID");
     if !own && !of_ad {
         return false;
     }
@@ -330,7 +331,7 @@ fn frame(
     }
     let kind = doc.attr(element, name::TYPE);
     // Where `NonLinear` names the framework, the schema leaves no place for a type here.
-    if (own || kind.is_some()) && !value(doc, kind).eq_ignore_ascii_case("text/html") {
+    if (own || kind.is_some()) && !value(doc, kind).is_like("text/html") {
         let range = kind.map_or_else(|| name_range(element), value_range);
         sink.report_fix(
             Id::SimidIframeTypeNotHtml,

@@ -8,6 +8,7 @@ use crate::generated::rules::Id;
 use crate::rules::{daast, mend, name_range, vmap};
 use crate::sink::Sink;
 use crate::structure::{Content, NO_ROW, Type, TypeId};
+use crate::text::Text as _;
 
 /// Compares the rows that an element filled with those that its type has. A clean element costs
 /// five bit operations.
@@ -180,9 +181,10 @@ fn outdated_attributes(
         let name = row.name.as_str();
         let version = sink.version();
         // `AdID` became `adId`: the same attribute under another spelling.
-        let current = info.attrs.iter().find(|other| {
-            other.versions & version.bit() != 0 && other.name.as_str().eq_ignore_ascii_case(name)
-        });
+        let current = info
+            .attrs
+            .iter()
+            .find(|other| other.versions & version.bit() != 0 && other.name.as_str().is_like(name));
         if let Some(current) = current {
             let current = current.name.as_str();
             sink.report_fix(
@@ -250,7 +252,7 @@ fn unknown_attributes(
     }
     for attribute in doc.attributes_in(element).iter().filter(|attribute| attribute.row == NO_ROW) {
         let written = doc.attribute_name(attribute);
-        if written.starts_with("xmlns") || written.contains(':') {
+        if written.starts_with("xmlns") || written.has(b':') {
             continue;
         }
         let range = (
@@ -259,8 +261,7 @@ fn unknown_attributes(
         );
         let bit = sink.version().bit();
         let name = sink.quote(written);
-        let same =
-            |row: &&crate::structure::AttrRow| row.name.as_str().eq_ignore_ascii_case(written);
+        let same = |row: &&crate::structure::AttrRow| row.name.as_str().is_like(written);
         let mut rows = info.attrs.iter().filter(same);
         let right = rows.clone().find(|row| row.versions & bit != 0).or_else(|| rows.next());
         if let Some(row) = right {

@@ -5,6 +5,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{identity, name_range};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// `Category` and `BlockedAdCategories`: codes, and who gave them their meaning.
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -21,7 +22,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         None => {}
         Some(attribute) => {
             let range = (attribute.value_start, attribute.value_end);
-            let value = doc.slice(range.0, range.1).trim_ascii();
+            let value = doc.slice(range.0, range.1).trimmed();
             match host(value) {
                 // An empty one is judged with all values.
                 _ if value.is_empty() || identity::is_unfilled(value) => {}
@@ -37,7 +38,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                 Some(host) => {
                     iab = ["iabtechlab.com", "iab.com", "iab.net"].iter().any(|known| {
                         let at = host.len().wrapping_sub(known.len());
-                        host.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(known))
+                        host.get(at..).is_some_and(|end| end.is_like(known))
                             && (at == 0 || host.as_bytes().get(at - 1) == Some(&b'.'))
                     });
                     if !iab {
@@ -95,7 +96,7 @@ fn host(text: &str) -> Option<&str> {
     let valid = |label: &str| {
         !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    (rest.contains('.') && rest.split('.').all(valid)).then_some(rest)
+    (rest.has(b'.') && rest.split('.').all(valid)).then_some(rest)
 }
 
 /// Taxonomies 1 to 3 count as `IAB1-2`, `223` and `v9i3On`; none has a longer word.
@@ -103,9 +104,9 @@ fn is_code(text: &str) -> bool {
     let digit = text.bytes().any(|byte| byte.is_ascii_digit());
     let short = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let first = || {
-        let rest = text.get(..3).filter(|head| head.eq_ignore_ascii_case("iab"))?;
+        let rest = text.get(..3).filter(|head| head.is_like("iab"))?;
         let rest = text.get(rest.len()..)?.trim_start_matches('-');
-        let (tier, sub) = rest.split_once('-').unwrap_or((rest, "0"));
+        let (tier, sub) = rest.cut(b'-').unwrap_or((rest, "0"));
         let digits =
             |text: &str| matches!(text.len(), 1..=3) && text.bytes().all(|b| b.is_ascii_digit());
         (digits(tier) && digits(sub)).then_some(())

@@ -5,6 +5,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{mend, name_range};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// Milliseconds of `HH:MM:SS` or `HH:MM:SS.mmm`.
 pub(crate) fn millis(text: &str) -> Option<u64> {
@@ -51,9 +52,8 @@ impl Offset {
         let Some(percent) = text.strip_suffix('%') else {
             return millis(text).map(Self::Millis);
         };
-        let (whole, digits) = percent
-            .split_once('.')
-            .map_or((percent, None), |(whole, digits)| (whole, Some(digits)));
+        let (whole, digits) =
+            percent.cut(b'.').map_or((percent, None), |(whole, digits)| (whole, Some(digits)));
         if digits.is_some_and(|digits| number(digits).is_none()) {
             return None;
         }
@@ -147,7 +147,7 @@ pub(crate) fn duration(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
 /// `H:M:S.m` with all its zeros.
 fn padded(text: &str) -> Option<String> {
     let (clock, fraction) =
-        text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
+        text.cut(b'.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
     let mut fields = clock.split(':');
     let mut field = || fields.next().filter(|field| field.len() <= 2).and_then(number);
     let (hours, minutes, seconds) = (field()?, field()?, field()?);

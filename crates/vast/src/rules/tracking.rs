@@ -8,6 +8,7 @@ use crate::rules::time::{self, Offset};
 use crate::rules::{mend, name_range, text_hash};
 use crate::sink::{Sink, TextFix};
 use crate::structure::{TypeId, event as known_event};
+use crate::text::Text as _;
 
 /// How many trackers are compared with each other, and how many siblings are looked at.
 const WINDOW: usize = 64;
@@ -299,7 +300,7 @@ fn offset(
         return;
     }
     let range = (attribute.value_start, attribute.value_end);
-    match Offset::parse(doc.slice(range.0, range.1).trim_ascii()) {
+    match Offset::parse(doc.slice(range.0, range.1).trimmed()) {
         Some(Offset::Millis(0) | Offset::Percent { whole: 0, fraction: false }) => sink.report(
             Id::ProgressOffsetZero,
             id,
@@ -396,10 +397,10 @@ pub(crate) fn nearly(sink: &mut Sink<'_>, id: ElementId, event: &str, range: (u3
         );
         return true;
     }
-    let written = event.trim_ascii();
-    let right = EVENTS.iter().find(|known| {
-        known.name.eq_ignore_ascii_case(written) && known.versions & version.bit() != 0
-    });
+    let written = event.trimmed();
+    let right = EVENTS
+        .iter()
+        .find(|known| known.name.is_like(written) && known.versions & version.bit() != 0);
     let Some(right) = right.filter(|right| right.name != event) else {
         return false;
     };

@@ -14,6 +14,7 @@ use crate::generated::structure::ty;
 use crate::rules::{macros, name_range};
 use crate::sink::{Sink, TextFix};
 use crate::structure::TypeId;
+use crate::text::Text as _;
 
 /// What bytes of a text ask to be looked at more closely.
 pub(super) const SPACE: u8 = 1;
@@ -185,7 +186,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     };
     let exact = single && matches!(text, Cow::Borrowed(_));
     if let Some((second, text, _)) = second
-        && text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"))
+        && text.begins_like("http")
     {
         sink.report_named(
             Id::UrlSeveral,

@@ -6,6 +6,7 @@ use crate::rule::FixKind;
 use crate::rules::{mend, time, tracking};
 use crate::sink::{Sink, TextFix};
 use crate::structure::{Kind, Type, event};
+use crate::text::Text as _;
 
 /// Judges every attribute whose value has a grammar.
 pub(crate) fn check(
@@ -99,7 +100,7 @@ fn in_other_case(
     if rule.rule().fix == FixKind::None {
         return None;
     }
-    let right = values.iter().find(|value| value.eq_ignore_ascii_case(written))?;
+    let right = values.iter().find(|value| value.is_like(written))?;
     mend::replace("Correct the case of the value", range, right)
 }
 
@@ -128,7 +129,7 @@ fn tracking_event(sink: &mut Sink<'_>, id: ElementId, name: &str, range: (u32, u
 }
 
 fn is_decimal(text: &str) -> bool {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let (whole, fraction) = text.cut(b'.').unwrap_or((text, "0"));
     time::number(whole).is_some() && time::number(fraction).is_some()
 }
 

@@ -7,6 +7,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{identity, mend, name_range};
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// `AdVerifications`: vendors that are there once.
 pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -23,7 +24,7 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         let mut named = "";
         if let Some(vendor) = doc.attr(found, name::VENDOR) {
             let range = (vendor.value_start, vendor.value_end);
-            named = doc.slice(range.0, range.1).trim_ascii();
+            named = doc.slice(range.0, range.1).trimmed();
             vendors.push((("", Cow::Borrowed(named)), verification, range));
         }
         let script = of_type(verification, ty::JAVA_SCRIPT_RESOURCE).next();
@@ -66,7 +67,7 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if let Some(vendor) = doc.attr(element, name::VENDOR) {
         let range = (vendor.value_start, vendor.value_end);
-        let value = doc.slice(range.0, range.1).trim_ascii();
+        let value = doc.slice(range.0, range.1).trimmed();
         if !is_vendor(value) && !identity::is_unfilled(value) {
             let quoted = sink.quote(value);
             sink.report(
@@ -92,7 +93,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                 script = true;
                 omid |= doc
                     .attr_raw(found, name::API_FRAMEWORK)
-                    .is_some_and(|api| api.trim_ascii().eq_ignore_ascii_case("omid"));
+                    .is_some_and(|api| api.trimmed().is_like("omid"));
             }
             ty::EXECUTABLE_RESOURCE => script = true,
             ty::VERIFICATION_PARAMETERS => {
@@ -123,7 +124,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
 
 /// A domain, perhaps with a use behind it.
 fn is_vendor(text: &str) -> bool {
-    text.contains('.')
+    text.has(b'.')
         && !text.starts_with('.')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
@@ -158,8 +159,8 @@ pub(crate) fn resource(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
                 format_args!("players run `omid`; `apiFramework` is `{quoted}`"),
                 |_| {
                     value
-                        .trim_ascii()
-                        .eq_ignore_ascii_case("omid")
+                        .trimmed()
+                        .is_like("omid")
                         .then(|| mend::replace("Write `omid`", range, "omid"))?
                 },
             );
@@ -178,7 +179,7 @@ pub(crate) fn resource(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
             }
             return;
         };
-        if text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://")) {
+        if text.begins_like("http://") {
             sink.report(
                 Id::ExecutableresourceHttp,
                 id,

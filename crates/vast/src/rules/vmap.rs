@@ -9,13 +9,14 @@ use crate::parse::VMAP_NAMESPACE;
 use crate::rules::{macros, mend, name_range, offset::Place, time};
 use crate::sink::Sink;
 use crate::structure::TypeId;
+use crate::text::Text;
 
 /// `VMAP`: version, namespace, and the breaks against each other.
 pub(crate) fn root(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if let Some(attribute) = doc.attr(element, name::VERSION) {
         let range = (attribute.value_start, attribute.value_end);
         let value = doc.slice(range.0, range.1);
-        if !matches!(value.trim_ascii(), "1.0" | "1.0.1") {
+        if !matches!(value.trimmed(), "1.0" | "1.0.1") {
             let value = sink.quote(value);
             sink.report(
                 Id::VmapVersionUnknown,
@@ -31,7 +32,7 @@ pub(crate) fn root(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
 
 /// The namespace that the prefix of the root stands for.
 fn namespace(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    let prefix = doc.tag(id).split_once(':').map(|(prefix, _)| prefix);
+    let prefix = doc.tag(id).cut(b':').map(|(prefix, _)| prefix);
     let declared = doc.attributes_in(element).iter().find(|attribute| {
         let name = doc.attribute_name(attribute);
         match prefix {
@@ -79,7 +80,7 @@ fn breaks(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
             continue;
         };
         let range = (offset.value_start, offset.value_end);
-        let Ok(place) = Place::parse(doc.slice(range.0, range.1).trim_ascii()) else {
+        let Ok(place) = Place::parse(doc.slice(range.0, range.1).trimmed()) else {
             continue;
         };
         let id_attribute = doc.attr(element, name::BREAK_ID);
@@ -124,7 +125,7 @@ fn breaks(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
 pub(crate) fn ad_break(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let place = doc.attr(element, name::TIME_OFFSET).and_then(|attribute| {
         let range = (attribute.value_start, attribute.value_end);
-        let value = doc.slice(range.0, range.1).trim_ascii();
+        let value = doc.slice(range.0, range.1).trimmed();
         match Place::parse(value) {
             Ok(place) => Some(place),
             Err(fault) => {
@@ -139,7 +140,7 @@ pub(crate) fn ad_break(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
     }
     if let Some(attribute) = doc.attr(element, name::REPEAT_AFTER) {
         let range = (attribute.value_start, attribute.value_end);
-        let interval = time::millis(doc.slice(range.0, range.1).trim_ascii());
+        let interval = time::millis(doc.slice(range.0, range.1).trimmed());
         if interval == Some(0) {
             sink.report(
                 Id::RepeatafterZero,
@@ -191,9 +192,8 @@ fn break_type(
 ) {
     let value = doc.slice(range.0, range.1);
     let words = || value.split(',');
-    if let Some(unknown) = words().map(str::trim_ascii).find(|word| {
-        !TYPES.iter().any(|known| known.eq_ignore_ascii_case(word))
-            && !macros::begins_with_one(word)
+    if let Some(unknown) = words().map(Text::trimmed).find(|word| {
+        !TYPES.iter().any(|known| known.is_like(word)) && !macros::begins_with_one(word)
     }) {
         let unknown = sink.quote(unknown);
         sink.report(
@@ -212,7 +212,7 @@ fn break_type(
             format_args!("the types must be in lower case and without spaces"),
             |_| {
                 let tidy: Vec<String> =
-                    words().map(|word| word.trim_ascii().to_ascii_lowercase()).collect();
+                    words().map(|word| word.trimmed().to_ascii_lowercase()).collect();
                 mend::replace("Write the list without spaces", range, &tidy.join(","))
             },
         );

@@ -8,6 +8,7 @@ use crate::rules::vmap::holds_unknown;
 use crate::rules::{macros, mend, name_range};
 use crate::sink::{Sink, TextFix};
 use crate::structure::TypeId;
+use crate::text::Text;
 
 /// `AdSource`: one response, and switches that let it play.
 pub(crate) fn source(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
@@ -46,7 +47,7 @@ pub(crate) fn source(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
                 },
             );
         }
-        let is_off = |value: &str| matches!(value.trim_ascii(), "false" | "0");
+        let is_off = |value: &str| matches!(value.trimmed(), "false" | "0");
         let redirects = doc.attr(element, name::FOLLOW_REDIRECTS);
         let several = doc.attr(element, name::ALLOW_MULTIPLE_ADS);
         let off = |attribute: Option<&crate::document::Attribute>| {
@@ -120,7 +121,7 @@ pub(crate) fn data(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         };
         let range = (attribute.value_start, attribute.value_end);
         let version = doc.slice(range.0, range.1);
-        if version.trim_ascii() != "3.0" {
+        if version.trimmed() != "3.0" {
             let version = sink.quote(version);
             sink.report(
                 Id::EmbeddedVastVersion,
@@ -157,7 +158,7 @@ pub(crate) fn template(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
 fn custom(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let mut parts = doc
         .parts_from(element.first_part)
-        .filter(|part| !doc.slice(part.start, part.end).trim_ascii().is_empty());
+        .filter(|part| !doc.slice(part.start, part.end).trimmed().is_empty());
     let Some(part) = parts.next() else {
         let rule = if element.first_child.some().is_none() {
             Id::CustomaddataEmpty
@@ -198,7 +199,7 @@ const OF_VAST: &str = "[ERRORCODE]";
 
 /// `Tracking` of a break: the code of an error.
 pub(crate) fn tracking(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    if doc.attr_raw(element, name::EVENT).map(str::trim_ascii) != Some("error") {
+    if doc.attr_raw(element, name::EVENT).map(Text::trimmed) != Some("error") {
         return;
     }
     let Some(range) = doc.content_range(id) else {

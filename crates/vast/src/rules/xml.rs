@@ -7,6 +7,7 @@ use crate::generated::rules::Id;
 use crate::references::html_entity;
 use crate::rules::{characters, mend, prolog};
 use crate::sink::{Sink, TextFix};
+use crate::text::Text as _;
 
 /// Reports the problems of the parser.
 pub(crate) fn problems(doc: &Document<'_>, sink: &mut Sink<'_>) {
@@ -48,7 +49,7 @@ fn fix(doc: &Document<'_>, problem: &Problem) -> Option<TextFix> {
 /// Puts quotes around a value that has none.
 fn quotes(doc: &Document<'_>, problem: &Problem) -> Option<TextFix> {
     let written = doc.slice(problem.start, problem.end);
-    let (name, value) = written.split_once('=')?;
+    let (name, value) = written.cut(b'=')?;
     let lead = value.len().checked_sub(value.trim_ascii_start().len())?;
     let value = value.trim_ascii_start();
     if value.is_empty() || value.ends_with('/') || value.contains(['"', '\'', '&', '=']) {

@@ -6,6 +6,7 @@ use crate::generated::structure::{name, ty};
 use crate::rules::media::files::{ancestor, said};
 use crate::rules::media::rendition::Rendition;
 use crate::sink::Sink;
+use crate::text::Text;
 
 /// What was met among the children of `MediaFiles`.
 #[derive(Default)]
@@ -174,7 +175,7 @@ pub(super) fn ad_type(
     }
     let kind = ancestor(doc, id, ty::AD)
         .and_then(|ad| doc.attr_raw(doc.element(ad)?, name::AD_TYPE))
-        .map(str::trim_ascii);
+        .map(Text::trimmed);
     if kind == Some("audio") && seen.audio == 0 {
         said(
             sink,

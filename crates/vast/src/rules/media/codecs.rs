@@ -4,7 +4,7 @@ use crate::document::{Attribute, Document, ElementId};
 use crate::generated::rules::Id;
 use crate::rules::media::{Class, begins_with_macro, essence, value, value_range};
 use crate::sink::Sink;
-use crate::structure::cut;
+use crate::text::Text;
 
 /// What carries a codec: names as they are written, in RFC 6381 form or as people call it.
 const CODECS: [(&str, Carrier); 50] = [
@@ -70,27 +70,22 @@ enum Carrier {
 
 fn carrier(codec: &str) -> Option<Carrier> {
     // Profile and level follow the name: `avc1.64001f`, `H.264 High`, `ProRes422`.
-    let begins = |known: &str| {
-        codec.get(..known.len()).is_some_and(|start| start.eq_ignore_ascii_case(known))
-    };
+    let begins = |known: &str| codec.begins_like(known);
     CODECS.iter().find(|(known, _)| begins(known)).map(|(_, carrier)| *carrier)
 }
 
 /// What stands before the first of these bytes.
 fn before(text: &str, byte: u8) -> &str {
-    cut(text, byte).map_or(text, |(before, _)| before)
+    text.cut(byte).map_or(text, |(before, _)| before)
 }
 
 /// Whether a file says that it has a codec that only newer devices decode.
 pub(super) fn few_decode(list: &str) -> bool {
     let newer = ["hvc1", "hev1", "hevc", "h.265", "h265", "dvh1", "dvhe", "vvc1", "av01", "av1"];
-    let first = before(list, b',').trim_ascii();
+    let first = before(list, b',').trimmed();
     let short = before(first, b'.');
     // Nearly all files are AVC.
-    !short.eq_ignore_ascii_case("avc1")
-        && newer
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(first) || known.eq_ignore_ascii_case(short))
+    !short.is_like("avc1") && newer.iter().any(|known| known.is_like(first) || known.is_like(short))
 }
 
 /// `codec`: whether there is one of that name, and whether the container carries it.
@@ -107,7 +102,7 @@ pub(super) fn codec(
         return;
     }
     let kind = essence(kind);
-    for codec in list.split(',').map(str::trim_ascii) {
+    for codec in list.split(',').map(Text::trimmed) {
         let range = value_range(attribute);
         match carrier(codec) {
             None => {
@@ -150,14 +145,14 @@ pub(super) fn codec(
 
 /// Whether the first codec is called as people call it.
 fn has_marketing_name(list: &str) -> bool {
-    let first = before(list, b',').trim_ascii();
+    let first = before(list, b',').trimmed();
     let short = before(first, b'.');
     let sample_entries = [
         "avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "vvc1", "mp4v", "mp4a", "ac-3", "ec-3",
         "ac-4", "av01", "vp08", "vp09", "vp8", "vp9", "opus", "vorbis", "flac", "alac", "theora",
         "apch", "apcn", "ap4h",
     ];
-    !sample_entries.iter().any(|known| known.eq_ignore_ascii_case(short))
+    !sample_entries.iter().any(|known| known.is_like(short))
 }
 
 #[cfg(test)]

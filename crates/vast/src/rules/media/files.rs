@@ -9,6 +9,7 @@ use crate::rules::media::{Class, codecs, essence, file_size, kinds};
 use crate::rules::{name_range, simid, time};
 use crate::sink::Sink;
 use crate::structure::TypeId;
+use crate::text::Text as _;
 
 /// Files that stand further apart are not compared: nobody lists so many, and a list of a million
 /// must not cost its square.
@@ -64,7 +65,7 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                 seen.interactive = seen.interactive.or(Some(child));
                 if doc
                     .attr_raw(of, name::API_FRAMEWORK)
-                    .is_some_and(|api| api.trim_ascii().eq_ignore_ascii_case("SIMID"))
+                    .is_some_and(|api| api.trimmed().is_like("SIMID"))
                 {
                     if seen.simid.is_some() {
                         said(
@@ -120,7 +121,7 @@ pub(super) fn said(
 fn note<'d>(seen: &mut Seen<'d>, id: ElementId, file: &Rendition<'d>) {
     seen.files += 1;
     let class = file.class;
-    let vpaid = file.api.eq_ignore_ascii_case("VPAID");
+    let vpaid = file.api.is_like("VPAID");
     seen.vpaid += u32::from(vpaid);
     seen.unknown += u32::from(class == Class::Other);
     if vpaid || !class.plays() {

@@ -3,7 +3,7 @@
 use crate::document::{Document, ElementId};
 use crate::generated::rules::Id;
 use crate::sink::Sink;
-use crate::structure::cut;
+use crate::text::Text as _;
 
 /// File endings and the types that they may have; the first is the usual one.
 const ENDINGS: [(&str, &[&str]); 31] = [
@@ -154,21 +154,18 @@ impl Class {
         if in_list(&OBSOLETE, essence) {
             return Self::Obsolete;
         }
-        let top = |name: &str| {
-            essence.len() > name.len()
-                && essence.get(..name.len()).is_some_and(|top| top.eq_ignore_ascii_case(name))
-        };
-        if top("video/") || essence.eq_ignore_ascii_case("application/mp4") {
+        let top = |name: &str| essence.len() > name.len() && essence.begins_like(name);
+        if top("video/") || essence.is_like("application/mp4") {
             Self::Video
         } else if top("audio/") {
             Self::Audio
         } else if top("image/") {
             Self::Image
-        } else if essence.eq_ignore_ascii_case("application/dash+xml") {
+        } else if essence.is_like("application/dash+xml") {
             Self::Dash
         } else if in_list(&SCRIPT, essence) {
             Self::Script
-        } else if essence.eq_ignore_ascii_case("text/html") {
+        } else if essence.is_like("text/html") {
             Self::Html
         } else {
             Self::Other
@@ -182,13 +179,13 @@ impl Class {
 }
 
 fn in_list(list: &[&str], kind: &str) -> bool {
-    list.iter().any(|known| known.eq_ignore_ascii_case(kind))
+    list.iter().any(|known| known.is_like(kind))
 }
 
 /// A type without its parameters, such as codecs, which follow a semicolon.
 pub(crate) fn essence(kind: &str) -> &str {
     let end = kind.bytes().position(|byte| byte == b';').unwrap_or(kind.len());
-    kind.get(..end).unwrap_or(kind).trim_ascii()
+    kind.get(..end).unwrap_or(kind).trimmed()
 }
 
 pub(super) fn has_capitals(text: &str) -> bool {
@@ -203,18 +200,15 @@ pub(crate) fn begins_with_macro(text: &str) -> bool {
 /// Whether a type means MP4, however it is written.
 pub(super) fn is_mp4(essence: &str) -> bool {
     let end = essence.len().saturating_sub(3);
-    essence
-        .get(end..)
-        .is_some_and(|end| end.eq_ignore_ascii_case("mp4") || end.eq_ignore_ascii_case("m4v"))
+    essence.get(end..).is_some_and(|end| end.is_like("mp4") || end.is_like("m4v"))
 }
 
 /// The registered type that a known misspelling means.
 pub(super) fn misspelt<'d>(written: &'d str, essence: &'d str) -> Option<&'d str> {
-    if let Some((_, right)) = MISSPELT.iter().find(|(wrong, _)| wrong.eq_ignore_ascii_case(essence))
-    {
+    if let Some((_, right)) = MISSPELT.iter().find(|(wrong, _)| wrong.is_like(essence)) {
         return Some(right);
     }
-    let trimmed = written.trim_ascii();
+    let trimmed = written.trimmed();
     (trimmed.len() != written.len() && is_media_type(essence)).then_some(trimmed)
 }
 
@@ -225,7 +219,7 @@ pub(crate) fn is_media_type(text: &str) -> bool {
             && name.len() <= 127
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     };
-    cut(text, b'/').is_some_and(|(top, sub)| in_list(&TOP_LEVEL, top) && is_name(sub))
+    text.cut(b'/').is_some_and(|(top, sub)| in_list(&TOP_LEVEL, top) && is_name(sub))
 }
 
 /// The ending of the file that a URL names, without what follows the path.
@@ -247,7 +241,7 @@ pub(super) fn ending(
 ) -> Option<&'static str> {
     let url = doc.content(id);
     let ending = ending_of(&url)?;
-    let (ending, kinds) = ENDINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(ending))?;
+    let (ending, kinds) = ENDINGS.iter().find(|(known, _)| known.is_like(ending))?;
     if !in_list(kinds, essence) {
         let quoted = sink.quote(essence);
         sink.report(

@@ -4,6 +4,7 @@ use crate::document::{Document, Element, ElementId};
 use crate::generated::structure::name;
 use crate::rules::media::{Class, essence};
 use crate::rules::time;
+use crate::text::Text as _;
 
 /// What a player knows of a file before it asks for it.
 #[derive(Clone, Copy, Default)]
@@ -25,7 +26,7 @@ impl<'d> Rendition<'d> {
     pub(super) fn read(doc: &'d Document<'_>, file: ElementId, element: &Element) -> Self {
         let mut of = Self { file: Some(file), ..Self::default() };
         for attribute in doc.attributes_in(element) {
-            let text = doc.slice(attribute.value_start, attribute.value_end).trim_ascii();
+            let text = doc.slice(attribute.value_start, attribute.value_end).trimmed();
             match attribute.name {
                 name::ID => of.id = text,
                 name::TYPE => of.kind = text,
@@ -52,7 +53,7 @@ impl<'d> Rendition<'d> {
             && self.delivery == other.delivery
             && self.codec == other.codec
             && self.api == other.api
-            && self.kind.eq_ignore_ascii_case(other.kind)
+            && self.kind.is_like(other.kind)
     }
 
     /// Whether the shapes differ by more than rounding does: a twentieth.

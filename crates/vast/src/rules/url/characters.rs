@@ -4,6 +4,7 @@ use super::{BEYOND_ASCII, ODD, PERCENT, SPACE, Url, Use};
 use crate::generated::rules::Id;
 use crate::rules::macros;
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// What the oldest clients and proxies take.
 pub(super) const LONG: usize = 2_048;
@@ -13,7 +14,7 @@ const TOO_LONG: usize = 8_000;
 /// Judges the characters of a URL. Says whether it is no URL at all, so that nothing more is said.
 pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) -> bool {
     let text = url.text.as_ref();
-    let data = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+    let data = text.begins_like("data:");
     if data {
         return false;
     }
@@ -27,7 +28,7 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) -> bool {
     if classes & SPACE != 0 && space(sink, url) {
         return true;
     }
-    if !text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http")) {
+    if !text.begins_like("http") {
         // Links into apps and scripts have rules of their own.
         return false;
     }
@@ -101,7 +102,7 @@ fn space(sink: &mut Sink<'_>, url: &Url<'_>) -> bool {
         return false;
     };
     let rest = text.get(at..).unwrap_or("").trim_ascii_start();
-    if rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http")) {
+    if rest.begins_like("http") {
         let name = url.ty.info().element_name();
         sink.report(
             Id::UrlSeveral,
@@ -206,8 +207,8 @@ fn backslash(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, query: usize) {
         |_| {
             // Behind an `@`, players disagree on which host is meant; a query keeps its characters.
             let path = text.get(..query)?;
-            let web = path.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"));
-            if !web || path.contains('@') || text.get(query..)?.contains('\\') {
+            let web = path.begins_like("http");
+            if !web || path.has(b'@') || text.get(query..)?.has(b'\\') {
                 return None;
             }
             let places = memchr::memchr_iter(b'\\', path.as_bytes());
@@ -220,7 +221,7 @@ fn backslash(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, query: usize) {
 pub(super) fn length(sink: &mut Sink<'_>, url: &Url<'_>) {
     let text = url.text.as_ref();
     let len = text.len();
-    if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
+    if text.begins_like("data:") {
         return;
     }
     let (id, bound) = if len > TOO_LONG { (Id::UrlTooLong, TOO_LONG) } else { (Id::UrlLong, LONG) };

@@ -6,6 +6,7 @@ use crate::generated::rules::Id;
 use crate::rules::host::{address, special};
 use crate::rules::macros;
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// What a byte is to an authority.
 const END: u8 = 1;
@@ -105,7 +106,7 @@ fn authority(sink: &mut Sink<'_>, url: &Url<'_>, authority: &str, at: usize, cla
         authority
     } else {
         let host = match authority.strip_prefix('[') {
-            Some(inner) => inner.split_once(']').map_or(authority, |(inner, _)| {
+            Some(inner) => inner.cut(b']').map_or(authority, |(inner, _)| {
                 authority.get(..inner.len() + 2).unwrap_or(authority)
             }),
             None => authority.split(':').next().unwrap_or(authority),
@@ -188,7 +189,7 @@ fn name(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, at: usize, classes: u8) 
         return;
     }
     if classes & DOT == 0 {
-        if host.eq_ignore_ascii_case("http") || host.eq_ignore_ascii_case("https") {
+        if host.is_like("http") || host.is_like("https") {
             sink.report(
                 Id::UrlWithTwoSchemes,
                 url.id,
@@ -239,7 +240,7 @@ fn name(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, at: usize, classes: u8) 
         return;
     }
     let last = host.rsplit('.').next().unwrap_or(host);
-    if last.eq_ignore_ascii_case("invalid") || last.eq_ignore_ascii_case("test") {
+    if last.is_like("invalid") || last.is_like("test") {
         let quoted = sink.quote(host);
         sink.report(
             Id::UrlHostReserved,
@@ -273,7 +274,7 @@ fn literal(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) {
 fn other(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) -> bool {
     if let Some(inner) = host.strip_prefix('[') {
         if inner.starts_with(|c: char| c.is_ascii_alphabetic() && !c.is_ascii_hexdigit())
-            || !inner.contains(':')
+            || !inner.has(b':')
         {
             template(sink, url, range);
             return true;
@@ -288,7 +289,7 @@ fn other(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) -> b
         }
         return false;
     }
-    if host.contains('[') || host.contains("%5B") || macros::is_template(host) {
+    if host.has(b'[') || host.contains("%5B") || macros::is_template(host) {
         template(sink, url, range);
         return true;
     }
@@ -321,7 +322,7 @@ fn other(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) -> b
         );
         return false;
     }
-    if host.contains('%') || host.bytes().any(|byte| byte <= b' ') {
+    if host.has(b'%') || host.bytes().any(|byte| byte <= b' ') {
         // What stands here is reported as a character of the URL.
         return true;
     }

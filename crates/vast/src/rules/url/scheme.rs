@@ -7,6 +7,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::ty;
 use crate::rules::macros;
 use crate::sink::{Sink, TextFix};
+use crate::text::Text as _;
 
 /// A URL that does not begin with `https://`.
 pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>) {
@@ -29,12 +30,12 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>) {
         no_scheme(sink, url);
         return;
     };
-    if text.eq_ignore_ascii_case("about:blank") {
+    if text.is_like("about:blank") {
         blank(sink, url);
         return;
     }
     let after = text.get(scheme.len() + 1..).unwrap_or("");
-    if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
+    if scheme.is_like("http") || scheme.is_like("https") {
         web(sink, url, scheme, after);
     } else {
         other(sink, url, scheme, after);
@@ -45,7 +46,7 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>) {
 fn web(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str, after: &str) {
     let begin = scheme.len() + 1;
     let Some(rest) = after.strip_prefix("//") else {
-        if after.get(..2).is_some_and(|start| start.contains('\\')) {
+        if after.get(..2).is_some_and(|start| start.has(b'\\')) {
             // The backslashes have been reported with all others.
             return;
         }
@@ -194,14 +195,12 @@ fn is_placeholder(text: &str) -> bool {
         return false;
     }
     let word = text.trim_start_matches(['_', '{', '(', '*']);
-    let begins = |start: &&str| {
-        word.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
-    };
+    let begins = |start: &&str| word.begins_like(start);
     let ends = |end: &str| {
         let from = word.len().checked_sub(end.len());
-        from.and_then(|from| word.get(from..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
+        from.and_then(|from| word.get(from..)).is_some_and(|last| last.is_like(end))
     };
-    WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+    WORDS.iter().any(|known| known.is_like(word))
         || BEGINNINGS.iter().any(begins) && !word.contains(['.', '/'])
         || ends("_url")
         || ends("_here")
@@ -236,7 +235,7 @@ fn other(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str, after: &str) {
             );
         }
         // `localhost:8080` and `cdn.example.com:443` read as schemes.
-        _ if name.contains('.') || after.starts_with(|c: char| c.is_ascii_digit()) => {
+        _ if name.has(b'.') || after.starts_with(|c: char| c.is_ascii_digit()) => {
             let quoted = sink.quote(&url.text);
             sink.report(
                 Id::UrlInvalid,
