@@ -1,7 +1,7 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crate::charset::Charset;
+use crate::counts::Counts;
 use crate::decode::Map;
 use crate::generated::rules::Id;
 use crate::path::Paths;
@@ -39,7 +39,7 @@ pub struct Document<'a> {
     pub(crate) directives: Vec<Directive>,
     pub(crate) problems: Vec<Problem>,
     /// Problems beyond the bound, counted by rule.
-    pub(crate) dropped: BTreeMap<Id, u32>,
+    pub(crate) dropped: Counts,
     pub(crate) kind: DocumentKind,
     /// Every character is one of ASCII; false where that was not looked at.
     pub(crate) ascii: bool,

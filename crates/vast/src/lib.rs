@@ -7,6 +7,7 @@
 
 pub mod chain;
 mod charset;
+mod counts;
 mod decode;
 mod document;
 mod findings;

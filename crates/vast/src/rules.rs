@@ -245,6 +245,8 @@ pub(crate) fn quoted(text: &str) -> Box<str> {
 }
 
 /// The name in a start tag: where a fault of an element as a whole is shown.
+#[cold]
+#[inline(never)]
 fn name_range(element: &Element) -> (u32, u32) {
     let start = element.start.saturating_add(1);
     (start, start.saturating_add(u32::from(element.name_len)))

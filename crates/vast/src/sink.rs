@@ -5,6 +5,7 @@ use std::fmt;
 
 use adproof_model::Severity;
 
+use crate::counts::Counts;
 use crate::document::{Document, ElementId};
 use crate::findings::{Mend, Message, Note, Noted};
 use crate::generated::rules::{Id, RULES};
@@ -51,9 +52,9 @@ pub(crate) struct Sink<'d> {
     noted: Noted,
     /// How many findings each rule has; empty before the first.
     counts: Vec<u32>,
-    dropped: BTreeMap<Id, u32>,
+    dropped: Counts,
     silences: Vec<Silence>,
-    suppressed: BTreeMap<&'static str, u32>,
+    suppressed: Counts,
     /// Where the last host stands of which there was nothing to say.
     pub(crate) plain_host: (u32, u32),
     /// How often a check had something to say, heard or not.
@@ -68,9 +69,9 @@ impl<'d> Sink<'d> {
             version: Version::V4_3,
             noted: Noted { edits: options.limits.edits, ..Noted::default() },
             counts: Vec::new(),
-            dropped: BTreeMap::new(),
+            dropped: Counts::default(),
             silences: Vec::new(),
-            suppressed: BTreeMap::new(),
+            suppressed: Counts::default(),
             plain_host: (0, 0),
             said: 0,
         };
@@ -115,19 +116,16 @@ impl<'d> Sink<'d> {
 
     /// Reports a fault that can be mended.
     #[cold]
+    #[inline]
     pub(crate) fn report_fix(
         &mut self,
         id: Id,
         element: ElementId,
-        (start, end): (u32, u32),
+        range: (u32, u32),
         message: fmt::Arguments<'_>,
-        fix: impl FnOnce(&Document<'d>) -> Option<TextFix>,
+        fix: impl Fn(&Document<'d>) -> Option<TextFix>,
     ) {
-        if !self.takes(id, start) {
-            return;
-        }
-        let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
-        self.push(id, element, (start, end), message, fix);
+        self.push(id, element, range, message, &fix);
     }
 
     /// Reports a fault whose fix is made when somebody asks for it.
@@ -171,6 +169,8 @@ impl<'d> Sink<'d> {
         self.hears(id) && !self.silenced(id, start) && self.room(id)
     }
 
+    /// One routine for all fixes, however they are made.
+    #[cold]
     #[inline(never)]
     fn push(
         &mut self,
@@ -178,8 +178,12 @@ impl<'d> Sink<'d> {
         element: ElementId,
         range: (u32, u32),
         message: fmt::Arguments<'_>,
-        fix: Option<TextFix>,
+        fix: &dyn Fn(&Document<'d>) -> Option<TextFix>,
     ) {
+        if !self.takes(id, range.0) {
+            return;
+        }
+        let fix = fix(self.doc).filter(|fix| fix.edits.len() <= self.options.limits.edits as usize);
         let mend = fix.map_or(Mend::Not, |fix| {
             let place = u32::try_from(self.noted.fixes.len()).unwrap_or(u32::MAX);
             self.noted.fixes.push(fix);
@@ -214,8 +218,7 @@ impl<'d> Sink<'d> {
             return false;
         };
         silence.used = true;
-        let count = self.suppressed.entry(id.rule().id).or_default();
-        *count = count.saturating_add(1);
+        self.suppressed.add(id, 1);
         true
     }
 
@@ -237,8 +240,7 @@ impl<'d> Sink<'d> {
 
     /// Counts what is left out.
     pub(crate) fn drop(&mut self, id: Id, count: u32) {
-        let dropped = self.dropped.entry(id).or_default();
-        *dropped = dropped.saturating_add(count);
+        self.dropped.add(id, count);
     }
 
     /// A piece of the document for a message.
@@ -258,7 +260,7 @@ impl<'d> Sink<'d> {
                 format_args!("this comment silences nothing"),
             );
         }
-        let left_out = self.dropped.values().fold(0_u32, |sum, count| sum.saturating_add(*count));
+        let left_out = self.dropped.total();
         if left_out > 0 && self.hears(Id::LimitFindings) {
             // Ours, not the document's: no draft makes it less.
             self.version = Version::V4_3;
@@ -267,7 +269,7 @@ impl<'d> Sink<'d> {
             self.note(Id::LimitFindings, NO_ELEMENT, (0, 0), message, Mend::Not);
         }
         self.noted.sort(self.doc);
-        let dropped = self.dropped.into_iter().map(|(id, count)| (id.rule().id, count)).collect();
-        Heard { noted: self.noted, truncated: dropped, suppressed: self.suppressed }
+        let (truncated, suppressed) = (self.dropped.named(), self.suppressed.named());
+        Heard { noted: self.noted, truncated, suppressed }
     }
 }

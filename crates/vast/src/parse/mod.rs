@@ -11,13 +11,14 @@ mod names;
 mod tag;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use adproof_model::DocumentKind;
 
 use crate::Limits;
 use crate::charset::Charset;
+use crate::counts::Counts;
 use crate::decode::{Decoded, Map, decode};
 use crate::document::{
     Attribute, Directive, Document, Element, ElementId, NONE, Part, Problem, State, UNCLOSED,
@@ -91,7 +92,7 @@ fn too_long<'a>(len: usize, limits: &Limits) -> Document<'a> {
             end: 0,
             message: message.into(),
         }],
-        dropped: BTreeMap::new(),
+        dropped: Counts::default(),
         kind: DocumentKind::Unknown,
         ascii: false,
         state: State::Refused,
@@ -124,7 +125,7 @@ struct Parser<'t> {
     parts: Vec<Part>,
     directives: Vec<Directive>,
     problems: Vec<Problem>,
-    dropped: BTreeMap<Id, u32>,
+    dropped: Counts,
     kind: DocumentKind,
     state: State,
     stack: Vec<Open>,
@@ -150,7 +151,7 @@ struct Parser<'t> {
     /// The reader said already that the document ends too early.
     truncated: bool,
     /// Bounds that were reached.
-    said: BTreeSet<Id>,
+    said: Vec<Id>,
 }
 
 /// Where reading goes on; none at the end, or where it makes no sense to read on.
@@ -167,7 +168,7 @@ impl<'t> Parser<'t> {
             parts: Vec::with_capacity(elements - elements / 4),
             directives: Vec::new(),
             problems: Vec::new(),
-            dropped: BTreeMap::new(),
+            dropped: Counts::default(),
             kind: DocumentKind::Unknown,
             state: State::Whole,
             stack: Vec::with_capacity(16),
@@ -183,7 +184,7 @@ impl<'t> Parser<'t> {
             unknown_attribute: false,
             ascii: false,
             truncated: false,
-            said: BTreeSet::new(),
+            said: Vec::new(),
         }
     }
 
@@ -334,8 +335,7 @@ impl<'t> Parser<'t> {
         message: fmt::Arguments<'_>,
     ) {
         if self.problems.len() >= self.limits.findings as usize {
-            let dropped = self.dropped.entry(rule).or_default();
-            *dropped = dropped.saturating_add(1);
+            self.dropped.add(rule, 1);
             return;
         }
         // A place at the end of the document may be one past it.
@@ -386,7 +386,8 @@ impl<'t> Parser<'t> {
         what: &str,
         limit: u32,
     ) {
-        if self.said.insert(rule) {
+        if !self.said.contains(&rule) {
+            self.said.push(rule);
             self.problem(
                 rule,
                 element,

@@ -28,7 +28,8 @@ pub(crate) fn millis(text: &str) -> Option<u64> {
     hours.checked_mul(3_600_000)?.checked_add(clock)
 }
 
-/// Digits only; `parse` alone would take a sign.
+/// Digits only; `parse` would take a sign, and is a long routine.
+#[inline(never)]
 pub(crate) fn number(text: &str) -> Option<u64> {
     let number = text.bytes().try_fold(0_u64, |number, byte| {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;

@@ -16,8 +16,8 @@ pub(crate) fn problems(doc: &Document<'_>, sink: &mut Sink<'_>) {
         let message = format_args!("{}", problem.message);
         sink.report_fix(problem.rule, problem.element, range, message, |doc| fix(doc, problem));
     }
-    for (rule, count) in &doc.dropped {
-        sink.drop(*rule, *count);
+    for (rule, count) in doc.dropped.iter() {
+        sink.drop(rule, count);
     }
     prolog::check(doc, sink);
     characters::check(doc, sink);
