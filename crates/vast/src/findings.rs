@@ -13,6 +13,7 @@ use crate::generated::rules::Id;
 use crate::path::Paths;
 use crate::rules::mend;
 use crate::sink::TextFix;
+use crate::sort::sorted_by;
 
 /// What was found in a document, in the order of the places.
 ///
@@ -195,15 +196,14 @@ impl Noted {
         if self.list.is_sorted_by(|a, b| place(a) < place(b)) {
             return;
         }
-        let mut list = std::mem::take(&mut self.list);
         let mut paths = Paths::default();
-        list.sort_by(|a, b| {
+        let compare = |a: &Note, b: &Note| {
             place(a)
                 .cmp(&place(b))
                 .then_with(|| self.message(doc, a).cmp(&self.message(doc, b)))
                 .then_with(|| self.order(doc, &mut paths, a, b))
-        });
-        self.list = list;
+        };
+        self.list = sorted_by(&self.list, compare);
     }
 
     /// The order of two findings that say the same of the same place.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use adproof_model::{Fix, Span};
 
+use crate::sort::order;
 use crate::{Findings, Limits, Options, Report, Rule, check, lint};
 
 /// A document with its fixes applied.
@@ -56,17 +57,20 @@ fn apply(
     // A fix owns everything from its first edit to its last.
     let encoding = findings.document().encoding;
     let wanted = findings.fixes().filter(|(_, fix)| fix.safe || unsafe_fixes);
-    let mut fixes: Vec<(Span, &Rule, Fix)> = wanted
+    let fixes: Vec<(Span, &Rule, Fix)> = wanted
         .filter_map(|(rule, fix)| {
             let start = fix.edits.first()?.span.start;
             let end = fix.edits.iter().map(|edit| edit.span.end).max()?;
             Some((Span::new(start, end), rule, fix))
         })
         .collect();
-    fixes.sort_by_key(|(whole, ..)| *whole);
     let mut chosen: Vec<(Span, Vec<u8>)> = Vec::new();
     let mut free = None;
-    for (whole, rule, fix) in fixes {
+    let span = |at: usize| fixes.get(at).map(|(whole, ..)| *whole);
+    for at in order(fixes.len(), &mut |a, b| span(a) > span(b)) {
+        let Some((whole, rule, fix)) = fixes.get(at) else {
+            continue;
+        };
         // Two insertions at one place touch, too; what has to wait is found again in the next round.
         if free.is_some_and(|free| whole.start <= free) {
             continue;
@@ -78,18 +82,19 @@ fn apply(
         };
         free = Some(whole.end);
         chosen.extend(fix.edits.iter().map(|edit| edit.span).zip(texts));
-        let count = applied.entry(rule.id).or_default();
-        *count = u32::saturating_add(*count, 1);
+        let count = applied.get(rule.id).copied().unwrap_or(0_u32);
+        applied.insert(rule.id, count.saturating_add(1));
     }
     if chosen.is_empty() {
         return None;
     }
-    chosen.sort_by_key(|(span, _)| *span);
     let mut out = Vec::with_capacity(bytes.len() + chosen.len() * 16);
     let mut at = 0;
-    for (span, text) in chosen {
+    let span = |at: usize| chosen.get(at).map(|(span, _)| *span);
+    for place in order(chosen.len(), &mut |a, b| span(a) > span(b)) {
+        let (span, text) = chosen.get(place)?;
         out.extend_from_slice(bytes.get(at..span.start as usize)?);
-        out.extend_from_slice(&text);
+        out.extend_from_slice(text);
         at = span.end as usize;
     }
     out.extend_from_slice(bytes.get(at..)?);

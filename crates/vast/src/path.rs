@@ -1,9 +1,9 @@
 //! Paths of elements for findings: `/VAST/Ad[1]/InLine[1]`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::document::{Document, ElementId};
+use crate::known::Known;
 
 /// Writes paths. Findings come in the order of the document, so that most of a path is that of the
 /// one before.
@@ -13,8 +13,8 @@ pub(crate) struct Paths<'d> {
     /// From the root to the last element asked for.
     steps: Vec<Step>,
     wanted: Vec<ElementId>,
-    /// By parent and name, the last element whose place was far to count.
-    far: BTreeMap<(ElementId, &'d str), (ElementId, u32)>,
+    /// By parent and name, the last element whose place was far to count, and its place.
+    far: Known<'d>,
 }
 
 struct Step {
@@ -95,9 +95,11 @@ impl<'d> Paths<'d> {
         if let Some(place) = doc.position(parent, id, known, NEAR) {
             return place;
         }
-        let key = (parent, doc.tag(id));
-        let place = doc.position(parent, id, self.far.get(&key).copied(), usize::MAX).unwrap_or(1);
-        self.far.insert(key, (id, place));
+        let key = (u64::from(parent.0), doc.tag(id).as_bytes());
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let known = self.far.of(key).map(|(id, place)| (ElementId(narrow(id)), narrow(place)));
+        let place = doc.position(parent, id, known, usize::MAX).unwrap_or(1);
+        self.far.put(key, (u64::from(id.0), u64::from(place)));
         place
     }
 }

@@ -47,6 +47,7 @@ use crate::document::{Document, Element, ElementId};
 use crate::generated::structure::ty;
 use crate::parse::excerpt;
 use crate::sink::Sink;
+use crate::sort::sorted_by;
 use crate::structure::{Content, NameId, TypeId};
 
 /// Judges one element.
@@ -214,7 +215,8 @@ fn repeated(
     let mut seen: Vec<(Cow<'_, str>, ElementId)> =
         of_type().map(|child| (doc.content(child), child)).collect();
     seen.retain(|(text, _)| !text.is_empty());
-    seen.sort();
+    let seen: Vec<_> = seen.iter().collect();
+    let seen = sorted_by(&seen, |a, b| a.0.cmp(&b.0));
     let mut again = Vec::new();
     // Equal texts stand together; renditions of one address are few.
     for group in seen.chunk_by(|(a, _), (b, _)| a == b) {
@@ -227,8 +229,7 @@ fn repeated(
         }
     }
     // The places of findings are found fast in the order of the document.
-    again.sort_unstable();
-    for child in again {
+    for child in sorted_by(&again, Ord::cmp) {
         if let Some(element) = doc.element(child) {
             report(child, element);
         }

@@ -11,7 +11,6 @@ mod names;
 mod tag;
 mod text;
 
-use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
 use adproof_model::DocumentKind;
@@ -25,6 +24,7 @@ use crate::document::{
     reference,
 };
 use crate::generated::rules::Id;
+use crate::known::Known;
 
 pub(crate) use names::{OTHER_ROOTS, VAST_NAMESPACE, VMAP_NAMESPACE};
 
@@ -141,9 +141,9 @@ struct Parser<'t> {
     /// A bit for each known name of an attribute of the tag that is read.
     met: [u64; 4],
     /// The names of the attributes of the tag that is read, where they are many.
-    names: BTreeSet<&'t [u8]>,
+    names: Known<'t>,
     /// Prefixes that were used without a declaration.
-    undeclared: BTreeSet<&'t str>,
+    undeclared: Known<'t>,
     /// The tag that is read has an attribute of an unknown name.
     unknown_attribute: bool,
     /// Every character is one of ASCII.
@@ -179,8 +179,8 @@ impl<'t> Parser<'t> {
             root_closed: false,
             has_doctype: false,
             met: [0; 4],
-            names: BTreeSet::new(),
-            undeclared: BTreeSet::new(),
+            names: Known::default(),
+            undeclared: Known::default(),
             unknown_attribute: false,
             ascii: false,
             truncated: false,

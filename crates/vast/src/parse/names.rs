@@ -57,7 +57,8 @@ impl<'t> Parser<'t> {
         let known = prefix == "xml"
             || self.bindings.iter().any(|b| self.slice(b.prefix.0, b.prefix.1) == prefix)
             || self.said.contains(&Id::LimitNamespaces);
-        if known || self.undeclared.len() >= MANY || !self.undeclared.insert(prefix) {
+        if known || self.undeclared.len() >= MANY || !self.undeclared.is_new((0, prefix.as_bytes()))
+        {
             return;
         }
         let prefix = excerpt(prefix, self.limits.excerpt);

@@ -203,7 +203,7 @@ impl Parser<'_> {
     ) -> Option<Ended> {
         let bytes = self.text.as_bytes();
         self.met = [0; 4];
-        if !self.names.is_empty() {
+        if self.names.len() > 0 {
             self.names.clear();
         }
         let mut full = false;
@@ -348,10 +348,12 @@ impl Parser<'_> {
         } else if before.len() < FEW {
             before.iter().any(|other| other.name == interned && written(other) == name)
         } else {
-            if self.names.is_empty() {
-                self.names.extend(before.iter().map(written));
+            if self.names.len() == 0 {
+                for other in before {
+                    self.names.put((0, written(other)), (0, 0));
+                }
             }
-            !self.names.insert(name)
+            !self.names.is_new((0, name))
         };
         if twice {
             let name = self.text.get(name_start..name_end).unwrap_or("");

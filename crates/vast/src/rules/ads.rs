@@ -1,10 +1,9 @@
 //! Ads, creatives and what identifies and bills them.
 
-use std::collections::BTreeSet;
-
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
+use crate::known::Known;
 use crate::rules::{name_range, time};
 use crate::sink::Sink;
 use crate::text::Text as _;
@@ -44,18 +43,18 @@ pub(crate) fn sequence(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _
 
 /// Places of a pod: a bit each, and a list only of what is beyond any pod.
 #[derive(Default)]
-struct Taken {
+struct Taken<'t> {
     /// The places of nearly all pods.
     first: u64,
     bits: Vec<u64>,
-    others: BTreeSet<u64>,
+    others: Known<'t>,
 }
 
-impl Taken {
+impl Taken<'_> {
     /// False when the place was taken already.
     fn insert(&mut self, place: u64) -> bool {
         let Some(word) = usize::try_from(place / 64).ok().filter(|word| *word < 1024) else {
-            return self.others.insert(place);
+            return self.others.is_new((place, b""));
         };
         if word > self.bits.len() {
             self.bits.resize(word.next_power_of_two(), 0);

@@ -6,6 +6,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{identity, name_range, time};
 use crate::sink::Sink;
+use crate::sort::sorted_by;
 use crate::text::Text as _;
 
 /// A price for a thousand impressions that no advertiser pays, in whole units of money.
@@ -103,8 +104,8 @@ pub(crate) fn viewable(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         );
     }
     urls.retain(|(url, ..)| !url.is_empty());
-    urls.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
-    for pair in urls.windows(2) {
+    let all: Vec<_> = urls.iter().collect();
+    for pair in sorted_by(&all, |a, b| a.0.cmp(&b.0)).windows(2) {
         if let [(before, _, kind, _), (url, child, other, range)] = pair
             && before == url
             && kind != other

@@ -1,10 +1,9 @@
 //! Creatives: what there is to play, in which order, and in which registry it is known.
 
-use std::collections::BTreeSet;
-
 use crate::document::{Attribute, Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
+use crate::known::Known;
 use crate::rules::{ads, mend, name_range, time};
 use crate::sink::Sink;
 use crate::structure::TypeId;
@@ -12,7 +11,7 @@ use crate::text::Text as _;
 
 /// `Creatives`: videos that share an id or a place, and more than one.
 pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
-    let (mut ids, mut places, mut linear) = (BTreeSet::new(), BTreeSet::new(), 0_u32);
+    let (mut ids, mut places, mut linear) = (Known::default(), Known::default(), 0_u32);
     let alone = doc.children(id).nth(1).is_none();
     for creative in doc.children(id) {
         let Some(element) = doc.element(creative) else {
@@ -42,7 +41,7 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &E
         if let Some(attribute) = doc.attr(element, name::ID) {
             let range = (attribute.value_start, attribute.value_end);
             let value = doc.slice(range.0, range.1).trimmed();
-            if !value.is_empty() && !ids.insert(value) {
+            if !value.is_empty() && !ids.is_new((0, value.as_bytes())) {
                 let quoted = sink.quote(value);
                 sink.report(
                     Id::CreativeIdDuplicate,
@@ -53,7 +52,7 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &E
             }
         }
         if let Some((range, Some(place))) = place.filter(|(_, place)| *place != Some(0))
-            && !places.insert(place)
+            && !places.is_new((place, b""))
         {
             sink.report(
                 Id::CreativeSequenceDuplicate,

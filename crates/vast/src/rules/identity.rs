@@ -9,6 +9,7 @@ use crate::generated::structure::{name, ty};
 use crate::rules::url::{self, AMPERSAND, BEYOND_ASCII, BRACKET, DOLLAR, ODD, PERCENT, SPACE};
 use crate::rules::{name_range, text_hash, writing};
 use crate::sink::Sink;
+use crate::sort::sorted_by;
 use crate::structure::TypeId;
 use crate::text::Text as _;
 
@@ -223,7 +224,7 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
             }
         }
     }
-    for_repeated(ids, |ad, range, value| {
+    for_repeated(&ids, &mut |ad, range, value| {
         let quoted = sink.quote(value);
         sink.report(
             Id::AdIdDuplicate,
@@ -232,7 +233,7 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
             format_args!("an ad before this one has the id `{quoted}`, too"),
         );
     });
-    for_repeated(servings, |serving, range, _| {
+    for_repeated(&servings, &mut |serving, range, _| {
         sink.report(
             Id::AdservingidReused,
             serving,
@@ -240,7 +241,7 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
             format_args!("an ad before this one has the same AdServingId"),
         );
     });
-    for_repeated(played, |universal, range, _| {
+    for_repeated(&played, &mut |universal, range, _| {
         sink.report(
             Id::PodRepeatsCreative,
             universal,
@@ -254,10 +255,7 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
 pub(crate) type Named<'d> = ((&'d str, Cow<'d, str>), ElementId, (u32, u32));
 
 /// Every element whose value an element before it has. What names nothing repeats nothing.
-pub(crate) fn for_repeated(
-    mut all: Vec<Named<'_>>,
-    mut report: impl FnMut(ElementId, (u32, u32), &str),
-) {
+pub(crate) fn for_repeated(all: &[Named<'_>], report: &mut dyn FnMut(ElementId, (u32, u32), &str)) {
     // Mostly all are different, and then so are their hashes, which are sorted without reading texts.
     let mut hashes: Vec<u64> = all
         .iter()
@@ -269,7 +267,8 @@ pub(crate) fn for_repeated(
     if hashes.is_sorted_by(|before, after| before < after) {
         return;
     }
-    all.sort_unstable();
+    let all: Vec<&Named<'_>> = all.iter().collect();
+    let all = sorted_by(&all, |a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut again: Vec<&Named<'_>> = Vec::new();
     for pair in all.windows(2) {
         if let [(before, ..), after] = pair
@@ -282,8 +281,7 @@ pub(crate) fn for_repeated(
         }
     }
     // The places of findings are found fast in the order of the document.
-    again.sort_unstable_by_key(|(_, id, _)| *id);
-    for (value, id, range) in again {
+    for (value, id, range) in sorted_by(&again, |a, b| a.1.cmp(&b.1)) {
         report(*id, *range, &value.1);
     }
 }

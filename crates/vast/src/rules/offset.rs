@@ -2,12 +2,13 @@
 
 use crate::document::ElementId;
 use crate::generated::rules::Id;
+use crate::known::Key;
 use crate::rules::{macros, mend, time};
 use crate::sink::Sink;
 use crate::text::Text as _;
 
 /// The place of a break in the content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Start,
     Millis(u64),
@@ -58,6 +59,18 @@ impl Place {
             _ if any(["end", "postroll", "post-roll", "post"]) => Err(Fault::Keyword("end")),
             _ if macros::begins_with_one(text) => Ok(Self::Template),
             _ => Err(Fault::Format),
+        }
+    }
+
+    /// What tells it from all others.
+    pub(crate) fn key(self) -> Key<'static> {
+        match self {
+            Self::Start => (0, b"start"),
+            Self::Millis(number) => (number, b"ms"),
+            Self::Percent(number) => (number, b"%"),
+            Self::Position(number) => (number, b"#"),
+            Self::End => (0, b"end"),
+            Self::Template => (0, b"template"),
         }
     }
 

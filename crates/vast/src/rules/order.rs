@@ -4,6 +4,7 @@ use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::rules::name_range;
 use crate::sink::{Sink, TextFix};
+use crate::sort::sorted_by;
 use crate::structure::Type;
 
 /// Says once of a parent that its children stand in another order than its schema has.
@@ -58,8 +59,7 @@ fn sorted(doc: &Document<'_>, id: ElementId, element: &Element, ranks: &[u8]) ->
         slots.push((last, at, found.end));
         at = found.end;
     }
-    let mut wanted = slots.clone();
-    wanted.sort_by_key(|(rank, ..)| *rank);
+    let wanted = sorted_by(&slots, |a, b| a.0.cmp(&b.0));
     let moved = slots.iter().zip(&wanted).filter(|(slot, wanted)| slot != wanted);
     let edits = moved.map(|(slot, wanted)| (slot.1, slot.2, doc.slice(wanted.1, wanted.2).into()));
     Some(TextFix::safe("Put the elements in the order of the schema", edits.collect()))

@@ -5,6 +5,7 @@ use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::{identity, mend, name_range, time};
 use crate::sink::Sink;
+use crate::sort::sorted_by;
 use crate::structure::{NameId, TypeId};
 use crate::text::Text as _;
 
@@ -106,7 +107,9 @@ fn order(sink: &mut Sink<'_>, mut places: Vec<Place>) {
             format_args!("this ad plays before the one that stands before it"),
         );
     }
-    places.sort_unstable();
+    if !ordered {
+        places = sorted_by(&places, Ord::cmp);
+    }
     let begins = places.first().filter(|(place, ..)| *place > 1);
     let gap = places.windows(2).find_map(|pair| match pair {
         [(before, ..), next] if next.0 > before.saturating_add(1) => Some(next),

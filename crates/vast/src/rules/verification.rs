@@ -5,14 +5,16 @@ use std::borrow::Cow;
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
+use crate::rules::identity::Named;
 use crate::rules::{identity, mend, name_range};
 use crate::sink::Sink;
+use crate::sort::sorted_by;
 use crate::text::Text as _;
 
 /// `AdVerifications`: vendors that are there once.
 pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let mut vendors = Vec::new();
-    let mut scripts = Vec::new();
+    let mut scripts: Vec<Named<'_>> = Vec::new();
     let of_type = |parent: ElementId, wanted| {
         doc.children(parent)
             .filter_map(|child| Some((child, doc.element(child)?)))
@@ -40,7 +42,7 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             format_args!("<AdVerifications> has no <Verification>"),
         );
     }
-    identity::for_repeated(vendors, |verification, range, vendor| {
+    identity::for_repeated(&vendors, &mut |verification, range, vendor| {
         let quoted = sink.quote(vendor);
         sink.report(
             Id::VerificationVendorDuplicate,
@@ -50,10 +52,12 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         );
     });
     // Two verifications of one vendor are reported above.
-    scripts.sort_unstable();
-    scripts.dedup_by_key(|((vendor, url), ..)| (*vendor, url.clone()));
-    let urls = scripts.into_iter().map(|((_, url), id, range)| (("", url), id, range));
-    identity::for_repeated(urls.collect(), |script, range, _| {
+    let scripts: Vec<&Named<'_>> = scripts.iter().collect();
+    let mut scripts = sorted_by(&scripts, |a, b| a.0.cmp(&b.0));
+    scripts.dedup_by(|a, b| a.0 == b.0);
+    let urls: Vec<Named<'_>> =
+        scripts.iter().map(|((_, url), id, range)| (("", url.clone()), *id, *range)).collect();
+    identity::for_repeated(&urls, &mut |script, range, _| {
         sink.report(
             Id::VerificationScriptDuplicate,
             script,

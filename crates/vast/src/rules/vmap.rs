@@ -1,10 +1,9 @@
 //! VMAP: the schedule of ad breaks around VAST.
 
-use std::collections::BTreeMap;
-
 use crate::document::{Document, Element, ElementId, UNCLOSED, UNKNOWN};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
+use crate::known::{Key, Known};
 use crate::parse::VMAP_NAMESPACE;
 use crate::rules::{macros, mend, name_range, offset::Place, time};
 use crate::sink::Sink;
@@ -68,10 +67,9 @@ fn namespace(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &E
 
 /// The breaks of a schedule against each other: places and names.
 fn breaks(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
-    // By place, its first break; by name, the place of its first break.
-    let mut places: BTreeMap<Place, Option<&str>> = BTreeMap::new();
-    let mut names: BTreeMap<&str, Place> = BTreeMap::new();
-    let mut last = None;
+    // By place and by name, the first break of it.
+    let (mut places, mut names) = (Known::default(), Known::default());
+    let mut breaks: Vec<(Place, Option<&str>)> = Vec::new();
     for child in doc.children(id) {
         let Some(element) = doc.element(child).filter(|child| child.ty == ty::AD_BREAK) else {
             continue;
@@ -86,7 +84,8 @@ fn breaks(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
         let id_attribute = doc.attr(element, name::BREAK_ID);
         let label = id_attribute.map(|named| doc.slice(named.value_start, named.value_end));
         if let (Some(named), Some(label)) = (id_attribute, label)
-            && *names.entry(label).or_insert(place) != place
+            && first(&breaks, &mut names, (0, label.as_bytes()))
+                .is_some_and(|(first, _)| first != place)
         {
             let label = sink.quote(label);
             sink.report(
@@ -96,20 +95,18 @@ fn breaks(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
                 format_args!("a break at another place has the breakId `{label}` already"),
             );
         }
-        match places.get(&place) {
-            // Breaks of one name at one place are a pod.
-            Some(first) if label.is_none() || *first != label => sink.report(
+        // Breaks of one name at one place are a pod.
+        if first(&breaks, &mut places, place.key())
+            .is_some_and(|(_, first)| label.is_none() || first != label)
+        {
+            sink.report(
                 Id::TimeoffsetDuplicate,
                 child,
                 range,
                 format_args!("another ad break stands at this place"),
-            ),
-            Some(_) => {}
-            None => {
-                places.insert(place, label);
-            }
+            );
         }
-        if last.is_some_and(|last: Place| place.precedes(last)) {
+        if breaks.last().is_some_and(|(last, _)| place.precedes(*last)) {
             sink.report(
                 Id::AdbreakOrder,
                 child,
@@ -117,8 +114,19 @@ fn breaks(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId) {
                 format_args!("the break before this one comes later in the content"),
             );
         }
-        last = Some(place);
+        breaks.push((place, label));
     }
+}
+
+/// The first break of a key; none when that is the one that is to come next.
+fn first<'t>(
+    breaks: &[(Place, Option<&'t str>)],
+    known: &mut Known<'t>,
+    key: Key<'t>,
+) -> Option<(Place, Option<&'t str>)> {
+    let next = u64::try_from(breaks.len()).unwrap_or(u64::MAX);
+    let (first, _) = known.meet(key, (next, 0))?;
+    breaks.get(usize::try_from(first).ok()?).copied()
 }
 
 /// `AdBreak`.
