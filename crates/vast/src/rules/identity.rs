@@ -254,8 +254,11 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
 /// A value within its namespace, the element that has it and where that is shown.
 pub(crate) type Named<'d> = ((&'d str, Cow<'d, str>), ElementId, (u32, u32));
 
+/// What is done with an element, where it is shown, and its value.
+type Report<'r> = dyn FnMut(ElementId, (u32, u32), &str) + 'r;
+
 /// Every element whose value an element before it has. What names nothing repeats nothing.
-pub(crate) fn for_repeated(all: &[Named<'_>], report: &mut dyn FnMut(ElementId, (u32, u32), &str)) {
+pub(crate) fn for_repeated(all: &[Named<'_>], report: &mut Report<'_>) {
     // Mostly all are different, and then so are their hashes, which are sorted without reading texts.
     let mut hashes: Vec<u64> = all
         .iter()
