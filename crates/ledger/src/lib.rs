@@ -30,6 +30,7 @@ mod frontier;
 mod hash;
 mod key;
 pub mod note;
+pub mod ots;
 pub mod policy;
 mod proof;
 mod record;

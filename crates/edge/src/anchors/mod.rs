@@ -13,12 +13,19 @@
 //! All of it can be lost without harm to the ledger, and none of it is trusted: whoever verifies
 //! brings the keys of the witnesses, the roots of the time stamp authorities and the block headers.
 
+mod cms;
+mod der;
+mod judge;
+pub mod rfc3161;
+
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use adproof_ledger::note::{MAX_NOTE_SIGNATURES, UnverifiedNote};
 use adproof_ledger::{Hash, VerifiedCheckpoint};
+
+pub use judge::{Anchor, Outside, Trust, Verdict, judge};
 
 use crate::store::{Disk as _, Folder, replace};
 

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use adproof_ledger::frame::{Frames, split_segment};
 use adproof_ledger::tree::{self, MemoryTree, leaf_hash};
-use adproof_ledger::verify::{Fault, Limits, Standing, Verifier};
+use adproof_ledger::verify::{Fault, Limits, Verifier};
 use adproof_ledger::{RecordSignature, Report, TlogProof, TrustedKeys, VerifiedCheckpoint};
 
 use super::disk::{Disk, Folder};
@@ -74,21 +74,15 @@ impl LedgerReader {
         held: &[VerifiedCheckpoint],
         limits: Limits,
     ) -> Result<Report, StoreError> {
-        let held = held.iter().map(|checkpoint| (checkpoint.clone(), Standing::Held));
-        self.verify_against(trusted, held, limits)
+        let mut verifier = Verifier::new(trusted, limits);
+        for checkpoint in held {
+            verifier = verifier.held(checkpoint.clone());
+        }
+        self.verify_with(verifier)
     }
 
-    /// The same, against checkpoints of which the caller has verified who saw them.
-    pub fn verify_against(
-        &self,
-        trusted: &TrustedKeys,
-        seen: impl IntoIterator<Item = (VerifiedCheckpoint, Standing)>,
-        limits: Limits,
-    ) -> Result<Report, StoreError> {
-        let mut verifier = Verifier::new(trusted, limits);
-        for (checkpoint, standing) in seen {
-            verifier = verifier.against(checkpoint, standing);
-        }
+    /// The same with a verifier that the caller has told what else to compare with.
+    pub fn verify_with(&self, mut verifier: Verifier<'_>) -> Result<Report, StoreError> {
         for first in segments(&self.disk)? {
             let path = segment_path(first);
             let bytes = read_segment(&self.disk, &path)?;

@@ -11,3 +11,4 @@
 mod fetch;
 mod inspect;
 mod server;
+mod timestamp;

@@ -1,6 +1,6 @@
 use super::Fault;
 use crate::ack::Ack;
-use crate::body::WindowClose;
+use crate::body::{RecordTime, WindowClose};
 use crate::change::KeyChange;
 use crate::draft::Action;
 use crate::dsse::{self, RecordSignature};
@@ -50,6 +50,7 @@ pub(super) struct Parts<'f> {
     pub(super) prev: Hash,
     pub(super) kid: KeyId,
     pub(super) log: String,
+    pub(super) time: RecordTime,
     pub(super) content: Content,
     /// What the signature is worth; none where the key was not known.
     pub(super) signature: Option<Result<(), Fault>>,
@@ -86,7 +87,7 @@ impl<'f> Examined<'f> {
             Err(fault) => return Self(State::Damaged(*fault)),
         };
         let leaf = leaf_hash(frame.entry);
-        let Record { log, seq, prev, kid, body, .. } = match Record::parse(frame.entry) {
+        let Record { log, seq, prev, kid, time, body } = match Record::parse(frame.entry) {
             Ok(record) => record,
             Err(error) => return Self(State::NotARecord { leaf, error }),
         };
@@ -110,6 +111,7 @@ impl<'f> Examined<'f> {
             prev,
             kid,
             log,
+            time,
             content,
             signature,
             ack,

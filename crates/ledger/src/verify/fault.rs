@@ -218,6 +218,21 @@ pub enum Fault {
     },
     /// A closed window sums up records that are not there, or that an earlier one has summed up.
     WindowRange,
+    /// The record's clock shows a time before a time stamp that was there when it was written: the
+    /// clock was set back.
+    ClockBack {
+        /// By how much at least, µs.
+        by_us: i64,
+        /// How many records it is so with, this one and later ones.
+        records: u64,
+    },
+    /// The record's clock shows a time after a time stamp that covers it.
+    ClockAhead {
+        /// By how much at least, µs.
+        by_us: i64,
+        /// How many records it is so with, this one and later ones.
+        records: u64,
+    },
     /// A tile does not hold what the records hash to.
     Tile(String),
     /// A segment is missing, has another name than its content, or no header.
@@ -250,6 +265,8 @@ impl Fault {
             Self::AckedNone { .. } => "acked_none",
             Self::WindowCount { .. } => "window_count",
             Self::WindowRange => "window_range",
+            Self::ClockBack { .. } => "clock_back",
+            Self::ClockAhead { .. } => "clock_ahead",
             Self::Tile(_) => "tile",
             Self::Segment(_) => "segment",
         }
@@ -275,6 +292,7 @@ impl Fault {
                 Layer::Countersignature
             }
             Self::WindowCount { .. } | Self::WindowRange => Layer::WindowClose,
+            Self::ClockBack { .. } | Self::ClockAhead { .. } => Layer::Anchor,
             Self::Tile(_) => Layer::Tile,
         }
     }
@@ -349,8 +367,28 @@ impl fmt::Display for Fault {
                 "the closed window sums up records that are not in front of it, or that another \
                  has summed up",
             ),
+            Self::ClockBack { by_us, records } => write!(
+                f,
+                "its clock is {} behind a time stamp that was there before it, and so with \
+                 {records} in all: the clock was set back",
+                Seconds(*by_us)
+            ),
+            Self::ClockAhead { by_us, records } => write!(
+                f,
+                "its clock is {} ahead of a time stamp over it, and so with {records} in all",
+                Seconds(*by_us)
+            ),
             Self::Tile(path) => write!(f, "{path} does not hold what the records hash to"),
             Self::Segment(path) => write!(f, "the segment {path} is not what its name says"),
         }
+    }
+}
+
+/// Microseconds, as seconds for people.
+struct Seconds(i64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:06} s", self.0 / 1_000_000, self.0.rem_euclid(1_000_000))
     }
 }

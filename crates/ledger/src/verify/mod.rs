@@ -16,14 +16,17 @@ mod fault;
 mod keys;
 mod report;
 mod single;
+mod times;
 
 pub use examine::{Examined, KeySet};
 pub use fault::{Fault, Layer, Problem, Standing};
 pub use report::{Checked, NotChecked, Report};
 pub use single::{RecordError, VerifiedRecord};
+pub use times::{TimeBound, TimeStamp};
 
 use self::examine::{Content, Parts, State, check_signature};
 use self::keys::KeyLife;
+use self::times::Times;
 use crate::ack::Ack;
 use crate::body::WindowClose;
 use crate::change::Role;
@@ -64,6 +67,7 @@ pub struct Verifier<'t> {
     /// Behind the last record that a closed window sums up.
     closed: u64,
     checked: Checked,
+    times: Times,
     problems: Vec<Problem>,
     problems_total: u64,
 }
@@ -84,6 +88,7 @@ impl<'t> Verifier<'t> {
             actions: Vec::new(),
             closed: 0,
             checked: Checked::default(),
+            times: Times::default(),
             problems: Vec::new(),
             problems_total: 0,
         }
@@ -100,6 +105,13 @@ impl<'t> Verifier<'t> {
     #[must_use]
     pub fn against(mut self, checkpoint: VerifiedCheckpoint, standing: Standing) -> Self {
         self.held.push((checkpoint, standing));
+        self
+    }
+
+    /// Also checks the clocks of the records against a time stamp, which the caller has verified.
+    #[must_use]
+    pub fn stamped(mut self, stamp: &TimeStamp) -> Self {
+        self.times.add(stamp);
         self
     }
 
@@ -187,6 +199,7 @@ impl<'t> Verifier<'t> {
             self.problem(Some(seq), fault);
             return;
         }
+        self.times.record(seq, &parts.time);
         match parts.content {
             Content::Key(change) => {
                 if let Err(fault) = self.keys.change(seq, &change) {
@@ -315,12 +328,17 @@ impl<'t> Verifier<'t> {
         for (record, fault) in self.keys.doubtful(&sizes) {
             self.problem(Some(record), fault);
         }
+        let (times, problems) = std::mem::take(&mut self.times).finish();
+        for Problem { record, fault } in problems {
+            self.problem(record, fault);
+        }
         Report {
             log: self.trusted.log().to_owned(),
             records: self.tree.size(),
             root: self.tree.root(),
             checkpoint,
             checked: self.checked,
+            times,
             problems: self.problems,
             problems_total: self.problems_total,
         }

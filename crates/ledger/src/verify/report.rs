@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::{Problem, Standing};
+use super::{Problem, Standing, TimeBound};
 use crate::hash::Hash;
 use crate::note::VerifiedCheckpoint;
 
@@ -17,6 +17,8 @@ pub struct Report {
     pub checkpoint: Option<VerifiedCheckpoint>,
     /// What was compared, besides records and the log's own checkpoint.
     pub checked: Checked,
+    /// What time stamps say of when records were written.
+    pub times: Vec<TimeBound>,
     /// What is wrong, in the order in which it was met.
     pub problems: Vec<Problem>,
     /// How many problems there are, described or not.
