@@ -258,12 +258,17 @@ fn chain(
     // The use of the certificate itself is checked more strictly than this, by the caller.
     let usage = KeyUsage::required_if_present(TIME_STAMPING);
     let known = webpki::ALL_VERIFICATION_ALGS;
-    entity.verify_for_usage(known, &anchors, &between, time, usage, None, None).map(drop).map_err(
-        |error| TokenError::Chain {
+    let verified = entity.verify_for_usage(known, &anchors, &between, time, usage, None, None);
+    verified.map(drop).map_err(|error| match error {
+        // The second is a root of the same name with another key.
+        webpki::Error::UnknownIssuer | webpki::Error::InvalidSignatureForPublicKey => {
+            TokenError::UnknownRoot
+        }
+        error => TokenError::Chain {
             at: Timestamp::from_micros(time_us).to_string(),
             why: error.to_string(),
         },
-    )
+    })
 }
 
 /// The token in a response; a token alone is taken too.
