@@ -87,6 +87,11 @@ impl Attack {
         self.held.is_empty() && self.acks.is_empty()
     }
 
+    /// The fault that must be told.
+    pub(crate) fn code(&self) -> &'static str {
+        self.expected.map_or("", |(_, code, _)| code)
+    }
+
     /// The record that must be named.
     pub(crate) fn record(&self) -> Option<u64> {
         self.expected.and_then(|(record, _, _)| record)

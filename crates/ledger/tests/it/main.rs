@@ -17,6 +17,7 @@ mod bundles;
 mod canonical;
 mod commands;
 mod corpus;
+mod lifecycle;
 mod notes;
 mod openssl;
 mod published;
