@@ -1,34 +1,14 @@
 //! Judging tags: ours against vastlint-core and against a bare pass of quick-xml over events and
 //! attributes, on the same generated inputs, in one run, on one thread.
 
-use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use adproof_benches::beside::{bare, documents};
 use adproof_benches::tags::tag;
 use adproof_vast::{Options, check, lint};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use quick_xml::Reader;
-use quick_xml::events::Event;
-
-/// Every event and every attribute is looked at, and nothing is kept.
-fn bare(text: &str) -> usize {
-    let mut reader = Reader::from_str(text);
-    let mut seen = 0;
-    loop {
-        match reader.read_event() {
-            Ok(Event::Eof) | Err(_) => return seen,
-            Ok(Event::Start(start) | Event::Empty(start)) => {
-                seen += start.attributes().flatten().count() + 1;
-            }
-            Ok(event) => {
-                black_box(&event);
-                seen += 1;
-            }
-        }
-    }
-}
 
 fn benches(criterion: &mut Criterion) {
     let options = Options::default();
@@ -67,8 +47,7 @@ fn corpus(criterion: &mut Criterion) {
         eprintln!("ADPROOF_CORPUS names no folder: the corpus was not measured");
         return;
     };
-    let mut texts = Vec::new();
-    walk(Path::new(&folder), &mut texts);
+    let texts = documents(Path::new(&folder));
     let bytes: usize = texts.iter().map(String::len).sum();
     eprintln!("{} documents, {bytes} bytes", texts.len());
     let options = Options::default();
@@ -89,22 +68,6 @@ fn corpus(criterion: &mut Criterion) {
         });
     });
     group.finish();
-}
-
-/// The peer takes text, so that what is not UTF-8 is left out for all.
-fn walk(folder: &Path, texts: &mut Vec<String>) {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            walk(&path, texts);
-        } else if path.extension().is_some_and(|extension| extension == "xml")
-            && let Ok(text) = fs::read_to_string(&path)
-        {
-            texts.push(text);
-        }
-    }
 }
 
 criterion_group!(lint_tags, benches, corpus);

@@ -1,3 +1,4 @@
 //! Inputs shared by the benches: generated, never copied from others.
 
+pub mod beside;
 pub mod tags;

@@ -123,7 +123,8 @@ impl Out {
         }
         let bar = ProgressBar::new(len);
         let style =
-            ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}, {per_sec}, {eta}");
+            // The width of a rate is the number of its decimals.
+            ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len}, {per_sec:0}, {eta}");
         style.into_iter().fold(bar, ProgressBar::with_style)
     }
 
