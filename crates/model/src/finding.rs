@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 /// A half-open range of bytes of the input as it was given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,7 +116,7 @@ pub struct Edit {
     /// What is replaced; an empty span inserts.
     pub span: Span,
     /// The new bytes, as text in UTF-8.
-    pub text: Box<str>,
+    pub text: Cow<'static, str>,
 }
 
 /// A way to mend a finding.
@@ -143,7 +144,7 @@ pub struct Finding {
     /// What is wrong here, one sentence.
     pub message: Cow<'static, str>,
     /// The element's path with positions: `/VAST/Ad[1]/InLine[1]`.
-    pub path: Box<str>,
+    pub path: Arc<str>,
     /// How to mend it, where that is known.
     pub fix: Option<Fix>,
 }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use adproof_model::{Edit, Finding, Fix, Severity, Span};
 
@@ -99,7 +100,17 @@ impl<'a> Findings<'a> {
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Finding> {
         let mut paths = Paths::default();
-        self.noted.list.iter().map(move |note| self.write(note, &mut paths))
+        let mut last: Option<(ElementId, Arc<str>)> = None;
+        self.noted.list.iter().map(move |note| {
+            // An element seldom has one fault.
+            let known = last.as_ref().filter(|(element, _)| *element == note.element);
+            let path = known.map_or_else(
+                || paths.of(&self.doc, note.element).into(),
+                |(_, path)| Arc::clone(path),
+            );
+            last = Some((note.element, Arc::clone(&path)));
+            self.write(note, path)
+        })
     }
 
     /// The fixes, each with the rule whose fault it mends.
@@ -108,7 +119,7 @@ impl<'a> Findings<'a> {
         notes.filter_map(|note| Some((note.rule.rule(), self.noted.fix(&self.doc, note)?)))
     }
 
-    fn write<'d>(&'d self, note: &Note, paths: &mut Paths<'d>) -> Finding {
+    fn write(&self, note: &Note, path: Arc<str>) -> Finding {
         let rule = note.rule.rule();
         Finding {
             span: note.span,
@@ -119,7 +130,7 @@ impl<'a> Findings<'a> {
                 Message::Constant(text) => Cow::Borrowed(text),
                 _ => Cow::Owned(self.noted.message(&self.doc, note).into_owned()),
             },
-            path: paths.of(&self.doc, note.element).into(),
+            path,
             fix: self.noted.fix(&self.doc, note),
         }
     }

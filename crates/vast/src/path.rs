@@ -35,10 +35,6 @@ impl<'d> Paths<'d> {
             self.steps.reserve(16);
             self.wanted.reserve(16);
         }
-        // An element seldom has one fault.
-        if self.steps.last().is_some_and(|step| step.id == id) {
-            return &self.text;
-        }
         self.wanted.clear();
         let mut at = id.some();
         // Steps and the elements around an element both come in the order of the document.

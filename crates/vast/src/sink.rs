@@ -1,5 +1,6 @@
 //! Where checks report: selection, versions, bounds and counts are decided here, once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -13,24 +14,27 @@ use crate::parse::{NO_ELEMENT, Quoted};
 use crate::suppress::{self, Silence};
 use crate::{Options, Version};
 
+/// A replacement in offsets of the text.
+pub(crate) type TextEdit = (u32, u32, Cow<'static, str>);
+
 /// A fix in offsets of the text.
 #[derive(Clone, Debug)]
 pub(crate) struct TextFix {
     pub(crate) title: &'static str,
-    pub(crate) edits: Vec<(u32, u32, Box<str>)>,
+    pub(crate) edits: Vec<TextEdit>,
     /// It may change what some player does: `--unsafe-fixes` only.
     pub(crate) danger: bool,
 }
 
 impl TextFix {
     /// Edits that keep the meaning of the tag for every player.
-    pub(crate) fn safe(title: &'static str, edits: Vec<(u32, u32, Box<str>)>) -> Self {
+    pub(crate) fn safe(title: &'static str, edits: Vec<TextEdit>) -> Self {
         Self { title, edits, danger: false }
     }
 
     /// Edits that may change what some player does.
     #[allow(dead_code, reason = "rules with such fixes use it")]
-    pub(crate) fn dangerous(title: &'static str, edits: Vec<(u32, u32, Box<str>)>) -> Self {
+    pub(crate) fn dangerous(title: &'static str, edits: Vec<TextEdit>) -> Self {
         Self { title, edits, danger: true }
     }
 }

@@ -272,7 +272,7 @@ impl<'d> Judge<'d> {
         };
         let path = element.map(|id| self.doc.path(id)).unwrap_or_default();
         let (path, span) = match place {
-            Place::Finding(finding) => (finding.path.clone(), finding.span),
+            Place::Finding(finding) => (finding.path.as_ref().into(), finding.span),
             Place::Range(_, start, end) => (path.into(), self.doc.span(start, end)),
             Place::Document | Place::Element(_) => {
                 let span = element.map(|id| self.doc.tag_span(id)).unwrap_or_default();

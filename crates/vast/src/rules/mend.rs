@@ -1,9 +1,11 @@
 //! Fixes that more than one rule offers.
 
+use std::borrow::Cow;
+
 use crate::document::{
     Attribute, Document, Element, ElementId, PartKind, SELF_CLOSING, reference_at,
 };
-use crate::sink::TextFix;
+use crate::sink::{TextEdit, TextFix};
 use crate::text::Text as _;
 
 /// Puts the text of an element into CDATA and decodes its references, which CDATA would not.
@@ -19,8 +21,8 @@ pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix
     if memchr::memchr(b'>', text.as_bytes()).is_some() && text.contains("]]>") {
         return None;
     }
-    let mut edits: Vec<(u32, u32, Box<str>)> = Vec::new();
-    let mut opening = String::from("<![CDATA[");
+    let mut edits: Vec<TextEdit> = Vec::new();
+    let mut opening = Cow::Borrowed("<![CDATA[");
     for at in memchr::memchr_iter(b'&', text.as_bytes()) {
         let Some((name, c)) = reference_at(text.get(at + 1..)?) else {
             continue;
@@ -33,14 +35,14 @@ pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix
         let to = from.checked_add(u32::try_from(name.len()).ok()?)?.checked_add(2)?;
         if from == start {
             // An insertion and a replacement at one place would be two edits that touch.
-            opening.push(c);
-            edits.push((from, to, std::mem::take(&mut opening).into()));
+            opening.to_mut().push(c);
+            edits.push((from, to, std::mem::take(&mut opening)));
         } else {
             edits.push((from, to, c.to_string().into()));
         }
     }
     if !opening.is_empty() {
-        edits.insert(0, (start, start, opening.into()));
+        edits.insert(0, (start, start, opening));
     }
     match edits.last_mut().filter(|(from, to, _)| *to == end && from != to) {
         Some((_, _, text)) => *text = format!("{text}]]>").into(),
@@ -70,7 +72,7 @@ pub(crate) fn rename_element(doc: &Document<'_>, id: ElementId, name: &str) -> O
     let element = doc.element(id)?;
     let written = u32::try_from(doc.name(id).len()).ok()?;
     let start_end = element.start.checked_add(1)?.checked_add(u32::from(element.name_len))?;
-    let mut edits = vec![(start_end.checked_sub(written)?, start_end, name.into())];
+    let mut edits = vec![(start_end.checked_sub(written)?, start_end, name.to_owned().into())];
     if !element.has(SELF_CLOSING) {
         let end_tag = doc.slice(element.open_end, element.end);
         let at = u32::try_from(end_tag.rfind("</")?).ok()?;
@@ -83,7 +85,7 @@ pub(crate) fn rename_element(doc: &Document<'_>, id: ElementId, name: &str) -> O
             .checked_add(at)?
             .checked_add(2)?
             .checked_add(u32::from(element.name_len))?;
-        edits.push((end.checked_sub(written)?, end, name.into()));
+        edits.push((end.checked_sub(written)?, end, name.to_owned().into()));
     }
     Some(TextFix::safe(CASE, edits))
 }
@@ -95,7 +97,7 @@ pub(crate) fn replace(
     (start, end): (u32, u32),
     text: &str,
 ) -> Option<TextFix> {
-    Some(TextFix::safe(title, vec![(start, end, text.into())]))
+    Some(TextFix::safe(title, vec![(start, end, text.to_owned().into())]))
 }
 
 /// Gives an element an attribute that it lacks, before all others.
@@ -153,7 +155,7 @@ pub(crate) fn attribute_to_text(
         if doc.children(id).next().is_some() {
             return None;
         }
-        edits.push((element.open_end, close, value.into()));
+        edits.push((element.open_end, close, value.to_owned().into()));
     } else if text.is_empty() || text != doc.attribute_value(attribute).trimmed() {
         return None;
     }

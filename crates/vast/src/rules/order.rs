@@ -61,6 +61,7 @@ fn sorted(doc: &Document<'_>, id: ElementId, element: &Element, ranks: &[u8]) ->
     }
     let wanted = sorted_by(&slots, |a, b| a.0.cmp(&b.0));
     let moved = slots.iter().zip(&wanted).filter(|(slot, wanted)| slot != wanted);
-    let edits = moved.map(|(slot, wanted)| (slot.1, slot.2, doc.slice(wanted.1, wanted.2).into()));
+    let text = |slot: &(u8, u32, u32)| doc.slice(slot.1, slot.2).to_owned().into();
+    let edits = moved.map(|(slot, wanted)| (slot.1, slot.2, text(wanted)));
     Some(TextFix::safe("Put the elements in the order of the schema", edits.collect()))
 }

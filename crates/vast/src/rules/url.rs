@@ -153,7 +153,7 @@ impl Url<'_> {
             after.push_str(text);
             from = at.checked_add(len)?;
             let (start, end) = self.part(at, len);
-            edits.push((start, end, text.into()));
+            edits.push((start, end, text.to_owned().into()));
         }
         after.push_str(self.text.get(from..)?);
         // It would close the section that the URL stands in.
