@@ -80,6 +80,7 @@
 mod commit;
 mod disk;
 mod error;
+mod group;
 mod heads;
 mod lock;
 mod nodes;
@@ -98,6 +99,7 @@ mod killed;
 pub(crate) use disk::replace;
 pub use disk::{Disk, Folder};
 pub use error::StoreError;
+pub use group::{GroupLimits, LedgerGroup, Outcome, Ticket};
 pub(crate) use lock::Lock;
 pub use published::Published;
 pub use reader::{LedgerReader, OwnedFrame};

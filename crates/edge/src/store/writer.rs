@@ -338,9 +338,30 @@ impl<D: Disk> LedgerWriter<D> {
         self.committer.write_edge()
     }
 
+    /// Takes the writer apart, for threads.
+    pub(super) fn into_parts(self) -> (Committer<D>, Chain, Rest) {
+        let Self { committer, chain, signer, opened, locks } = self;
+        (committer, chain, Rest { signer, opened, locks })
+    }
+
     #[cfg(test)]
     pub(super) fn into_disks(self) -> (D, Option<D>) {
         (self.committer.disk, self.committer.heads.map(Heads::into_disk))
+    }
+}
+
+/// What remains of a writer beside its committer and its chain.
+pub(super) struct Rest {
+    pub(super) signer: Arc<dyn Signer>,
+    opened: Opened,
+    locks: Vec<Lock>,
+}
+
+impl Rest {
+    /// The whole writer again.
+    pub(super) fn join<D: Disk>(self, committer: Committer<D>, chain: Chain) -> LedgerWriter<D> {
+        let Self { signer, opened, locks } = self;
+        LedgerWriter { committer, chain, signer, opened, locks }
     }
 }
 
