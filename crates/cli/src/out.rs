@@ -128,6 +128,18 @@ impl Out {
         style.into_iter().fold(bar, ProgressBar::with_style)
     }
 
+    /// A bar on standard error for work on bytes, with an estimate of what is left; hidden off a
+    /// terminal and by `--quiet`. It is cleared before anything is printed.
+    pub(crate) fn bytes_bar(&self) -> ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let template = "{wide_bar} {percent}%, {msg}, {decimal_bytes_per_sec}, {eta} left";
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template(template);
+        style.into_iter().fold(bar, ProgressBar::with_style)
+    }
+
     /// A line on standard error that is written over and over; hidden off a terminal and by
     /// `--quiet`.
     pub(crate) fn status(&self) -> ProgressBar {

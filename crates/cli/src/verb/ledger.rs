@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 
 use adproof_edge::store::{LedgerReader, OwnedFrame, Published};
 use adproof_ledger::dsse::Envelope;
-use adproof_ledger::verify::{Limits, Problem};
+use adproof_ledger::verify::{Limits, Problem, Verifier};
 use adproof_ledger::{
     Body, Record, Report, TlogProof, TrustedKeys, VerifiedCheckpoint, record_hash,
 };
 use adproof_wire::ledger::{LedgerShowV1, LedgerVerifyV1};
 use clap::{Args, Subcommand};
+use indicatif::HumanCount;
 
 use crate::keyring::{store_failure, trusted_or_own, write_file};
 use crate::out::{Exit, Failure, Format, Out};
@@ -150,12 +151,20 @@ pub(crate) fn check(
     reader: &LedgerReader,
     trusted: &TrustedKeys,
     held: &[PathBuf],
+    out: &Out,
 ) -> anyhow::Result<Report> {
-    let held = held
-        .iter()
-        .map(|path| read_checkpoint(path, trusted))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    reader.verify(trusted, &held, Limits::default()).map_err(store_failure)
+    let mut verifier = Verifier::new(trusted, Limits::default());
+    for path in held {
+        verifier = verifier.held(read_checkpoint(path, trusted)?);
+    }
+    let bar = out.bytes_bar();
+    let report = reader.verify_watched(verifier, |done| {
+        bar.set_length(done.bytes_total);
+        bar.set_position(done.bytes);
+        bar.set_message(format!("{} records", HumanCount(done.records)));
+    });
+    bar.finish_and_clear();
+    report.map_err(store_failure)
 }
 
 fn read_checkpoint(path: &Path, trusted: &TrustedKeys) -> anyhow::Result<VerifiedCheckpoint> {
@@ -177,7 +186,7 @@ fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let format = out.format(&[Format::Table, Format::Json])?;
     let reader = open(&args.ledger)?;
     let (trusted, given) = trusted_or_own(&args.keys, &reader, out)?;
-    let report = check(&reader, &trusted, &args.held)?;
+    let report = check(&reader, &trusted, &args.held, out)?;
     if format == Format::Json {
         out.json(&LedgerVerifyV1::new(&report, given, args.held.len()))?;
     } else {

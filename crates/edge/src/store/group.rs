@@ -3,13 +3,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use adproof_ledger::{AppendError, Body, Chain, RecordTime, SignedRecord, Signer, UnsignedRecord};
+use adproof_ledger::{
+    AppendError, Body, Chain, Hash, RecordTime, SignedRecord, Signer, UnsignedRecord,
+};
 
 use super::StoreError;
 use super::commit::Committer;
 use super::disk::{Disk, Folder};
 use super::sign::{sign_all, threads};
-use super::writer::{Appended, LedgerWriter, Rest};
+use super::writer::{Appended, LedgerWriter, Rest, new_beacon};
 
 /// Bounds of a group commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub type Outcome = Result<Vec<Appended>, Arc<StoreError>>;
 /// Records of one submission follow each other; submissions of one thread keep their order.
 pub struct LedgerGroup<D: Disk = Folder> {
     shared: Arc<Shared>,
-    maker: Option<JoinHandle<Chain>>,
+    maker: Option<JoinHandle<Made>>,
     committer: Option<JoinHandle<Committer<D>>>,
     /// The writer without its parts; see [`LedgerGroup::close`].
     rest: Option<Rest>,
@@ -57,6 +59,8 @@ struct Queue {
     closed: bool,
     /// A step of the commit failed: nothing is taken any more.
     poisoned: bool,
+    /// The hash of the last time stamp, as it was when the last batch was committed.
+    beacon: Option<Hash>,
 }
 
 struct Submission {
@@ -116,7 +120,10 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
     pub fn start(writer: LedgerWriter<D>, limits: GroupLimits) -> Result<Self, StoreError> {
         let (committer, chain, rest) = writer.into_parts();
         let signer = Arc::clone(&rest.signer);
-        let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new(), limits });
+        let beacon = new_beacon(&committer.disk, None);
+        let queue = Mutex::new(Queue { beacon, ..Queue::default() });
+        let shared = Arc::new(Shared { queue, changed: Condvar::new(), limits });
+        let start = Made { chain, carried: rest.carried };
         // No batch waits between both threads: what is not being signed is still taking records.
         let (to, batches) = mpsc::sync_channel::<Batch>(0);
         let commit = {
@@ -125,7 +132,7 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
         };
         let make = {
             let shared = Arc::clone(&shared);
-            move || make(chain, signer.as_ref(), &to, &shared)
+            move || make(start, signer.as_ref(), &to, &shared)
         };
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
         let io = || StoreError::io("starting a thread");
@@ -163,11 +170,14 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
     pub fn close(mut self) -> Result<LedgerWriter<D>, StoreError> {
         self.end();
         let parts = (self.maker.take(), self.committer.take(), self.rest.take());
-        let (Some(maker), Some(committer), Some(rest)) = parts else {
+        let (Some(maker), Some(committer), Some(mut rest)) = parts else {
             return Err(StoreError::Poisoned);
         };
         match (maker.join(), committer.join()) {
-            (Ok(chain), Ok(committer)) => Ok(rest.join(committer, chain)),
+            (Ok(Made { chain, carried }), Ok(committer)) => {
+                rest.carried = carried;
+                Ok(rest.join(committer, chain))
+            }
             _ => Err(StoreError::Poisoned),
         }
     }
@@ -203,8 +213,8 @@ impl Shared {
         self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The submissions of the next batch; none when there will be no more.
-    fn next(&self) -> Option<Vec<Submission>> {
+    /// The submissions of the next batch, and the beacon; none when there will be no more.
+    fn next(&self) -> Option<(Vec<Submission>, Option<Hash>)> {
         let mut queue = lock(&self.queue);
         while queue.waiting.is_empty() {
             if queue.closed || queue.poisoned {
@@ -230,9 +240,10 @@ impl Shared {
             batch.extend(queue.waiting.pop_front());
         }
         queue.records = queue.records.saturating_sub(records);
+        let beacon = queue.beacon;
         drop(queue);
         self.changed.notify_all();
-        Some(batch)
+        Some((batch, beacon))
     }
 
     /// Takes nothing any more, and fails what waits.
@@ -245,16 +256,29 @@ impl Shared {
     }
 }
 
+/// Where the making of records stands.
+struct Made {
+    chain: Chain,
+    /// The beacon that a record has carried.
+    carried: Option<Hash>,
+}
+
 /// Makes and signs batches until there are no more.
 fn make(
-    mut chain: Chain,
+    Made { mut chain, mut carried }: Made,
     signer: &dyn Signer,
     to: &mpsc::SyncSender<Batch>,
     shared: &Shared,
-) -> Chain {
+) -> Made {
     let kid = signer.key_id();
-    while let Some(submissions) = shared.next() {
-        let before = chain.clone();
+    while let Some((mut submissions, beacon)) = shared.next() {
+        let before = (chain.clone(), carried);
+        let first = submissions.iter_mut().find_map(|one| one.bodies.first_mut());
+        if let (Some((_, time)), Some(beacon)) = (first, beacon.filter(|new| carried != Some(*new)))
+        {
+            time.beacon.get_or_insert(*beacon.as_bytes());
+            carried = Some(beacon);
+        }
         let (mut records, mut promises) = (Vec::new(), Vec::new());
         for Submission { bodies, promise } in submissions {
             let mark = chain.clone();
@@ -266,6 +290,9 @@ fn make(
                 }
                 Err(error) => {
                     chain = mark;
+                    if records.is_empty() {
+                        carried = before.1;
+                    }
                     promise.settle(Err(Arc::new(AppendError::Encode(error).into())));
                 }
             }
@@ -274,7 +301,7 @@ fn make(
             Ok(records) => (records, promises),
             Err(error) => {
                 // Nothing was written, and later batches may find the signer back.
-                chain = before;
+                (chain, carried) = before;
                 fail(&promises, AppendError::Sign(error).into());
                 continue;
             }
@@ -283,7 +310,7 @@ fn make(
             break;
         }
     }
-    chain
+    Made { chain, carried }
 }
 
 /// Brings batches to the disk until there are no more, or one fails.
@@ -299,6 +326,7 @@ fn bring<D: Disk>(
             shared.poison();
             break;
         }
+        lock(&shared.queue).beacon = new_beacon(&committer.disk, None);
         let mut places = records.iter().map(Appended::of);
         for (promise, count) in promises {
             promise.settle(Ok(places.by_ref().take(count).collect()));

@@ -89,6 +89,7 @@ mod published;
 mod reader;
 mod sign;
 mod tiled;
+mod verify;
 mod writer;
 
 #[cfg(test)]
@@ -103,6 +104,7 @@ pub use group::{GroupLimits, LedgerGroup, Outcome, Ticket};
 pub(crate) use lock::Lock;
 pub use published::Published;
 pub use reader::{LedgerReader, OwnedFrame};
+pub use verify::Progress;
 pub use writer::{Appended, LedgerWriter, Limits, Opened, Signers};
 
 /// The file with the log's public keys.

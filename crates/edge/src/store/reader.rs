@@ -3,8 +3,7 @@ use std::path::{Path, PathBuf};
 
 use adproof_ledger::frame::{Frames, split_segment};
 use adproof_ledger::tree::{self, MemoryTree, leaf_hash};
-use adproof_ledger::verify::{Fault, Limits, Verifier};
-use adproof_ledger::{RecordSignature, Report, TlogProof, TrustedKeys, VerifiedCheckpoint};
+use adproof_ledger::{RecordSignature, TlogProof, TrustedKeys, VerifiedCheckpoint};
 
 use super::disk::{Disk, Folder};
 use super::lock::Lock;
@@ -22,7 +21,7 @@ pub struct OwnedFrame {
 /// Reads a ledger while no writer holds it.
 #[derive(Debug)]
 pub struct LedgerReader {
-    disk: Folder,
+    pub(super) disk: Folder,
     checkpoint: Vec<u8>,
     #[allow(dead_code, reason = "held for as long as the reader lives")]
     lock: Lock,
@@ -65,41 +64,6 @@ impl LedgerReader {
             .unwrap_or_default();
         TrustedKeys::parse(&String::from_utf8_lossy(&bytes))
             .map_err(|error| StoreError::Keys { path: KEYS_FILE.to_owned(), error })
-    }
-
-    /// Verifies everything in the ledger against keys that the caller brings.
-    pub fn verify(
-        &self,
-        trusted: &TrustedKeys,
-        held: &[VerifiedCheckpoint],
-        limits: Limits,
-    ) -> Result<Report, StoreError> {
-        let mut verifier = Verifier::new(trusted, limits);
-        for checkpoint in held {
-            verifier = verifier.held(checkpoint.clone());
-        }
-        self.verify_with(verifier)
-    }
-
-    /// The same with a verifier that the caller has told what else to compare with.
-    pub fn verify_with(&self, mut verifier: Verifier<'_>) -> Result<Report, StoreError> {
-        for first in segments(&self.disk)? {
-            let path = segment_path(first);
-            let bytes = read_segment(&self.disk, &path)?;
-            match split_segment(&bytes) {
-                Some((seq, frames)) => {
-                    if seq != first || first != verifier.next_seq() {
-                        verifier.problem(Some(verifier.next_seq()), Fault::Segment(path));
-                    }
-                    for frame in Frames::new(frames) {
-                        verifier.frame(&frame);
-                    }
-                }
-                None => verifier.problem(Some(verifier.next_seq()), Fault::Segment(path)),
-            }
-        }
-        verifier.tiles(|tile| self.disk.read(&tile.to_string()).ok().flatten());
-        Ok(verifier.finish(&self.checkpoint))
     }
 
     /// Hands over the records in order, without judging them. Ends at the first damaged frame.

@@ -303,7 +303,7 @@ impl<D: Disk> LedgerWriter<D> {
         let Some((_, time)) = bodies.first_mut() else {
             return Ok(Vec::new());
         };
-        let beacon = self.new_beacon();
+        let beacon = new_beacon(&self.committer.disk, self.carried);
         if let Some(beacon) = beacon.filter(|_| time.beacon.is_none()) {
             time.beacon = Some(*beacon.as_bytes());
         }
@@ -322,14 +322,6 @@ impl<D: Disk> LedgerWriter<D> {
         Ok(records.iter().map(Appended::of).collect())
     }
 
-    /// The hash of the last time stamp, where no record has carried it since the ledger was opened.
-    /// Without it records say less, so that a file that cannot be read keeps nobody from writing.
-    fn new_beacon(&self) -> Option<Hash> {
-        let text = self.committer.disk.read(&beacon_path()).ok().flatten()?;
-        let beacon = Hash::from_hex(String::from_utf8_lossy(&text).trim_end());
-        beacon.filter(|beacon| self.carried != Some(*beacon))
-    }
-
     /// Writes the right edge of the tiles, so that the folder can be served as it is.
     pub fn close(mut self) -> Result<(), StoreError> {
         if self.committer.poisoned {
@@ -340,8 +332,8 @@ impl<D: Disk> LedgerWriter<D> {
 
     /// Takes the writer apart, for threads.
     pub(super) fn into_parts(self) -> (Committer<D>, Chain, Rest) {
-        let Self { committer, chain, signer, opened, locks } = self;
-        (committer, chain, Rest { signer, opened, locks })
+        let Self { committer, chain, signer, opened, carried, locks } = self;
+        (committer, chain, Rest { signer, opened, carried, locks })
     }
 
     #[cfg(test)]
@@ -354,15 +346,24 @@ impl<D: Disk> LedgerWriter<D> {
 pub(super) struct Rest {
     pub(super) signer: Arc<dyn Signer>,
     opened: Opened,
+    pub(super) carried: Option<Hash>,
     locks: Vec<Lock>,
 }
 
 impl Rest {
     /// The whole writer again.
     pub(super) fn join<D: Disk>(self, committer: Committer<D>, chain: Chain) -> LedgerWriter<D> {
-        let Self { signer, opened, locks } = self;
-        LedgerWriter { committer, chain, signer, opened, locks }
+        let Self { signer, opened, carried, locks } = self;
+        LedgerWriter { committer, chain, signer, opened, carried, locks }
     }
+}
+
+/// The hash of the last time stamp, where no record has carried it since the ledger was opened.
+/// Without it records say less, so that a file that cannot be read keeps nobody from writing.
+pub(super) fn new_beacon(disk: &impl Disk, carried: Option<Hash>) -> Option<Hash> {
+    let text = disk.read(&beacon_path()).ok().flatten()?;
+    let beacon = Hash::from_hex(String::from_utf8_lossy(&text).trim_end());
+    beacon.filter(|beacon| carried != Some(*beacon))
 }
 
 impl Appended {
