@@ -2,6 +2,8 @@
 //! are read in their one form or refused, and a checkpoint of any name that can be signed verifies.
 #![no_main]
 
+use std::sync::OnceLock;
+
 use adproof_ledger::cosign::{accept_cosignatures, check_cosignatures};
 use adproof_ledger::note::UnverifiedNote;
 use adproof_ledger::policy::{Policy, PolicyLimits};
@@ -13,8 +15,11 @@ use adproof_ledger::{
 };
 use libfuzzer_sys::fuzz_target;
 
+/// Made once, because that is slower than to read a note.
+static KEY: OnceLock<MemoryKey> = OnceLock::new();
+
 fuzz_target!(|bytes: &[u8]| {
-    let key = MemoryKey::from_seed(&[22; 32]);
+    let key = KEY.get_or_init(|| MemoryKey::from_seed(&[22; 32]));
     let public = key.public_key();
     if let Ok(note) = UnverifiedNote::parse(bytes) {
         let origin = note.claimed_origin().to_owned();
@@ -58,7 +63,7 @@ fuzz_target!(|bytes: &[u8]| {
     // Signing is slow: only for what is short enough to be a name.
     if text.len() <= 64 && is_log_name(text) {
         let checkpoint = Checkpoint { origin: text.to_owned(), size: 7, root: Hash::of(bytes) };
-        let note = checkpoint.sign(&key).expect("the name is one of a log");
+        let note = checkpoint.sign(key).expect("the name is one of a log");
         let named = NamedKey::new(text, public).expect("the name is one of a log");
         let verified = VerifiedCheckpoint::verify(note.as_bytes(), text, &[named]);
         assert_eq!(verified.map(|one| one.size()), Ok(7));
