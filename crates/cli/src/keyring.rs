@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use adproof_edge::keys::{KeysError, Limits, LogKeys, Passphrase, read_public};
-use adproof_edge::store::{LedgerReader, StoreError};
-use adproof_ledger::TrustedKeys;
+use adproof_edge::keys::external::PASSPHRASE_VARIABLE as PASSPHRASE;
+use adproof_edge::keys::{
+    Access, KeysError, Limits, LogKeys, MemoryLock, Passphrase, SignerCommand, guard_memory,
+    keys_are_read, read_public,
+};
+use adproof_edge::store::{LedgerReader, LedgerWriter, Limits as StoreLimits, Signers, StoreError};
+use adproof_ledger::{RecordTime, Role, TrustedKeys};
 use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::out::{Failure, Out};
-
-const PASSPHRASE: &str = "ADPROOF_PASSPHRASE";
 
 /// Where the passphrase of private keys comes from. It is never asked for: a run that waits for a
 /// person is a run that hangs.
@@ -37,10 +39,92 @@ impl PassphraseArgs {
     }
 }
 
-/// Opens the private keys in a folder.
+/// What opens private keys: a passphrase, or programs that hold them.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct AccessArgs {
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseArgs,
+
+    /// A program that holds the key of a role and signs with it, in place of what the folder
+    /// says: 'record=COMMAND ARGS'. `adproof keys new --help` tells how it is asked.
+    #[arg(long = "signer", value_name = "ROLE=COMMAND", value_parser = signer)]
+    pub(crate) signers: Vec<(Role, SignerCommand)>,
+}
+
+impl AccessArgs {
+    pub(crate) fn read(&self) -> anyhow::Result<Access> {
+        let (passphrase, signers) = (self.passphrase.read()?, self.signers.clone());
+        Ok(Access { passphrase, signers, ..Access::default() })
+    }
+}
+
+/// Reads `ROLE=COMMAND`.
+pub(crate) fn signer(text: &str) -> Result<(Role, SignerCommand), String> {
+    let (role, command) = text.split_once('=').ok_or("write ROLE=COMMAND")?;
+    let role = Role::from_name(role)
+        .filter(|role| *role != Role::Evidence)
+        .ok_or("the role is record, checkpoint, root, witness or counterparty")?;
+    let command: SignerCommand = command.parse().map_err(|error| format!("{error}"))?;
+    Ok((role, command))
+}
+
+/// Keeps keys that are read from now on out of swap and core dumps, or says that it cannot.
+pub(crate) fn guard(out: &Out) {
+    if let MemoryLock::Unavailable(why) = guard_memory() {
+        out.note(format_args!(
+            "note: the system does not keep keys out of swap ({why}); encrypt the swap"
+        ));
+    }
+}
+
+/// Opens the private keys in a folder, for what does not sign.
 pub(crate) fn open_keys(folder: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<LogKeys> {
     let passphrase = passphrase.read()?;
     LogKeys::open(folder, passphrase.as_ref(), &Limits::default()).map_err(keys_failure)
+}
+
+/// Opens the private keys in a folder, some of which other programs may hold, to sign with them.
+pub(crate) fn open_signing_keys(
+    folder: &Path,
+    access: &AccessArgs,
+    out: &Out,
+) -> anyhow::Result<LogKeys> {
+    guard(out);
+    let access = access.read()?;
+    let keys = LogKeys::open_with(folder, &access, &Limits::default()).map_err(keys_failure);
+    keys_are_read();
+    keys
+}
+
+/// Opens a ledger to write to it, and brings the public keys that lie in it up to date.
+pub(crate) fn open_writer(
+    path: &Path,
+    init: bool,
+    (signers, trusted, heads): (Signers, &TrustedKeys, &Path),
+    now: &RecordTime,
+) -> anyhow::Result<LedgerWriter> {
+    let limits = StoreLimits::default();
+    let writer = if init {
+        LedgerWriter::open_or_create(path, trusted.log(), signers, Some(heads), now, limits)
+    } else {
+        LedgerWriter::open(path, signers, Some(heads), now, limits)
+    };
+    let mut writer = writer.map_err(|error| match error {
+        StoreError::NoLedger(path) => Failure::new("there is no ledger")
+            .at(path.display())
+            .todo("check the path, or let `adproof decide --init` make it")
+            .into(),
+        error => store_failure(error),
+    })?;
+    let own = std::fs::read_to_string(path.join(adproof_edge::store::KEYS_FILE));
+    let both = own.unwrap_or_default() + &trusted.to_text();
+    let both = TrustedKeys::parse(&both).map_err(|error| {
+        Failure::new(format!("the public keys of the ledger and of the folder: {error}"))
+            .at(path.join(adproof_edge::store::KEYS_FILE).display())
+            .todo("give the keys that this ledger was made with")
+    })?;
+    writer.publish_keys(&both).map_err(store_failure)?;
+    Ok(writer)
 }
 
 /// Reads the public keys that the caller trusts.
@@ -104,9 +188,18 @@ pub(crate) fn keys_failure(error: KeysError) -> anyhow::Error {
         KeysError::WrongPassphrase(path) => {
             (Some(path), "check the passphrase; a changed file fails in the same way".to_owned())
         }
-        KeysError::TooMuchWork { path, .. } => {
-            (Some(path), "do not trust this file, or encrypt the key again".to_owned())
+        KeysError::TooMuchWork { path, .. } | KeysError::Scheme { path, .. } => (
+            Some(path),
+            "do not trust this file, or encrypt the key again: openssl pkcs8 -topk8 -scrypt"
+                .to_owned(),
+        ),
+        KeysError::Signer { .. } => {
+            (None, "see that its program runs, and what it says on standard error".to_owned())
         }
+        KeysError::Unfinished { folder, role } => (
+            Some(folder),
+            format!("run `adproof keys rotate --role {role}` again; it goes on where it stopped"),
+        ),
         KeysError::NotAKey { path, .. } | KeysError::Public { path, .. } => {
             (Some(path), "restore the file from a backup".to_owned())
         }

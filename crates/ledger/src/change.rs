@@ -60,6 +60,12 @@ impl Role {
     pub const fn as_str(self) -> &'static str {
         Self::NAMES[self as usize].0
     }
+
+    /// The role of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(other, _)| *other == name).map(|(_, role)| *role)
+    }
 }
 
 /// The body of a `key` record.

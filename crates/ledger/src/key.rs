@@ -185,6 +185,18 @@ impl NamedKey {
         &self.key
     }
 
+    /// What the key is for, as its name says.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        crate::trust::split_role(&self.name).1
+    }
+
+    /// The log that the key is of, as its name says.
+    #[must_use]
+    pub fn log(&self) -> &str {
+        crate::trust::split_role(&self.name).0
+    }
+
     /// The four bytes that name the key in a note.
     #[must_use]
     pub fn note_id(&self) -> [u8; 4] {

@@ -155,7 +155,7 @@ impl TrustedKeys {
 }
 
 /// The log and the role that a key's name says.
-fn split_role(name: &str) -> (&str, Role) {
+pub(crate) fn split_role(name: &str) -> (&str, Role) {
     for (_, role) in Role::NAMES.iter().filter(|(_, role)| *role != Role::Checkpoint) {
         let log = name
             .strip_suffix(role.as_str())

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod dlq;
 pub mod github;
 pub mod junit;
+pub mod keys;
 pub mod ledger;
 pub mod lint;
 pub mod place;
@@ -27,6 +28,8 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("bundle-verify", bundle::bundle_schema()),
         ("chain", chain::schema()),
         ("chain-runs", chain::runs_schema()),
+        ("key-change", keys::change_schema()),
+        ("keys", keys::schema()),
         ("ledger-show", ledger::show_schema()),
         ("ledger-verify", ledger::verify_schema()),
         ("decide", decide::schema()),

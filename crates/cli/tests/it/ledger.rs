@@ -356,7 +356,7 @@ fn keys_need_a_passphrase_or_a_word() {
     again.env("ADPROOF_PASSPHRASE", "correct horse");
     finish(again).exits(2).says(&["there is a key at"]);
     let private = fs::read_to_string(fixture.path("more/record.key")).unwrap();
-    assert!(private.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"));
+    assert!(private.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
 }
 
 #[test]

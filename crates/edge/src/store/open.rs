@@ -1,8 +1,7 @@
 use adproof_ledger::frame::{Frame, Frames, SEGMENT_HEADER_BYTES, split_segment};
 use adproof_ledger::tree::{self, leaf_hash};
 use adproof_ledger::{
-    Chain, Frontier, Hash, NamedKey, NoteError, Record, Signer, TrustedKeys, VerifiedCheckpoint,
-    dsse,
+    Chain, Frontier, Hash, NoteError, Record, Signer, TrustedKeys, VerifiedCheckpoint, dsse,
 };
 
 use super::commit::{Committer, Segment};
@@ -23,8 +22,9 @@ pub(super) fn open<D: Disk>(
     limits: Limits,
 ) -> Result<(Committer<D>, Chain, Opened), StoreError> {
     let log = trusted.log().to_owned();
-    let key = NamedKey::new(&log, signer.public_key());
-    let verify = |note: &[u8]| VerifiedCheckpoint::verify(note, &log, key.as_slice());
+    // By the writer's own key or one that it has followed: the caller has seen that its own is
+    // among them.
+    let verify = |note: &[u8]| VerifiedCheckpoint::verify(note, &log, trusted.checkpoint_keys());
     let (heads, head) = match second {
         Some(second) => {
             let (heads, head) = Heads::open(second, &log, verify)?;

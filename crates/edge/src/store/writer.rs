@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use adproof_ledger::frame::SEGMENT_HEADER_BYTES;
 use adproof_ledger::{
-    AppendError, Body, Chain, Draft, Frontier, Hash, NamedKey, PublicKey, RecordTime, Recovery,
-    Role, SignedRecord, Signer, TrustedKeys, VerifiedCheckpoint,
+    AppendError, Body, Chain, Draft, Frontier, Hash, KeyChange, NamedKey, PublicKey, RecordTime,
+    Recovery, Role, SignedRecord, Signer, TrustedKeys, VerifiedCheckpoint,
 };
 
 use super::commit::{Committer, Segment};
@@ -295,7 +295,41 @@ impl<D: Disk> LedgerWriter<D> {
     /// leaves the ledger as it was; any other poisons the writer.
     pub fn append_bodies(
         &mut self,
+        bodies: Vec<(Body, RecordTime)>,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let signer = Arc::clone(&self.signer);
+        self.append_signed(bodies, signer.as_ref())
+    }
+
+    /// Appends changes of keys, which the root key signs, as one batch.
+    pub fn append_key_changes(
+        &mut self,
+        root: &dyn Signer,
+        changes: Vec<(KeyChange, RecordTime)>,
+    ) -> Result<Vec<Appended>, StoreError> {
+        let bodies = changes.into_iter().map(|(change, time)| (Body::Key(change), time));
+        self.append_signed(bodies.collect(), root)
+    }
+
+    /// Writes the public keys that lie in the ledger. What verifies does not believe them; they
+    /// tell this store which keys are its own.
+    pub fn publish_keys(&mut self, trusted: &TrustedKeys) -> Result<(), StoreError> {
+        if trusted.log() != self.chain.log() {
+            return Err(StoreError::OtherKey("log"));
+        }
+        let text = trusted.to_text();
+        let found = self.committer.disk.read(KEYS_FILE).ok().flatten();
+        if found.as_deref() == Some(text.as_bytes()) {
+            return Ok(());
+        }
+        replace(&mut self.committer.disk, KEYS_FILE, text.as_bytes())
+            .map_err(StoreError::io("writing the public keys"))
+    }
+
+    fn append_signed(
+        &mut self,
         mut bodies: Vec<(Body, RecordTime)>,
+        signer: &dyn Signer,
     ) -> Result<Vec<Appended>, StoreError> {
         if self.committer.poisoned {
             return Err(StoreError::Poisoned);
@@ -308,14 +342,13 @@ impl<D: Disk> LedgerWriter<D> {
             time.beacon = Some(*beacon.as_bytes());
         }
         let mut chain = self.chain.clone();
-        let kid = self.signer.key_id();
+        let kid = signer.key_id();
         let records = bodies
             .into_iter()
             .map(|(body, time)| chain.prepare(kid, body, time))
             .collect::<Result<Vec<_>, _>>()
             .map_err(AppendError::Encode)?;
-        let records =
-            sign_all(records, self.signer.as_ref(), threads()).map_err(AppendError::Sign)?;
+        let records = sign_all(records, signer, threads()).map_err(AppendError::Sign)?;
         self.committer.commit(&records)?;
         self.chain = chain;
         self.carried = beacon.or(self.carried);

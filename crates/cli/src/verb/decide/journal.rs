@@ -6,8 +6,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use adproof_edge::clock::{Clock, FixedClock, SystemClock};
-use adproof_edge::keys::{MemoryLock, guard_memory};
-use adproof_edge::store::{LedgerReader, LedgerWriter, Limits, StoreError};
+use adproof_edge::store::{LedgerReader, LedgerWriter, StoreError};
 use adproof_ledger::{Hash, Record};
 use adproof_model::Timestamp;
 use adproof_pipeline::{Day, Decided, Recorder};
@@ -16,7 +15,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::load::Given;
-use crate::keyring::{PassphraseArgs, open_keys, store_failure};
+use crate::keyring::{AccessArgs, open_signing_keys, open_writer, store_failure};
 use crate::out::{Failure, Out};
 
 /// Records of one group commit.
@@ -48,7 +47,7 @@ pub(crate) struct JournalArgs {
     pub(crate) clock: ClockChoice,
 
     #[command(flatten)]
-    pub(crate) passphrase: PassphraseArgs,
+    pub(crate) access: AccessArgs,
 }
 
 /// Whose time records carry.
@@ -61,7 +60,17 @@ pub(crate) enum ClockChoice {
     Fixed(Timestamp),
 }
 
-fn clock(text: &str) -> Result<ClockChoice, String> {
+impl ClockChoice {
+    pub(crate) fn clock(self) -> Box<dyn Clock> {
+        match self {
+            Self::System => Box::new(SystemClock::default()),
+            Self::Fixed(time) => Box::new(FixedClock(time)),
+        }
+    }
+}
+
+/// Reads the name of a clock.
+pub(crate) fn clock(text: &str) -> Result<ClockChoice, String> {
     match text.strip_prefix("fixed:") {
         Some(time) => time
             .parse()
@@ -95,32 +104,13 @@ impl Journal {
         let (Some(path), Some(folder)) = (&args.ledger, &args.keys) else {
             return Ok(None);
         };
-        if let MemoryLock::Unavailable(why) = guard_memory() {
-            out.note(format_args!(
-                "note: the system does not keep keys out of swap ({why}); encrypt the swap"
-            ));
-        }
-        let keys = open_keys(folder, &args.passphrase)?;
-        let (log, heads) = (keys.log().to_owned(), keys.heads());
-        let clock: Box<dyn Clock> = match args.clock {
-            ClockChoice::System => Box::new(SystemClock::default()),
-            ClockChoice::Fixed(time) => Box::new(FixedClock(time)),
-        };
+        let keys = open_signing_keys(folder, &args.access, out)?;
+        let (trusted, heads) = (keys.trusted().clone(), keys.heads());
+        let clock = args.clock.clock();
         let (signers, evidence) = keys.into_signers();
-        let (limits, now) = (Limits::default(), clock.now());
+        let now = clock.now();
         let known = known(path)?;
-        let writer = if args.init {
-            LedgerWriter::open_or_create(path, &log, signers, Some(&heads), &now, limits)
-        } else {
-            LedgerWriter::open(path, signers, Some(&heads), &now, limits)
-        };
-        let writer = writer.map_err(|error| match error {
-            StoreError::NoLedger(path) => Failure::new("there is no ledger")
-                .at(path.display())
-                .todo("say --init to make it, or check the path")
-                .into(),
-            error => store_failure(error),
-        })?;
+        let writer = open_writer(path, args.init, (signers, &trusted, &heads), &now)?;
         let opened = writer.opened();
         if opened.kept > 0 || opened.cut_bytes > 0 {
             out.note(format_args!(
