@@ -1,7 +1,8 @@
 //! `adproof.ledger-verify/1` and `adproof.ledger-show/1`; `adproof.bundle-verify/1` is in `bundle`.
 
-use adproof_ledger::verify::{Checked, NotChecked, Problem, Report};
+use adproof_ledger::verify::{Checked, NotChecked, Problem, Report, TimeBound};
 use adproof_ledger::{Hash, Record, VerifiedCheckpoint};
+use adproof_model::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -30,6 +31,12 @@ pub struct LedgerVerifyV1 {
     pub held: usize,
     /// What else there was to compare with.
     pub checked: CheckedV1,
+    /// What the given policy says of the log's own checkpoint, or null where none was given.
+    pub policy: Option<PolicyV1>,
+    /// Time stamps that are kept beside the log, smallest checkpoint first.
+    pub anchors: Vec<AnchorV1>,
+    /// What time stamps that stand say of when records were written.
+    pub times: Vec<TimeBoundV1>,
     /// What this verification could not find. It is no problem: it says what `verified` does not
     /// cover.
     pub not_checked: Vec<NotCheckedV1>,
@@ -46,6 +53,67 @@ pub struct CheckpointV1 {
     pub size: u64,
     /// The root over them, 64 hex digits.
     pub root: String,
+}
+
+/// What a C2SP tlog-policy says of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PolicyV1 {
+    /// Whether the checkpoint is accepted.
+    pub met: bool,
+    /// Whether one of the policy's logs has signed it, or the policy names none.
+    pub log_known: bool,
+    /// Whether enough witnesses have cosigned.
+    pub quorum_met: bool,
+    /// What each witness says, in the policy's order.
+    pub witnesses: Vec<WitnessV1>,
+}
+
+/// What one witness says of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WitnessV1 {
+    /// Its name in the policy.
+    pub name: String,
+    /// `cosigned`, `missing`, `bad` where its signature does not fit, or `other_algorithm`.
+    #[schemars(extend("enum" = ["cosigned", "missing", "bad", "other_algorithm"]))]
+    pub state: &'static str,
+    /// When it cosigned, in seconds since 1970-01-01T00:00:00Z, or null.
+    pub time_s: Option<u64>,
+}
+
+/// A time stamp over a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AnchorV1 {
+    /// How many records the checkpoint covers.
+    pub size: u64,
+    /// `rfc3161` or `opentimestamps`.
+    #[schemars(extend("enum" = ["rfc3161", "opentimestamps"]))]
+    pub kind: &'static str,
+    /// Its file.
+    pub file: String,
+    /// `stands`, `not_known` where no root or block header was given for it, or `fails`.
+    #[schemars(extend("enum" = ["stands", "not_known", "fails"]))]
+    pub verdict: &'static str,
+    /// The checkpoint was there by then, RFC 3339, or null.
+    pub not_after: Option<String>,
+    /// The same in microseconds since 1970-01-01T00:00:00Z.
+    pub not_after_us: Option<i64>,
+    /// Whose word it is, or why it says nothing.
+    pub message: String,
+}
+
+/// What time stamps say of when records were written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TimeBoundV1 {
+    /// `not_after` of the records in front of `record`, or `not_before` of `record` and those
+    /// behind it.
+    #[schemars(extend("enum" = ["not_after", "not_before"]))]
+    pub bound: &'static str,
+    /// The place of a record.
+    pub record: u64,
+    /// The time, RFC 3339.
+    pub at: String,
+    /// The same in microseconds since 1970-01-01T00:00:00Z.
+    pub at_us: i64,
 }
 
 /// What there was to compare with, besides the records and the log's own checkpoint.
@@ -138,10 +206,43 @@ impl LedgerVerifyV1 {
             checkpoint: report.checkpoint.as_ref().map(Into::into),
             held,
             checked: (&report.checked).into(),
+            policy: None,
+            anchors: Vec::new(),
+            times: report.times.iter().filter_map(TimeBoundV1::of).collect(),
             not_checked: report.not_checked().into_iter().map(Into::into).collect(),
             problems: report.problems.iter().map(Into::into).collect(),
             problems_total: report.problems_total,
         }
+    }
+}
+
+impl LedgerVerifyV1 {
+    /// Adds what outsiders say. `good` says whether that is nothing wrong.
+    #[must_use]
+    pub fn with_outside(
+        mut self,
+        policy: Option<PolicyV1>,
+        anchors: Vec<AnchorV1>,
+        good: bool,
+    ) -> Self {
+        self.policy = policy;
+        self.anchors = anchors;
+        if !good {
+            self.outcome = "failed";
+        }
+        self
+    }
+}
+
+impl TimeBoundV1 {
+    fn of(bound: &TimeBound) -> Option<Self> {
+        let (bound, record, at_us) = match bound {
+            // The records in front of this one.
+            TimeBound::NotAfter { size, at_us } => ("not_after", *size, *at_us),
+            TimeBound::NotBefore { seq, at_us } => ("not_before", *seq, *at_us),
+            _ => return None,
+        };
+        Some(Self { bound, record, at: Timestamp::from_micros(at_us).to_string(), at_us })
     }
 }
 

@@ -1,8 +1,10 @@
 //! `adproof ledger`: verifies, shows and proves.
 
+mod anchor;
 mod checkpoint;
 mod compare;
 mod export;
+mod outside;
 mod proof;
 mod shown;
 mod witness;
@@ -10,6 +12,7 @@ mod witness;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use adproof_edge::anchors::Outside;
 use adproof_edge::store::{LedgerReader, OwnedFrame, Published};
 use adproof_ledger::dsse::Envelope;
 use adproof_ledger::verify::{Limits, Problem, Verifier};
@@ -47,6 +50,8 @@ enum LedgerVerb {
     Export(export::ExportArgs),
     /// Asks witnesses to cosign checkpoints, or is one.
     Witness(witness::WitnessArgs),
+    /// Puts time stamps over checkpoints: RFC 3161 and OpenTimestamps.
+    Anchor(anchor::AnchorArgs),
 }
 
 /// Arguments of `adproof ledger verify`.
@@ -62,6 +67,7 @@ Exit codes: 0 verified, 1 something is wrong, 2 it could not be checked.
 Examples:
   adproof ledger verify ledger --key log.pub
   adproof ledger verify ledger --key log.pub --checkpoint held-in-march
+  adproof ledger verify ledger --key log.pub --policy policy --tsa-root tsa-root.pem
   adproof ledger verify held-by-me held-by-them --key log.pub    # a fork, or one history?")]
 struct VerifyArgs {
     /// The ledger.
@@ -81,6 +87,9 @@ struct VerifyArgs {
     /// those that lie in the ledger, which trusts the folder].
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
+
+    #[command(flatten)]
+    outside: outside::OutsideArgs,
 }
 
 /// Arguments of `adproof ledger show`.
@@ -138,6 +147,7 @@ pub(crate) fn run(args: &LedgerArgs, out: &mut Out) -> anyhow::Result<Exit> {
         LedgerVerb::Checkpoint(args) => checkpoint::run(args, out),
         LedgerVerb::Export(args) => export::run(args, out),
         LedgerVerb::Witness(args) => witness::run(args, out),
+        LedgerVerb::Anchor(args) => anchor::run(args, out),
     }
 }
 
@@ -147,15 +157,22 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<LedgerReader> {
 }
 
 /// Checks a ledger; `held` are checkpoints that somebody has kept.
-pub(crate) fn check(
+fn check(
     reader: &LedgerReader,
     trusted: &TrustedKeys,
     held: &[PathBuf],
+    outside: &Outside,
     out: &Out,
 ) -> anyhow::Result<Report> {
     let mut verifier = Verifier::new(trusted, Limits::default());
     for path in held {
         verifier = verifier.held(read_checkpoint(path, trusted)?);
+    }
+    for (checkpoint, standing) in outside.seen.iter().cloned() {
+        verifier = verifier.against(checkpoint, standing);
+    }
+    for stamp in &outside.stamps {
+        verifier = verifier.stamped(stamp);
     }
     let bar = out.bytes_bar();
     let report = reader.verify_watched(verifier, |done| {
@@ -186,17 +203,30 @@ fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let format = out.format(&[Format::Table, Format::Json])?;
     let reader = open(&args.ledger)?;
     let (trusted, given) = trusted_or_own(&args.keys, &reader, out)?;
-    let report = check(&reader, &trusted, &args.held, out)?;
+    let outside = outside::gather(&args.outside, &reader, &trusted)?;
+    let report = check(&reader, &trusted, &args.held, &outside, out)?;
     if format == Format::Json {
-        out.json(&LedgerVerifyV1::new(&report, given, args.held.len()))?;
+        let policy = outside.policy.as_ref().map(outside::policy_document);
+        let anchors = outside.anchors.iter().map(outside::anchor_document).collect();
+        let document = LedgerVerifyV1::new(&report, given, args.held.len());
+        out.json(&document.with_outside(policy, anchors, outside.is_good()))?;
     } else {
-        print_report(&report, args.held.len(), out)?;
+        print_all(&report, args.held.len(), Some(&outside), out)?;
     }
-    Ok(if report.is_good() { Exit::Clean } else { Exit::Findings })
+    Ok(if report.is_good() && outside.is_good() { Exit::Clean } else { Exit::Findings })
 }
 
 /// Prints what checking a ledger found.
 pub(crate) fn print_report(report: &Report, held: usize, out: &mut Out) -> anyhow::Result<()> {
+    print_all(report, held, None, out)
+}
+
+fn print_all(
+    report: &Report,
+    held: usize,
+    outside: Option<&Outside>,
+    out: &mut Out,
+) -> anyhow::Result<()> {
     writeln!(out, "log         {}", report.log)?;
     writeln!(out, "records     {}", report.records)?;
     writeln!(out, "root        {}", report.root)?;
@@ -217,9 +247,17 @@ pub(crate) fn print_report(report: &Report, held: usize, out: &mut Out) -> anyho
             writeln!(out, "{name}  {count} compared")?;
         }
     }
+    if let Some(outside) = outside {
+        outside::print(outside, report, out)?;
+    }
     writeln!(out)?;
+    let failure = outside.and_then(outside::failure);
+    if let Some(failure) = failure {
+        writeln!(out, "{failure}")?;
+    }
     if report.is_good() {
-        writeln!(out, "verified: nothing is wrong")?;
+        let but = if failure.is_some() { "the records themselves" } else { "verified" };
+        writeln!(out, "{but}: nothing is wrong")?;
     } else {
         let plural = if report.problems_total == 1 { "problem" } else { "problems" };
         writeln!(out, "FAILED: {} {plural}", report.problems_total)?;

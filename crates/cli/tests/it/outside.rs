@@ -44,10 +44,14 @@ impl Log {
 
     /// Appends records to the ledger in `folder`; `salt` makes histories differ.
     fn append(&self, folder: &str, records: u64, salt: u8) {
+        self.append_at(folder, records, salt, 1_780_000_000_000_000);
+    }
+
+    fn append_at(&self, folder: &str, records: u64, salt: u8, wall_us: i64) {
         let keys = LogKeys::open(&self.path("keys"), None, &KeyLimits::default()).unwrap();
         let (signers, _) = keys.into_signers();
         let time = RecordTime {
-            wall_us: 1_780_000_000_000_000,
+            wall_us,
             error_us: 500,
             monotonic_us: 1,
             source: "fixed".to_owned(),
@@ -382,4 +386,210 @@ fn a_killed_witness_never_cosigns_a_fork() {
     assert!(acknowledged > u64::from(kills()), "{acknowledged}");
     // It has cosigned sizes of one tree only, each line under its own checkpoint.
     assert_eq!(cosigned.keys().max(), Some(&acknowledged));
+}
+
+/// A time stamp authority of the test's own, with keys of `openssl`.
+fn authority(log: &Log) {
+    let openssl = |args: &[&str]| {
+        let mut command = std::process::Command::new("openssl");
+        let output = command.args(args).current_dir(log.dir.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let root = ["req", "-x509", "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=A root"];
+    openssl(&[&root[..], &curve].concat());
+    let csr = ["req", "-keyout", "tsa.key", "-out", "tsa.csr", "-subj", "/CN=An authority"];
+    openssl(&[&csr[..], &curve].concat());
+    let uses = "basicConstraints=CA:FALSE\nkeyUsage=critical,digitalSignature\n\
+                extendedKeyUsage=critical,timeStamping\n";
+    fs::write(log.path("uses"), uses).unwrap();
+    let sign = ["x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key"];
+    let sign = [&sign[..], &["-CAcreateserial", "-days", "9", "-extfile", "uses", "-out", "tsa.pem"]];
+    openssl(&sign.concat());
+    let config = "[tsa]\ndefault_tsa=t\n[t]\nserial=serial\nsigner_cert=tsa.pem\n\
+                  signer_key=tsa.key\nsigner_digest=sha256\ndefault_policy=1.2.3.4.1\n\
+                  digests=sha256\naccuracy=secs:1\ness_cert_id_alg=sha256\n";
+    fs::write(log.path("ts.cnf"), config).unwrap();
+    fs::write(log.path("serial"), "01\n").unwrap();
+}
+
+fn stamp(log: &Log, request: &str, response: &str) {
+    let mut command = std::process::Command::new("openssl");
+    command.args(["ts", "-reply", "-config", "ts.cnf", "-queryfile", request, "-out", response]);
+    let output = command.current_dir(log.dir.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn now_us() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_micros()).unwrap()
+}
+
+#[test]
+fn time_stamps_bound_when_records_were_written() {
+    let log = Log::new();
+    authority(&log);
+    log.append_at("ledger", 5, 0, now_us());
+    let add = ["ledger", "anchor", "add", "@ledger", "@r.tsr", "--tsa-root", "@root.pem"];
+    log.run(&["ledger", "anchor", "request", "@ledger", "-o", "@q.tsq"]).exits(0);
+    stamp(&log, "q.tsq", "r.tsr");
+    // A response is kept when it verifies, and only then.
+    log.run(&add[..5]).exits(2).says(&["--tsa-root"]);
+    let said = log.run(&add).exits(0).stdout;
+    assert!(said.contains("checkpoint  5 records") && said.contains("An authority"), "{said}");
+    // The records behind it come after: the first of them carries its hash.
+    std::thread::sleep(Duration::from_millis(10));
+    log.append_at("ledger", 3, 0, now_us() + 1_000_000);
+    let verify = ["ledger", "verify", "@ledger", "--key", "@keys/log.pub"];
+    let trusting = [&verify[..], &["--tsa-root", "@root.pem"]].concat();
+    let said = log.run(&trusting).exits(0).stdout;
+    assert!(said.contains("anchor      5 records, not after 20"), "{said}");
+    assert!(said.contains("time        record 5 and later, not before 20"), "{said}");
+    let document = log.run(&[&trusting[..], &["--output-format", "json"]].concat()).json();
+    assert_eq!(document["anchors"][0]["verdict"], "stands");
+    assert_eq!(document["times"][0]["bound"], "not_after");
+    assert_eq!(document["times"][1]["record"], 5);
+    assert_eq!(document["checked"]["anchored"], 1);
+    // Whoever trusts no authority learns that nothing was checked.
+    let said = log.run(&verify).exits(0).stdout;
+    assert!(said.contains("anchor      5 records, not checked"), "{said}");
+    // A clock that is set back contradicts what the record itself carries.
+    log.append_at("ledger", 2, 0, now_us() - 3_600_000_000);
+    let said = log.run(&trusting).exits(1).stdout;
+    assert!(said.contains("record 8: its clock is 3"), "{said}");
+    assert!(said.contains("the clock was set back [anchor]"), "{said}");
+    // An older response is not taken for a newer request, nor another log's for this one.
+    log.run(&["ledger", "anchor", "request", "@ledger", "-o", "@q.tsq"]).exits(0);
+    log.run(&add).exits(0);
+    fs::write(log.path("other"), b"something else").unwrap();
+    let mut query = std::process::Command::new("openssl");
+    query.args(["ts", "-query", "-data", "other", "-sha256", "-cert", "-out", "q2.tsq"]);
+    assert!(query.current_dir(log.dir.path()).output().unwrap().status.success());
+    stamp(&log, "q2.tsq", "r.tsr");
+    assert!(log.run(&add).exits(1).stdout.contains("over no checkpoint"));
+    stamp(&log, "q.tsq", "r.tsr");
+    log.run(&["ledger", "anchor", "request", "@ledger"]).exits(0);
+    assert!(log.run(&add).exits(1).stdout.contains("nonce"));
+    // A token that was changed on the disk is told.
+    let kept = log.path("ledger/anchors/00000000000000000005");
+    let kept = fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.into_iter().find(|path| path.extension().is_some_and(|e| e == "tsr")).unwrap();
+    let mut bytes = fs::read(&kept).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    let said = log.run(&trusting).exits(1).stdout;
+    assert!(said.contains("FAILED: its signature does not fit"), "{said}");
+}
+
+#[test]
+fn an_authority_is_asked_over_http() {
+    let log = Log::new();
+    authority(&log);
+    log.append_at("ledger", 5, 0, now_us());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/tsa", listener.local_addr().unwrap());
+    let submit = ["ledger", "anchor", "submit", "@ledger", "--tsa", &url, "--tsa-root", "@root.pem"];
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+            assert!(head.contains("content-type: application/timestamp-query"), "{head}");
+            let length = head.split("content-length: ").nth(1).unwrap();
+            let mut body = vec![0; length.split("\r\n").next().unwrap().parse().unwrap()];
+            stream.read_exact(&mut body).unwrap();
+            fs::write(log.path("q.tsq"), body).unwrap();
+            stamp(&log, "q.tsq", "r.tsr");
+            let answer = fs::read(log.path("r.tsr")).unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/timestamp-reply\r\n\
+                 content-length: {}\r\n\r\n",
+                answer.len()
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&answer).unwrap();
+        });
+        let said = log.run(&submit).exits(0).stdout;
+        assert!(said.contains("The next record carries its hash."), "{said}");
+    });
+    drop(listener);
+    log.run(&submit).exits(2).says(&["cannot be reached", "ledger anchor request"]);
+}
+
+#[test]
+fn an_opentimestamps_receipt_stands_under_its_block() {
+    let log = Log::new();
+    log.append_at("ledger", 5, 0, now_us());
+    // A receipt that says of itself what the block's root is: SHA-256 of the note's SHA-256.
+    let note = fs::read(log.path("ledger/checkpoint")).unwrap();
+    let digest = Hash::of(&note);
+    let root = Hash::of(digest.as_bytes());
+    let mut receipt =
+        b"\x00OpenTimestamps\x00\x00Proof\x00\xbf\x89\xe2\xe8\x84\xe8\x92\x94\x01\x08".to_vec();
+    receipt.extend_from_slice(digest.as_bytes());
+    receipt.extend_from_slice(b"\x08\x00\x05\x88\x96\x0d\x73\xd7\x19\x01\x03\x80\xea\x30");
+    fs::write(log.path("receipt.ots"), &receipt).unwrap();
+    let add = ["ledger", "anchor", "add", "@ledger", "@receipt.ots"];
+    let said = log.run(&add).exits(0).stdout;
+    assert!(said.contains("block       800000"), "{said}");
+    let time = u32::try_from(now_us() / 1_000_000).unwrap();
+    let header = (0..u32::MAX)
+        .find_map(|nonce: u32| {
+            let mut header = [0_u8; 80];
+            header[36..68].copy_from_slice(root.as_bytes());
+            header[68..72].copy_from_slice(&time.to_le_bytes());
+            header[72..76].copy_from_slice(&0x207f_ffff_u32.to_le_bytes());
+            header[76..].copy_from_slice(&nonce.to_le_bytes());
+            adproof_ledger::ots::BlockHeader::parse(&header).is_ok().then_some(header)
+        })
+        .unwrap();
+    let hex: String = header.iter().map(|byte| format!("{byte:02x}")).collect();
+    let verify = ["ledger", "verify", "@ledger", "--key", "@keys/log.pub", "--block-header"];
+    let verify = |header: &str| log.run(&[&verify[..], &[header]].concat());
+    let said = verify(&format!("800000:{hex}")).exits(0).stdout;
+    assert!(said.contains("Bitcoin block 800000"), "{said}");
+    let said = verify(&format!("800001:{hex}")).exits(0).stdout;
+    assert!(said.contains("the header of block 800000 was not given"), "{said}");
+    verify("800000:00").exits(2);
+    receipt[40] ^= 1;
+    fs::write(log.path("receipt.ots"), &receipt).unwrap();
+    assert!(log.run(&add).exits(1).stdout.contains("over no checkpoint"));
+}
+
+#[test]
+fn a_verification_with_a_policy_fails_until_it_is_met() {
+    let log = Log::new();
+    log.append("ledger", 10, 0);
+    let one = new_key(&log, "one.key");
+    let witness = Witness::start(&log, "state", "one.key");
+    let policy = format!("witness one {one} http://{}/\nquorum one\n", witness.address);
+    fs::write(log.path("policy"), policy).unwrap();
+    let verify = ["ledger", "verify", "@ledger", "--key", "@keys/log.pub", "--policy", "@policy"];
+    let said = log.run(&verify).exits(1).stdout;
+    assert!(said.contains("FAILED: the policy is not met"), "{said}");
+    log.run(&["ledger", "witness", "submit", "@ledger", "--policy", "@policy"]).exits(0);
+    let said = log.run(&verify).exits(0).stdout;
+    assert!(said.contains("policy      met: witnessed by 1 of 1"), "{said}");
+    assert!(!said.contains("no witness"), "{said}");
+    let document = log.run(&[&verify[..], &["--output-format", "json"]].concat()).json();
+    assert_eq!(document["policy"]["witnesses"][0]["state"], "cosigned");
+    assert_eq!((&document["outcome"], &document["checked"]["witnessed"]), (&"verified".into(), &1.into()));
+    // More records, not witnessed yet.
+    log.append("ledger", 1, 0);
+    let said = log.run(&verify).exits(1).stdout;
+    assert!(said.contains("an older checkpoint, of 10 records, meets it"), "{said}");
+    let document = log.run(&[&verify[..], &["--output-format", "json"]].concat()).exits(1).json();
+    assert_eq!(document["outcome"], "failed");
+    // A ledger that was written anew, under the same keys, contradicts what was witnessed.
+    log.append("anew", 11, 1);
+    let anchors = log.path("ledger/anchors");
+    fs::rename(anchors, log.path("anew/anchors")).unwrap();
+    let verify = ["ledger", "verify", "@anew", "--key", "@keys/log.pub", "--policy", "@policy"];
+    let said = log.run(&verify).exits(1).stdout;
+    assert!(said.contains("[witness]"), "{said}");
 }
