@@ -211,20 +211,16 @@ fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
         let document = LedgerVerifyV1::new(&report, given, args.held.len());
         out.json(&document.with_outside(policy, anchors, outside.is_good()))?;
     } else {
-        print_all(&report, args.held.len(), Some(&outside), out)?;
+        print_report(&report, args.held.len(), &outside, out)?;
     }
     Ok(if report.is_good() && outside.is_good() { Exit::Clean } else { Exit::Findings })
 }
 
 /// Prints what checking a ledger found.
-pub(crate) fn print_report(report: &Report, held: usize, out: &mut Out) -> anyhow::Result<()> {
-    print_all(report, held, None, out)
-}
-
-fn print_all(
+fn print_report(
     report: &Report,
     held: usize,
-    outside: Option<&Outside>,
+    outside: &Outside,
     out: &mut Out,
 ) -> anyhow::Result<()> {
     writeln!(out, "log         {}", report.log)?;
@@ -247,11 +243,9 @@ fn print_all(
             writeln!(out, "{name}  {count} compared")?;
         }
     }
-    if let Some(outside) = outside {
-        outside::print(outside, report, out)?;
-    }
+    outside::print(outside, report, out)?;
     writeln!(out)?;
-    let failure = outside.and_then(outside::failure);
+    let failure = outside::failure(outside);
     if let Some(failure) = failure {
         writeln!(out, "{failure}")?;
     }

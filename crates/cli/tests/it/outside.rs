@@ -404,7 +404,8 @@ fn authority(log: &Log) {
                 extendedKeyUsage=critical,timeStamping\n";
     fs::write(log.path("uses"), uses).unwrap();
     let sign = ["x509", "-req", "-in", "tsa.csr", "-CA", "root.pem", "-CAkey", "root.key"];
-    let sign = [&sign[..], &["-CAcreateserial", "-days", "9", "-extfile", "uses", "-out", "tsa.pem"]];
+    let sign =
+        [&sign[..], &["-CAcreateserial", "-days", "9", "-extfile", "uses", "-out", "tsa.pem"]];
     openssl(&sign.concat());
     let config = "[tsa]\ndefault_tsa=t\n[t]\nserial=serial\nsigner_cert=tsa.pem\n\
                   signer_key=tsa.key\nsigner_digest=sha256\ndefault_policy=1.2.3.4.1\n\
@@ -489,7 +490,8 @@ fn an_authority_is_asked_over_http() {
     log.append_at("ledger", 5, 0, now_us());
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/tsa", listener.local_addr().unwrap());
-    let submit = ["ledger", "anchor", "submit", "@ledger", "--tsa", &url, "--tsa-root", "@root.pem"];
+    let submit =
+        ["ledger", "anchor", "submit", "@ledger", "--tsa", &url, "--tsa-root", "@root.pem"];
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let (mut stream, _) = listener.accept().unwrap();
@@ -578,7 +580,10 @@ fn a_verification_with_a_policy_fails_until_it_is_met() {
     assert!(!said.contains("no witness"), "{said}");
     let document = log.run(&[&verify[..], &["--output-format", "json"]].concat()).json();
     assert_eq!(document["policy"]["witnesses"][0]["state"], "cosigned");
-    assert_eq!((&document["outcome"], &document["checked"]["witnessed"]), (&"verified".into(), &1.into()));
+    assert_eq!(
+        (&document["outcome"], &document["checked"]["witnessed"]),
+        (&"verified".into(), &1.into())
+    );
     // More records, not witnessed yet.
     log.append("ledger", 1, 0);
     let said = log.run(&verify).exits(1).stdout;

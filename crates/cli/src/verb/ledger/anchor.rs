@@ -198,10 +198,9 @@ fn add_receipt(
     writeln!(out, "kept        {}", file.display())?;
     for attestation in &receipt.attestations {
         match attestation {
-            Attestation::Bitcoin { height, root: Some(_) } => writeln!(
-                out,
-                "block       {height}: verify with --block-header {height}:HEX"
-            )?,
+            Attestation::Bitcoin { height, root: Some(_) } => {
+                writeln!(out, "block       {height}: verify with --block-header {height}:HEX")?
+            }
             Attestation::Pending { calendar } => {
                 writeln!(out, "pending     {}: no proof yet", safe(calendar))?;
             }
