@@ -550,7 +550,12 @@ fn an_opentimestamps_receipt_stands_under_its_block() {
             adproof_ledger::ots::BlockHeader::parse(&header).is_ok().then_some(header)
         })
         .unwrap();
-    let hex: String = header.iter().map(|byte| format!("{byte:02x}")).collect();
+    // A hash has the digits of its 32 bytes: the header is two of them and a half.
+    let mut padded = [0; 96];
+    padded[..80].copy_from_slice(&header);
+    let (parts, _) = padded.as_chunks::<32>();
+    let hex: String = parts.iter().map(|part| Hash::new(*part).to_string()).collect();
+    let hex = &hex[..160];
     let verify = ["ledger", "verify", "@ledger", "--key", "@keys/log.pub", "--block-header"];
     let verify = |header: &str| log.run(&[&verify[..], &[header]].concat());
     let said = verify(&format!("800000:{hex}")).exits(0).stdout;

@@ -199,7 +199,7 @@ fn add_receipt(
     for attestation in &receipt.attestations {
         match attestation {
             Attestation::Bitcoin { height, root: Some(_) } => {
-                writeln!(out, "block       {height}: verify with --block-header {height}:HEX")?
+                writeln!(out, "block       {height}: verify with --block-header {height}:HEX")?;
             }
             Attestation::Pending { calendar } => {
                 writeln!(out, "pending     {}: no proof yet", safe(calendar))?;
