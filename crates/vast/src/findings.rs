@@ -71,6 +71,14 @@ pub(crate) enum Mend {
     Listed(u32),
 }
 
+impl Note {
+    /// What findings are ordered by before their words.
+    fn place(&self) -> (u64, Id, Severity) {
+        let span = u64::from(self.span.start) << 32 | u64::from(self.span.end);
+        (span, self.rule, self.severity)
+    }
+}
+
 impl<'a> Findings<'a> {
     /// The document in which it was found.
     #[must_use]
@@ -157,15 +165,16 @@ impl Noted {
         Message::Written(from, at(&self.words))
     }
 
-    /// Adds a finding. Mostly it comes after all others, or a few places before the last; what is
-    /// farther away is for [`Noted::sort`].
+    /// Adds a finding. Mostly it comes after all others, or a few places before the last: a list
+    /// of its children is judged before them. What is farther away is for [`Noted::sort`].
     pub(crate) fn insert(&mut self, note: Note) {
-        const NEAR: usize = 4;
+        const NEAR: usize = 32;
         if self.list.is_empty() {
             self.list.reserve(32);
         }
-        let later = self.list.iter().rev().take(NEAR).take_while(|other| other.span > note.span);
-        let at = self.list.len() - later.count();
+        let place = note.place();
+        let last = self.list.iter().rev().take(NEAR);
+        let at = self.list.len() - last.take_while(|other| other.place() > place).count();
         self.list.insert(at, note);
     }
 
@@ -200,17 +209,13 @@ impl Noted {
 
     /// Puts the findings into the order of their places, which is the order of [`Finding`].
     pub(crate) fn sort(&mut self, doc: &Document<'_>) {
-        let place = |note: &Note| {
-            let span = u64::from(note.span.start) << 32 | u64::from(note.span.end);
-            (span, note.rule, note.severity)
-        };
-        if self.list.is_sorted_by(|a, b| place(a) < place(b)) {
+        if self.list.is_sorted_by(|a, b| a.place() < b.place()) {
             return;
         }
         let mut paths = Paths::default();
         let compare = |a: &Note, b: &Note| {
-            place(a)
-                .cmp(&place(b))
+            a.place()
+                .cmp(&b.place())
                 .then_with(|| self.message(doc, a).cmp(&self.message(doc, b)))
                 .then_with(|| self.order(doc, &mut paths, a, b))
         };
