@@ -40,6 +40,12 @@ impl UnsignedRecord {
         self.seq
     }
 
+    /// The canonical bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Signs it with the key that it names.
     pub fn sign(self, signer: &dyn Signer) -> Result<SignedRecord, SignError> {
         let Self { seq, bytes, leaf } = self;

@@ -6,6 +6,8 @@ mod compare;
 mod export;
 mod outside;
 mod proof;
+mod reindex;
+mod show;
 mod shown;
 mod witness;
 
@@ -16,16 +18,14 @@ use adproof_edge::anchors::Outside;
 use adproof_edge::store::{LedgerReader, OwnedFrame, Published};
 use adproof_ledger::dsse::Envelope;
 use adproof_ledger::verify::{Limits, Problem, Verifier};
-use adproof_ledger::{
-    Body, Record, Report, TlogProof, TrustedKeys, VerifiedCheckpoint, record_hash,
-};
-use adproof_wire::ledger::{LedgerShowV1, LedgerVerifyV1};
+use adproof_ledger::{Report, TlogProof, TrustedKeys, VerifiedCheckpoint};
+use adproof_wire::ledger::LedgerVerifyV1;
 use clap::{Args, Subcommand};
 use indicatif::HumanCount;
 
 use crate::keyring::{store_failure, trusted_or_own, write_file};
 use crate::out::{Exit, Failure, Format, Out};
-use crate::text::{safe, wrap};
+use crate::text::wrap;
 
 /// Arguments of `adproof ledger`.
 #[derive(Debug, Args)]
@@ -38,10 +38,12 @@ pub(crate) struct LedgerArgs {
 enum LedgerVerb {
     /// Checks every record, link, signature, tile and checkpoint, and names what is wrong.
     Verify(VerifyArgs),
-    /// Lists the records, or shows one. Verifies nothing.
-    Show(ShowArgs),
+    /// Lists the records, finds some by what they say, or shows one. Verifies nothing.
+    Show(show::ShowArgs),
     /// Writes the proof of a record's place, or that the log continues an older checkpoint.
     Prove(ProveArgs),
+    /// Makes the index anew that `show` finds records by.
+    Reindex(reindex::ReindexArgs),
     /// Checks such a proof without the ledger.
     VerifyProof(proof::VerifyProofArgs),
     /// Prints and verifies a checkpoint.
@@ -92,17 +94,6 @@ struct VerifyArgs {
     outside: outside::OutsideArgs,
 }
 
-/// Arguments of `adproof ledger show`.
-#[derive(Debug, Args)]
-struct ShowArgs {
-    /// The ledger.
-    #[arg(value_name = "DIR")]
-    ledger: PathBuf,
-
-    /// The record's place, from 0 [default: a list of all].
-    seq: Option<u64>,
-}
-
 /// Arguments of `adproof ledger prove`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -141,7 +132,8 @@ struct ProveArgs {
 pub(crate) fn run(args: &LedgerArgs, out: &mut Out) -> anyhow::Result<Exit> {
     match &args.verb {
         LedgerVerb::Verify(args) => verify(args, out),
-        LedgerVerb::Show(args) => show(args, out),
+        LedgerVerb::Show(args) => show::run(args, out),
+        LedgerVerb::Reindex(args) => reindex::run(args, out),
         LedgerVerb::Prove(args) => prove(args, out),
         LedgerVerb::VerifyProof(args) => proof::run(args, out),
         LedgerVerb::Checkpoint(args) => checkpoint::run(args, out),
@@ -293,84 +285,6 @@ fn told(problems: &[Problem]) -> Vec<String> {
         }
     }
     told
-}
-
-fn show(args: &ShowArgs, out: &mut Out) -> anyhow::Result<Exit> {
-    let reader = open(&args.ledger)?;
-    match args.seq {
-        Some(seq) => show_one(&reader, seq, out)?,
-        None => show_all(&reader, out)?,
-    }
-    Ok(Exit::Clean)
-}
-
-fn document(frame: &OwnedFrame) -> anyhow::Result<LedgerShowV1> {
-    let record = Record::parse(&frame.entry).map_err(|error| {
-        Failure::new(error.to_string()).todo("run `adproof ledger verify` to see what is wrong")
-    })?;
-    let signed_by = frame.signatures.iter().map(|one| one.kid.to_string()).collect();
-    Ok(LedgerShowV1::new(&record, record_hash(&frame.entry), signed_by, &frame.entry)?)
-}
-
-fn show_one(reader: &LedgerReader, seq: u64, out: &mut Out) -> anyhow::Result<()> {
-    let format = out.format(&[Format::Table, Format::Json])?;
-    let frame = reader.record(seq).map_err(store_failure)?;
-    let document = document(&frame)?;
-    if format == Format::Json {
-        return out.json(&document);
-    }
-    writeln!(out, "record  {seq}")?;
-    writeln!(out, "leaf    {}", document.leaf)?;
-    for kid in &document.signed_by {
-        writeln!(out, "signed  {kid}")?;
-    }
-    writeln!(out)?;
-    writeln!(out, "{}", safe_lines(&serde_json::to_string_pretty(&document.record)?))?;
-    Ok(())
-}
-
-fn safe_lines(text: &str) -> String {
-    text.lines().map(safe).collect::<Vec<_>>().join("\n")
-}
-
-fn show_all(reader: &LedgerReader, out: &mut Out) -> anyhow::Result<()> {
-    let format = out.format(&[Format::Table, Format::Ndjson])?;
-    let mut result = if format == Format::Table {
-        writeln!(out, "{:>8}  {:<8}  {:<8}  {:<28}  SUBJECT", "RECORD", "TYPE", "ACTION", "TARGET")
-            .map_err(Into::into)
-    } else {
-        Ok(())
-    };
-    let read = reader.each(|seq, frame| {
-        if result.is_err() {
-            return;
-        }
-        result = if format == Format::Table {
-            show_line(seq, &frame, out)
-        } else {
-            document(&frame).and_then(|document| out.json_line(&document))
-        };
-    });
-    result.and_then(|()| read.map_err(store_failure))
-}
-
-fn show_line(seq: u64, frame: &OwnedFrame, out: &mut Out) -> anyhow::Result<()> {
-    let Ok(record) = Record::parse(&frame.entry) else {
-        writeln!(out, "{seq:>8}  not a record")?;
-        return Ok(());
-    };
-    let typ = record.body.typ();
-    if let Body::Decision(draft) = &record.body {
-        let dec = &draft.dec;
-        let target = safe(dec.target.as_deref().unwrap_or("-"));
-        let subject = dec.subject.to_string();
-        let subject = subject.get(..16).unwrap_or_default();
-        let action = dec.action.as_str();
-        writeln!(out, "{seq:>8}  {typ:<8}  {action:<8}  {target:<28}  {subject}")?;
-    } else {
-        writeln!(out, "{seq:>8}  {typ}")?;
-    }
-    Ok(())
 }
 
 /// The proofs of records' places under the ledger's own verified checkpoint, with the lines of its

@@ -78,6 +78,10 @@ pub enum StoreError {
     /// The checkpoint could not be signed. The records are on the disk; opening publishes them.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The index could not be made or read. Likely cause: another process makes it, or the folder
+    /// cannot be written to. Nothing but speed depends on it.
+    #[error("the index of the ledger: {0}")]
+    Index(Box<redb::Error>),
     /// There is no record at this place.
     #[error("there is no record {seq}; the ledger has {records}")]
     NoRecord {

@@ -11,6 +11,7 @@
 //!   tile/…                    C2SP tlog-tiles: derived, mended when the ledger is opened
 //!   tiled                     how far the tiles can be relied on after a loss of power
 //!   cut/<seq>-<bytes>.bin     torn tails that were cut off
+//!   index.redb                the records by what they say: derived, never the truth
 //! HEADS/
 //!   <SHA-256 of the log's name>.checkpoint   the last two checkpoints, written in turn
 //!   <SHA-256 of the log's name>.lock         held by the writer
@@ -82,6 +83,7 @@ mod disk;
 mod error;
 mod group;
 mod heads;
+mod index;
 mod lock;
 mod nodes;
 mod open;
@@ -101,6 +103,7 @@ pub(crate) use disk::replace;
 pub use disk::{Disk, Folder};
 pub use error::StoreError;
 pub use group::{GroupLimits, LedgerGroup, Outcome, Ticket};
+pub use index::{FoundBy, HashPrefix, Query};
 pub(crate) use lock::Lock;
 pub use published::Published;
 pub use reader::{LedgerReader, OwnedFrame};

@@ -67,9 +67,18 @@ impl LedgerReader {
     }
 
     /// Hands over the records in order, without judging them. Ends at the first damaged frame.
-    pub fn each(&self, mut each: impl FnMut(u64, OwnedFrame)) -> Result<(), StoreError> {
-        let mut seq = 0;
-        each_frame(&self.disk, 0..u64::MAX, |entry, signatures| {
+    pub fn each(&self, each: impl FnMut(u64, OwnedFrame)) -> Result<(), StoreError> {
+        self.each_from(0, each)
+    }
+
+    /// The same from a place on.
+    pub fn each_from(
+        &self,
+        first: u64,
+        mut each: impl FnMut(u64, OwnedFrame),
+    ) -> Result<(), StoreError> {
+        let mut seq = first;
+        each_frame(&self.disk, first..u64::MAX, |entry, signatures| {
             let signatures = signatures.to_vec();
             let entry = entry.to_vec();
             each(seq, OwnedFrame { entry, signatures });

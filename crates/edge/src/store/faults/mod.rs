@@ -12,6 +12,7 @@ use adproof_ledger::{
     VerifiedCheckpoint,
 };
 
+mod group;
 mod memory;
 
 use memory::{Crash, Disks, Effect, MemoryDisk, Plan, Shared};
@@ -46,6 +47,17 @@ fn now() -> RecordTime {
 fn batch(count: u64) -> Vec<(Body, RecordTime)> {
     let body = |bytes| Body::Recovery(Recovery { bytes, sha256: Hash::ZERO });
     (0..count).map(|bytes| (body(bytes), now())).collect()
+}
+
+/// A body with an integer beyond those of a record.
+fn no_record() -> Body {
+    Body::Key(KeyChange {
+        action: KeyAction::Add,
+        from_seq: u64::MAX,
+        public: Hash::ZERO,
+        reason: String::new(),
+        role: Role::Record,
+    })
 }
 
 fn limits() -> Limits {
@@ -181,6 +193,109 @@ fn no_failing_step_of_a_batch_loses_an_acknowledged_record() {
 }
 
 #[test]
+fn a_last_batch_that_is_cut_at_any_byte_is_kept_as_far_as_it_is_whole() {
+    let plan = Arc::new(Mutex::new(Plan::default()));
+    let large = Limits::default();
+    let mut writer = LedgerWriter::create_on(disks(&plan), LOG, signers(), large).unwrap();
+    writer.append_bodies(batch(3)).unwrap();
+    let (mut disk, mut second) = writer.into_disks();
+    let before = (disk.clone(), second.clone());
+    let path = segment_path(0);
+    let length = |disk: &MemoryDisk| disk.read(&path).unwrap().unwrap().len();
+    let mut ends = vec![length(&disk)];
+    for count in 1..=3 {
+        let writer = LedgerWriter::open_on(before.clone(), signers(), &now(), large);
+        let mut writer = writer.unwrap();
+        writer.append_bodies(batch(count)).unwrap();
+        (disk, second) = writer.into_disks();
+        ends.push(length(&disk));
+    }
+    let content = disk.read(&path).unwrap().unwrap();
+    for cut in ends[0]..ends[3] {
+        // The checkpoint covers the batch: what is missing was acknowledged.
+        let mut published = disk.clone();
+        let inode = published.inode(&path);
+        published.content[inode].truncate(cut);
+        let shared = Shared::new((published, second.clone()));
+        let opened = LedgerWriter::open_on(shared.handles(), signers(), &now(), large);
+        let error = opened.err().expect("refused");
+        assert!(matches!(error, StoreError::Damaged { .. }), "{cut}: {error}");
+        assert_eq!(shared.0.lock().unwrap().content[inode], content[..cut], "{cut}");
+
+        // It does not: whole records stand, the rest is saved.
+        let (mut unpublished, second) = before.clone();
+        let inode = unpublished.inode(&path);
+        unpublished.content[inode] = content[..cut].to_vec();
+        let writer = LedgerWriter::open_on((unpublished, second), signers(), &now(), large);
+        let writer = writer.unwrap();
+        let whole = ends.iter().filter(|end| **end <= cut).count() - 1;
+        let left = cut - ends[whole];
+        let opened = writer.opened();
+        assert_eq!((opened.kept, opened.cut_bytes), (whole as u64, left as u64), "{cut}");
+        assert_eq!(writer.size(), 3 + whole as u64 + u64::from(left > 0), "{cut}");
+        let (disk, _) = writer.into_disks();
+        assert!(verify(&disk, &[]).is_good(), "{cut}");
+    }
+}
+
+#[test]
+fn a_failed_sync_stops_the_writer_even_if_the_next_would_succeed() {
+    let (start, promised) = base();
+    // The second step of a batch is the sync of its frames, whose pages the system may have dropped.
+    for effect in [Effect::Lost, Effect::Persisted] {
+        let shared = Shared::new(with_plan(start.clone(), &Arc::default()));
+        let handles = shared.handles();
+        let mut writer = LedgerWriter::open_on(handles, signers(), &now(), limits()).unwrap();
+        // A batch fills the segment, and one begins the next.
+        writer.append_bodies(batch(1)).unwrap();
+        let plan = Arc::clone(&shared.0.lock().unwrap().plan);
+        let next = plan.lock().unwrap().steps + 2;
+        plan.lock().unwrap().fail_at = Some((next, effect));
+        let error = writer.append_bodies(batch(2)).unwrap_err();
+        assert!(error.to_string().starts_with("syncing segments/"), "{error}");
+        plan.lock().unwrap().dead = false;
+        let again = writer.append_bodies(batch(1)).unwrap_err();
+        assert!(matches!(again, StoreError::Poisoned), "{again}");
+        assert!(matches!(writer.close(), Err(StoreError::Poisoned)));
+        promised.check(crash(shared.into_inner(), Crash::Lost));
+    }
+}
+
+#[test]
+fn a_ledger_is_opened_from_its_last_group_unless_the_power_may_have_failed() {
+    let plan = Arc::new(Mutex::new(Plan::default()));
+    let large = Limits::default();
+    let mut writer = LedgerWriter::create_on(disks(&plan), LOG, signers(), large).unwrap();
+    writer.append_bodies(batch(600)).unwrap();
+    let left = writer.into_disks();
+    let opened = |disks: Disks| {
+        let writer = LedgerWriter::open_on(disks, signers(), &now(), large).unwrap();
+        assert_eq!(writer.size(), 600);
+        let from = writer.opened().read_from;
+        let (disk, _) = writer.into_disks();
+        assert!(verify(&disk, &[]).is_good());
+        (from, disk)
+    };
+    assert_eq!(opened(crash(left.clone(), Crash::Killed)).0, 512);
+    // A tile that is not what its records hash to does not lead to the root that was signed.
+    let mut damaged = left.clone();
+    let inode = damaged.0.inode("tile/0/001");
+    damaged.0.content[inode][77] ^= 1;
+    let (from, mended) = opened(damaged);
+    assert_eq!(from, 0);
+    assert_eq!(mended.read("tile/0/001").unwrap(), left.0.read("tile/0/001").unwrap());
+    // After a loss of power every tile is compared, also those that the root does not depend on.
+    let mut torn = crash(left.clone(), Crash::Kept);
+    let inode = torn.0.inode("tile/entries/000");
+    torn.0.content[inode].truncate(1000);
+    let (from, mended) = opened(torn);
+    assert_eq!(from, 0);
+    assert_eq!(mended.read("tile/entries/000").unwrap(), left.0.read("tile/entries/000").unwrap());
+    // From then on the tiles can be relied on.
+    assert_eq!(opened((mended, left.1)).0, 512);
+}
+
+#[test]
 fn a_torn_batch_is_cut_saved_and_told() {
     let (start, _) = base();
     let mut writer = LedgerWriter::open_on(start, signers(), &now(), Limits::default()).unwrap();
@@ -268,14 +383,7 @@ fn a_full_disk_leaves_the_ledger_as_it_was() {
 fn a_draft_that_has_no_record_leaves_the_writer_usable() {
     let (start, _) = base();
     let mut writer = LedgerWriter::open_on(start, signers(), &now(), limits()).unwrap();
-    let change = KeyChange {
-        action: KeyAction::Add,
-        from_seq: u64::MAX,
-        public: Hash::ZERO,
-        reason: String::new(),
-        role: Role::Record,
-    };
-    let refused = writer.append_bodies(vec![(Body::Key(change), now())]);
+    let refused = writer.append_bodies(vec![(no_record(), now())]);
     assert!(matches!(refused, Err(StoreError::Append(_))));
     assert_eq!(writer.append_bodies(batch(1)).unwrap()[0].seq, 250);
 }
