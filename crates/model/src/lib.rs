@@ -10,6 +10,7 @@ mod dossier;
 mod event;
 mod finding;
 mod indicator;
+pub mod ipv6;
 mod issue;
 mod level;
 mod prefix;

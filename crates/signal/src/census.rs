@@ -1,11 +1,10 @@
 //! Exact totals of the own log by block: one scan of the sorted run a level.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use adproof_model::{Block, Level, Prefix};
 
 use crate::exposure::Record;
-use crate::num::count64;
 use crate::rows::Key;
 use crate::tally::Tally;
 
@@ -117,7 +116,7 @@ pub(crate) fn totals<'a>(records: impl IntoIterator<Item = &'a Record>) -> Total
             totals.unflagged_households += u64::from(unflagged_network != here);
             unflagged_network = here;
         }
-        days.add(record.day());
+        days.add(record.span(), record.days);
     }
     devices.sort_unstable();
     devices.dedup();
@@ -131,28 +130,25 @@ pub(crate) fn totals<'a>(records: impl IntoIterator<Item = &'a Record>) -> Total
     totals
 }
 
-/// A set of days: a mask while all lie within 64 days of the first one, a set beyond.
+/// A set of days: the mask of the span that came first, and of the others where there are any.
 #[derive(Default)]
 struct Days {
     first: Option<i32>,
     near: u64,
-    far: BTreeSet<i32>,
+    far: BTreeMap<i32, u64>,
 }
 
 impl Days {
-    fn add(&mut self, day: i32) {
-        let first = *self.first.get_or_insert(day);
-        // The mask covers 32 days before the first one seen and 31 after.
-        let offset = i64::from(day) - i64::from(first) + 32;
-        match u32::try_from(offset).ok().and_then(|bit| 1_u64.checked_shl(bit)) {
-            Some(bit) => self.near |= bit,
-            None => {
-                self.far.insert(day);
-            }
+    fn add(&mut self, span: i32, days: u64) {
+        if *self.first.get_or_insert(span) == span {
+            self.near |= days;
+        } else {
+            *self.far.entry(span).or_default() |= days;
         }
     }
 
     fn count(&self) -> u64 {
-        u64::from(self.near.count_ones()) + count64(self.far.len())
+        let days = self.far.values().map(|days| u64::from(days.count_ones()));
+        u64::from(self.near.count_ones()) + days.sum::<u64>()
     }
 }

@@ -6,20 +6,21 @@
 //! names u32    × { length u32, UTF-8 }                   sorted, each used by a mark
 //! marks u64    × { family u8, bits 16, len u8, issue u32, type u32, provider u32, asn u32,
 //!                  source u32 }                          sorted, without repeats
-//! exposures u64 × { address 16, asn u32, device 16, day and flag i32, impressions u64,
+//! exposures u64 × { address 16, asn u32, device 16, span and flag i32, days u64, impressions u64,
 //!                  revenue i128 }                        sorted by key, without repeats
 //! ```
 //! Integers are big-endian. Names, issues and marks refer to each other by position; a provider of
-//! 0 is none, and n is name n − 1.
+//! 0 is none, and n is name n − 1. An exposure's days are a mask over its span of 64 days, the first
+//! in the lowest bit. Version 1 had an exposure for each day.
 
 use adproof_model::{IssueId, Prefix};
 
-use crate::exposure::{REVENUE_BOUND, Record};
+use crate::exposure::{REVENUE_BOUND, Record, SPAN_BOUND};
 use crate::marks::{Mark, Marks, type_fits};
 use crate::num::{count32, count64};
 
 const MAGIC: &[u8; 14] = b"adproof tally\0";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// The bytes are no canonical tally. Likely causes: another program or version wrote them, or
 /// they were cut or changed on the way.
@@ -30,7 +31,7 @@ pub enum TallyError {
     #[error("these bytes are no tally")]
     Magic,
     /// They are a tally of another version.
-    #[error("this is a tally of version {0}, and version 1 is read here")]
+    #[error("this is a tally of version {0}, and version 2 is read here")]
     Version(u16),
     /// They end too early.
     #[error("the tally ends too early: it was cut")]
@@ -48,7 +49,7 @@ pub enum TallyError {
 }
 
 pub(crate) fn encode(marks: &Marks, exposures: &[Record]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + marks.marks.len() * 38 + exposures.len() * 64);
+    let mut out = Vec::with_capacity(64 + marks.marks.len() * MARK_BYTES + exposures.len() * EXPOSURE_BYTES);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_be_bytes());
     out.extend_from_slice(&count32(marks.issues.len()).to_be_bytes());
@@ -77,7 +78,8 @@ pub(crate) fn encode(marks: &Marks, exposures: &[Record]) -> Vec<u8> {
         out.extend_from_slice(&record.address.to_be_bytes());
         out.extend_from_slice(&record.asn.to_be_bytes());
         out.extend_from_slice(&record.device.to_be_bytes());
-        out.extend_from_slice(&record.day_flag.to_be_bytes());
+        out.extend_from_slice(&record.span_flag.to_be_bytes());
+        out.extend_from_slice(&record.days.to_be_bytes());
         out.extend_from_slice(&record.impressions.to_be_bytes());
         out.extend_from_slice(&record.revenue.to_be_bytes());
     }
@@ -114,7 +116,7 @@ impl<'a> Reader<'a> {
 }
 
 const MARK_BYTES: usize = 38;
-const EXPOSURE_BYTES: usize = 64;
+const EXPOSURE_BYTES: usize = 72;
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Marks, Vec<Record>), TallyError> {
     let mut reader = Reader(bytes);
@@ -228,12 +230,15 @@ fn decode_exposures(reader: &mut Reader<'_>) -> Result<Vec<Record>, TallyError> 
             address: u128::from_be_bytes(reader.array()?),
             asn: reader.u32()?,
             device: u128::from_be_bytes(reader.array()?),
-            day_flag: i32::from_be_bytes(reader.array()?),
+            span_flag: i32::from_be_bytes(reader.array()?),
+            days: u64::from_be_bytes(reader.array()?),
             impressions: u64::from_be_bytes(reader.array()?),
             revenue: i128::from_be_bytes(reader.array()?),
         };
         let in_order = records.last().is_none_or(|last| last.key() < record.key());
-        if !in_order || record.revenue.unsigned_abs() > REVENUE_BOUND.unsigned_abs() {
+        let days_fit =
+            record.days != 0 && (-SPAN_BOUND..SPAN_BOUND).contains(&record.span());
+        if !in_order || !days_fit || record.revenue.unsigned_abs() > REVENUE_BOUND.unsigned_abs() {
             return Err(fault);
         }
         records.push(record);

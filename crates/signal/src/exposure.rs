@@ -1,8 +1,8 @@
 //! The operator's own log, reduced to what scoring and collateral need.
 //!
-//! One fixed record of 64 bytes (a cache line) for each distinct address, network, device, day and
-//! flag. Appends go to a buffer; when it has grown as large as the sorted run, it is sorted,
-//! combined and merged into the run, so that the cost of merging stays linear in what was
+//! One fixed record for each distinct address, network, device, flag and span of 64 days, with its
+//! days as a mask. Appends go to a buffer; when it has grown as large as the sorted run, it is
+//! sorted, combined and merged into the run, so that the cost of merging stays linear in what was
 //! appended. Every level is then a scan over the sorted run.
 
 /// One observation of the operator's own log.
@@ -25,6 +25,10 @@ pub struct Exposure {
 }
 
 const DAY_BOUND: i64 = 1 << 30;
+/// Days of one mask.
+const SPAN_DAYS: i64 = 64;
+/// Spans that a day can lie in, with either sign.
+pub(crate) const SPAN_BOUND: i32 = 1 << 24;
 /// Revenue of one record stays far from the end of `i128`, so that sums of records cannot reach
 /// it and addition stays associative.
 pub(crate) const REVENUE_BOUND: i128 = 1 << 96;
@@ -35,27 +39,29 @@ pub(crate) struct Record {
     pub(crate) device: u128,
     pub(crate) revenue: i128,
     pub(crate) impressions: u64,
-    /// Twice the day, plus one when flagged.
-    pub(crate) day_flag: i32,
+    /// The days of the span on which it was seen, the first in the lowest bit. Never empty.
+    pub(crate) days: u64,
     pub(crate) asn: u32,
+    /// Twice the span (64 days, counted from 1970-01-01), plus one when flagged.
+    pub(crate) span_flag: i32,
 }
 
 impl Record {
-    pub(crate) fn key(&self) -> (u128, u32, u128, i32) {
-        (self.address, self.asn, self.device, self.day_flag)
+    pub(crate) const fn key(&self) -> (u128, u32, u128, i32) {
+        (self.address, self.asn, self.device, self.span_flag)
     }
 
     /// The order of keys. Most records differ in their address, so the rest is looked at late.
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
+    pub(crate) fn order(&self, other: &Self) -> std::cmp::Ordering {
         self.address.cmp(&other.address).then_with(|| self.key().cmp(&other.key()))
     }
 
     pub(crate) const fn flagged(&self) -> bool {
-        self.day_flag & 1 == 1
+        self.span_flag & 1 == 1
     }
 
-    pub(crate) const fn day(&self) -> i32 {
-        self.day_flag >> 1
+    pub(crate) const fn span(&self) -> i32 {
+        self.span_flag >> 1
     }
 
     /// The upper half of the address: its /64.
@@ -63,7 +69,9 @@ impl Record {
         u64::try_from(self.address >> 64).unwrap_or(u64::MAX)
     }
 
-    fn absorb(&mut self, other: &Self) {
+    /// Adds a record of the same key.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.days |= other.days;
         self.impressions = self.impressions.saturating_add(other.impressions);
         self.revenue = self.revenue.saturating_add(other.revenue);
     }
@@ -72,13 +80,14 @@ impl Record {
 impl From<Exposure> for Record {
     fn from(exposure: Exposure) -> Self {
         let day = exposure.day.clamp(-DAY_BOUND, DAY_BOUND - 1);
-        let day = i32::try_from(day).unwrap_or(0);
+        let span = i32::try_from(day.div_euclid(SPAN_DAYS)).unwrap_or(0);
         Self {
             address: exposure.address,
             device: exposure.device,
             revenue: i128::from(exposure.revenue_micros),
             impressions: u64::from(exposure.impressions),
-            day_flag: day * 2 + i32::from(exposure.flagged),
+            days: 1 << day.rem_euclid(SPAN_DAYS),
+            span_flag: span * 2 + i32::from(exposure.flagged),
             asn: exposure.asn.unwrap_or(0),
         }
     }
@@ -132,7 +141,7 @@ impl Run {
     }
 }
 
-fn combine(records: &mut Vec<Record>) {
+pub(crate) fn combine(records: &mut Vec<Record>) {
     records.dedup_by(|later, kept| {
         let same = later.key() == kept.key();
         if same {
@@ -142,7 +151,7 @@ fn combine(records: &mut Vec<Record>) {
     });
 }
 
-fn merge_sorted(left: Vec<Record>, right: Vec<Record>) -> Vec<Record> {
+pub(crate) fn merge_sorted(left: Vec<Record>, right: Vec<Record>) -> Vec<Record> {
     if left.is_empty() {
         return right;
     }
