@@ -37,10 +37,45 @@ pub fn parse(text: &[u8]) -> Option<u128> {
 #[inline]
 pub fn parse_full(text: &[u8; 39]) -> Option<u128> {
     let [
-        a0, a1, a2, a3, c0, a4, a5, a6, a7, c1, //
-        b0, b1, b2, b3, c2, b4, b5, b6, b7, c3, //
-        d0, d1, d2, d3, c4, d4, d5, d6, d7, c5, //
-        e0, e1, e2, e3, c6, e4, e5, e6, e7,
+        a0,
+        a1,
+        a2,
+        a3,
+        c0,
+        a4,
+        a5,
+        a6,
+        a7,
+        c1, //
+        b0,
+        b1,
+        b2,
+        b3,
+        c2,
+        b4,
+        b5,
+        b6,
+        b7,
+        c3, //
+        d0,
+        d1,
+        d2,
+        d3,
+        c4,
+        d4,
+        d5,
+        d6,
+        d7,
+        c5, //
+        e0,
+        e1,
+        e2,
+        e3,
+        c6,
+        e4,
+        e5,
+        e6,
+        e7,
     ] = *text;
     let words = [
         u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7]),
@@ -64,7 +99,7 @@ pub fn parse_full(text: &[u8; 39]) -> Option<u128> {
 const fn hex_digits(word: u64) -> u64 {
     let low = word & !HIGH;
     let digit = (low + (0x80 - 0x30) * ONES) & !(low + (0x7f - 0x39) * ONES);
-    let folded = low | 0x20 * ONES;
+    let folded = low | (0x20 * ONES);
     let letter = (folded + (0x80 - 0x61) * ONES) & !(folded + (0x7f - 0x66) * ONES);
     (digit | letter) & !word & HIGH
 }
@@ -93,7 +128,7 @@ const fn gather(high_bits: u64) -> u64 {
 #[inline]
 const fn colons(word: u64) -> u64 {
     let low = word & !HIGH;
-    !((low ^ 0x3a * ONES) + 0x7f * ONES) & !word & HIGH
+    !((low ^ (0x3a * ONES)) + 0x7f * ONES) & !word & HIGH
 }
 
 #[inline]
@@ -174,4 +209,159 @@ fn parse_any(text: &[u8]) -> Option<u128> {
 fn embedded(text: &[u8]) -> Option<u128> {
     let text = std::str::from_utf8(text).ok()?;
     text.parse::<Ipv6Addr>().ok().map(Ipv6Addr::to_bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn std(text: &[u8]) -> Option<u128> {
+        std::str::from_utf8(text).ok()?.parse::<Ipv6Addr>().ok().map(Ipv6Addr::to_bits)
+    }
+
+    #[track_caller]
+    fn same(text: &[u8]) {
+        assert_eq!(parse(text), std(text), "{}", String::from_utf8_lossy(text));
+    }
+
+    #[test]
+    fn the_forms_of_rfc_4291_are_read() {
+        for text in [
+            "ABCD:EF01:2345:6789:ABCD:EF01:2345:6789",
+            "2001:DB8:0:0:8:800:200C:417A",
+            "FF01::101",
+            "::1",
+            "::",
+            "1::",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "0:0:0:0:0:0:13.1.68.3",
+            "::FFFF:129.144.52.38",
+            "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255",
+        ] {
+            assert!(parse(text.as_bytes()).is_some(), "{text}");
+            same(text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            ":",
+            ":::",
+            "1",
+            "1:",
+            ":1",
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8:9",
+            "1:2:3:4:5:6:7:8::",
+            "::1:2:3:4:5:6:7:8",
+            "12345::",
+            "g::",
+            "::1%eth0",
+            "fe80::1%1",
+            "[::1]",
+            "::1/64",
+            " ::1",
+            "::1 ",
+            "::1.2.3",
+            "::1.2.3.256",
+            "1.2.3.4",
+            "::1.2.3.4:5",
+            "2001:db8:::1",
+            "1::2:",
+            ":1::2",
+            "\u{ff11}::",
+            "::\0",
+            "0x1::",
+            "+1::",
+            "-1::",
+            "ABCD:EF01:2345:6789:ABCD:EF01:2345:678g",
+            "ABCD:EF01:2345:6789.ABCD:EF01:2345:6789",
+            "ABCD:EF01:2345:6789:ABCD:EF01:2345:67890",
+            "\u{10}bcd::",
+        ] {
+            assert_eq!(parse(text.as_bytes()), None, "{text}");
+            same(text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn every_byte_in_every_place_means_what_it_means_to_the_standard_library() {
+        for text in ["3fff:0abc:1234:5678:9abc:def0:0000:0001", "3fff:12::5:abcd", "::ffff:1.2.3.4"]
+        {
+            for at in 0..text.len() {
+                for byte in 0..=u8::MAX {
+                    let mut text = text.as_bytes().to_vec();
+                    text[at] = byte;
+                    same(&text);
+                }
+            }
+        }
+    }
+
+    const BYTES: &[u8] = b"0123456789abcdefABCDEF::::...%/g x\0\x80\xff";
+
+    /// A text in one of the forms, as often as not with a few bytes changed.
+    #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
+    fn hostile(seed: &mut u64) -> Vec<u8> {
+        let mut next = || {
+            *seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            *seed >> 33
+        };
+        let bits = (0..4).fold(0_u128, |bits, _| (bits << 32) | (u128::from(next()) * 2 + 1));
+        // Groups of zeros make `::`.
+        let zeros =
+            (0..8).fold(0_u128, |mask, _| mask << 16 | if next() % 3 == 0 { 0 } else { 0xffff });
+        let address = Ipv6Addr::from_bits(if next() % 2 == 0 { bits } else { bits & zeros });
+        let mut text = match next() % 4 {
+            0 => address.segments().map(|group| format!("{group:04x}")).join(":"),
+            1 => address.segments().map(|group| format!("{group:X}")).join(":"),
+            2 => format!("::ffff:{}", std::net::Ipv4Addr::from_bits(bits as u32)),
+            _ => address.to_string(),
+        }
+        .into_bytes();
+        for _ in 0..(next() % 4).saturating_sub(1) {
+            let at = next() as usize % (text.len() + 1);
+            let byte = BYTES[next() as usize % BYTES.len()];
+            match next() % 3 {
+                0 if at < text.len() => drop(text.remove(at)),
+                1 if at < text.len() => text[at] = byte,
+                _ => text.insert(at, byte),
+            }
+        }
+        text
+    }
+
+    /// `ADPROOF_LONG` names how many millions of texts are compared instead of two.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test may be told to run for longer")]
+    fn millions_of_texts_mean_what_they_mean_to_the_standard_library() {
+        let millions = std::env::var("ADPROOF_LONG").ok().and_then(|text| text.parse().ok());
+        let (mut seed, mut taken) = (7, 0_u64);
+        for _ in 0..millions.unwrap_or(2_u64) * 1_000_000 {
+            let text = hostile(&mut seed);
+            let bits = parse(&text);
+            assert_eq!(bits, std(&text), "{}", String::from_utf8_lossy(&text));
+            taken += u64::from(bits.is_some());
+        }
+        assert!(taken > 1_000_000, "{taken} were addresses");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_as_the_standard_library_reads_them(
+            text in prop::collection::vec(prop::sample::select(b"01fF:.".to_vec()), 0..48),
+            bytes in prop::collection::vec(any::<u8>(), 0..48),
+        ) {
+            prop_assert_eq!(parse(&text), std(&text));
+            prop_assert_eq!(parse(&bytes), std(&bytes));
+        }
+    }
 }
