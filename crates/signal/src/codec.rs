@@ -49,7 +49,8 @@ pub enum TallyError {
 }
 
 pub(crate) fn encode(marks: &Marks, exposures: &[Record]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(64 + marks.marks.len() * MARK_BYTES + exposures.len() * EXPOSURE_BYTES);
+    let mut out =
+        Vec::with_capacity(64 + marks.marks.len() * MARK_BYTES + exposures.len() * EXPOSURE_BYTES);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&VERSION.to_be_bytes());
     out.extend_from_slice(&count32(marks.issues.len()).to_be_bytes());
@@ -75,15 +76,48 @@ pub(crate) fn encode(marks: &Marks, exposures: &[Record]) -> Vec<u8> {
     }
     out.extend_from_slice(&count64(exposures.len()).to_be_bytes());
     for record in exposures {
-        out.extend_from_slice(&record.address.to_be_bytes());
-        out.extend_from_slice(&record.asn.to_be_bytes());
-        out.extend_from_slice(&record.device.to_be_bytes());
-        out.extend_from_slice(&record.span_flag.to_be_bytes());
-        out.extend_from_slice(&record.days.to_be_bytes());
-        out.extend_from_slice(&record.impressions.to_be_bytes());
-        out.extend_from_slice(&record.revenue.to_be_bytes());
+        out.extend_from_slice(&encode_exposure(record));
     }
     out
+}
+
+/// One exposure.
+pub(crate) fn encode_exposure(record: &Record) -> [u8; EXPOSURE_BYTES] {
+    let mut out = [0; EXPOSURE_BYTES];
+    let mut rest = out.as_mut_slice();
+    for field in [
+        record.address.to_be_bytes().as_slice(),
+        &record.asn.to_be_bytes(),
+        &record.device.to_be_bytes(),
+        &record.span_flag.to_be_bytes(),
+        &record.days.to_be_bytes(),
+        &record.impressions.to_be_bytes(),
+        &record.revenue.to_be_bytes(),
+    ] {
+        let (head, tail) =
+            std::mem::take(&mut rest).split_at_mut_checked(field.len()).unwrap_or_default();
+        head.copy_from_slice(field);
+        rest = tail;
+    }
+    out
+}
+
+/// The exposure that these bytes are; nothing where they are none.
+pub(crate) fn decode_exposure(bytes: &[u8; EXPOSURE_BYTES]) -> Option<Record> {
+    let mut reader = Reader(bytes);
+    let record = Record {
+        address: u128::from_be_bytes(reader.array().ok()?),
+        asn: reader.u32().ok()?,
+        device: u128::from_be_bytes(reader.array().ok()?),
+        span_flag: i32::from_be_bytes(reader.array().ok()?),
+        days: u64::from_be_bytes(reader.array().ok()?),
+        impressions: u64::from_be_bytes(reader.array().ok()?),
+        revenue: i128::from_be_bytes(reader.array().ok()?),
+    };
+    let fits = record.days != 0
+        && (-SPAN_BOUND..SPAN_BOUND).contains(&record.span())
+        && record.revenue.unsigned_abs() <= REVENUE_BOUND.unsigned_abs();
+    fits.then_some(record)
 }
 
 /// A cursor that gives up at the end instead of reaching beyond it. Space is only ever reserved
@@ -116,7 +150,7 @@ impl<'a> Reader<'a> {
 }
 
 const MARK_BYTES: usize = 38;
-const EXPOSURE_BYTES: usize = 72;
+pub(crate) const EXPOSURE_BYTES: usize = 72;
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<(Marks, Vec<Record>), TallyError> {
     let mut reader = Reader(bytes);
@@ -226,19 +260,8 @@ fn decode_exposures(reader: &mut Reader<'_>) -> Result<Vec<Record>, TallyError> 
     let count = reader.count(true, EXPOSURE_BYTES)?;
     let mut records: Vec<Record> = Vec::with_capacity(count);
     for _ in 0..count {
-        let record = Record {
-            address: u128::from_be_bytes(reader.array()?),
-            asn: reader.u32()?,
-            device: u128::from_be_bytes(reader.array()?),
-            span_flag: i32::from_be_bytes(reader.array()?),
-            days: u64::from_be_bytes(reader.array()?),
-            impressions: u64::from_be_bytes(reader.array()?),
-            revenue: i128::from_be_bytes(reader.array()?),
-        };
-        let in_order = records.last().is_none_or(|last| last.key() < record.key());
-        let days_fit =
-            record.days != 0 && (-SPAN_BOUND..SPAN_BOUND).contains(&record.span());
-        if !in_order || !days_fit || record.revenue.unsigned_abs() > REVENUE_BOUND.unsigned_abs() {
+        let record = decode_exposure(&reader.array()?).ok_or(fault)?;
+        if records.last().is_some_and(|last| last.key() >= record.key()) {
             return Err(fault);
         }
         records.push(record);

@@ -24,7 +24,7 @@ pub struct Exposure {
     pub flagged: bool,
 }
 
-const DAY_BOUND: i64 = 1 << 30;
+pub(crate) const DAY_BOUND: i32 = 1 << 30;
 /// Days of one mask.
 const SPAN_DAYS: i64 = 64;
 /// Spans that a day can lie in, with either sign.
@@ -79,7 +79,7 @@ impl Record {
 
 impl From<Exposure> for Record {
     fn from(exposure: Exposure) -> Self {
-        let day = exposure.day.clamp(-DAY_BOUND, DAY_BOUND - 1);
+        let day = exposure.day.clamp(-i64::from(DAY_BOUND), i64::from(DAY_BOUND) - 1);
         let span = i32::try_from(day.div_euclid(SPAN_DAYS)).unwrap_or(0);
         Self {
             address: exposure.address,
@@ -119,8 +119,7 @@ impl Run {
             return;
         }
         let mut fresh = std::mem::take(&mut self.pending);
-        fresh.sort_unstable_by(Record::order);
-        combine(&mut fresh);
+        sort(&mut fresh);
         self.sorted = merge_sorted(std::mem::take(&mut self.sorted), fresh);
     }
 
@@ -141,7 +140,13 @@ impl Run {
     }
 }
 
-pub(crate) fn combine(records: &mut Vec<Record>) {
+/// Sorts records by key and combines those of one key.
+pub(crate) fn sort(records: &mut Vec<Record>) {
+    records.sort_unstable_by(Record::order);
+    combine(records);
+}
+
+fn combine(records: &mut Vec<Record>) {
     records.dedup_by(|later, kept| {
         let same = later.key() == kept.key();
         if same {

@@ -164,6 +164,11 @@ impl MarkSet {
         self.rows.iter().filter(single).map(|mark| mark.bits)
     }
 
+    /// The single addresses among the marks of any family, in no order, with repeats.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = u128> {
+        self.rows.iter().filter(|mark| mark.len == 128).map(|mark| mark.bits)
+    }
+
     pub(crate) fn merge(mut self, other: &Self) -> Self {
         let canonical = other.canonical();
         for issue in &canonical.issues {

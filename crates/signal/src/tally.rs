@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::codec::{self, TallyError};
 use crate::exposure::{Exposure, Record, Run};
+use crate::gather::Listed;
 use crate::marks::{MarkSet, Marks};
 
 /// The one mergeable state of scoring: what feeds mark and what the operator's own log holds.
@@ -41,6 +42,18 @@ impl Tally {
     /// Adds an observation of the operator's own log.
     pub fn expose(&mut self, exposure: Exposure) {
         self.exposure.push(Record::from(exposure));
+    }
+
+    /// Adds records that are sorted by key without repeats.
+    pub(crate) fn expose_records(&mut self, records: Vec<Record>) {
+        let exposure = std::mem::take(&mut self.exposure);
+        self.exposure = exposure.merge(Run::from_sorted(records));
+    }
+
+    /// The single addresses that the feeds mark, for a [`Grain`](crate::Grain).
+    #[must_use]
+    pub fn listed(&self) -> Listed {
+        Listed::new(self.marks.marked().collect(), self.listed_addresses())
     }
 
     /// Both states in one.
@@ -108,14 +121,12 @@ impl Eq for Tally {}
 /// The 128-bit key of a device id: the first half of a domain-separated SHA-256. An empty id is
 /// no device and has key 0.
 #[must_use]
-pub fn device_key(device: &str) -> u128 {
+pub fn device_key(device: impl AsRef<[u8]>) -> u128 {
+    let device = device.as_ref();
     if device.is_empty() {
         return 0;
     }
-    let digest = Sha256::new()
-        .chain_update(b"adproof device v1\0")
-        .chain_update(device.as_bytes())
-        .finalize();
+    let digest = Sha256::new().chain_update(b"adproof device v1\0").chain_update(device).finalize();
     let (half, _) = digest.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
     // 0 is taken by "no device".
     u128::from_be_bytes(*half).max(1)

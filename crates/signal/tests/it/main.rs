@@ -8,6 +8,7 @@
 )]
 
 mod collateral;
+mod gathering;
 mod laws;
 mod scoring;
 
