@@ -165,7 +165,9 @@ impl FeedFault {
         }
     }
 
-    fn remedy(&self) -> String {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
         match self {
             Self::Empty => "export it again and check the download".into(),
             Self::Limit { .. } => {

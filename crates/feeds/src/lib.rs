@@ -28,6 +28,7 @@ mod sniff;
 mod stix;
 mod table;
 mod text;
+mod traffic;
 mod workbook;
 
 pub use asn::{AsnEntry, AsnTable, enrich};
@@ -36,3 +37,4 @@ pub use event_lines::{EventLines, read_event_line};
 pub use event_log::{EventLog, EventRows, read_events};
 pub use feed::{FeedFormat, FeedIssue, read_feed, read_feed_as};
 pub use limits::Limits;
+pub use traffic::{Counts, TrafficLog, TrafficRow, TrafficSink};

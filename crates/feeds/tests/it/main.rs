@@ -11,4 +11,5 @@ mod events;
 mod hostile;
 mod json;
 mod support;
+mod traffic;
 mod workbook;
