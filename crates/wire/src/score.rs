@@ -69,53 +69,82 @@ pub struct Scored {
 /// Reads, tallies and scores. An error names the file that could not be read; rows that could not
 /// be taken are in the document.
 pub fn run(request: Request<'_>) -> Result<Scored, FeedError> {
-    let limits = &request.limits;
-    let table = match request.asn {
-        Some(source) => Some((source.name, AsnTable::read(source.name, source.bytes, limits)?)),
-        None => None,
-    };
-    let mut issues = Vec::with_capacity(request.feeds.len());
-    for source in &request.feeds {
-        let mut issue = match &request.issue {
-            Some(issue) => read_feed_as(source.name, issue.clone(), source.bytes, limits)?,
-            None => read_feed(source.name, source.bytes, limits)?,
+    Ok(Prepared::read(request)?.score())
+}
+
+/// Feeds and logs that were read, before they are scored. Logs of traffic, which only a driver can
+/// read, are added in between: they are told apart by what the feeds list.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Feeds are marked and event logs added.
+    pub tally: Tally,
+    /// The logs that were added, for the document.
+    pub logs: Vec<LogV1>,
+    issues: Vec<FeedIssue>,
+    since: i64,
+    asn_table: Option<AsnTableV1>,
+    params: Params,
+}
+
+impl Prepared {
+    /// Reads what a request names.
+    pub fn read(request: Request<'_>) -> Result<Self, FeedError> {
+        let limits = &request.limits;
+        let table = match request.asn {
+            Some(source) => Some((source.name, AsnTable::read(source.name, source.bytes, limits)?)),
+            None => None,
         };
-        if let Some((_, table)) = &table {
-            enrich(&mut issue.accepted, table);
+        let mut issues = Vec::with_capacity(request.feeds.len());
+        for source in &request.feeds {
+            let mut issue = match &request.issue {
+                Some(issue) => read_feed_as(source.name, issue.clone(), source.bytes, limits)?,
+                None => read_feed(source.name, source.bytes, limits)?,
+            };
+            if let Some((_, table)) = &table {
+                enrich(&mut issue.accepted, table);
+            }
+            issues.push(issue);
         }
-        issues.push(issue);
-    }
-    let since = request.since_day.unwrap_or(i64::MIN);
-    let (counted, left_out): (Vec<_>, Vec<_>) =
-        issues.iter().partition(|issue| issue.issue.last_day() >= since);
-    let mut tally = tally_of(counted.iter().copied());
-    // The legs of an impression may lie in several logs.
-    let (mut sightings, mut logs) = (request.scanned, request.scanned_logs);
-    for source in &request.events {
-        let log = read_events(source.name, source.bytes, limits)?;
-        sightings.extend(&log.events);
-        logs.push(LogV1 {
-            path: source.name.to_owned(),
-            sha256: log.sha256.to_string(),
-            events: count(log.events.len()),
-            rejected: log.rejected.iter().map(RejectV1::from).collect(),
-            rejected_total: log.rejected_total,
+        let since = request.since_day.unwrap_or(i64::MIN);
+        let mut tally = tally_of(issues.iter().filter(|issue| issue.issue.last_day() >= since));
+        // The legs of an impression may lie in several logs.
+        let (mut sightings, mut logs) = (request.scanned, request.scanned_logs);
+        for source in &request.events {
+            let log = read_events(source.name, source.bytes, limits)?;
+            sightings.extend(&log.events);
+            logs.push(LogV1 {
+                path: source.name.to_owned(),
+                sha256: log.sha256.to_string(),
+                events: count(log.events.len()),
+                rejected: log.rejected.iter().map(RejectV1::from).collect(),
+                rejected_total: log.rejected_total,
+            });
+        }
+        tally.expose_sightings(sightings);
+        let asn_table = table.map(|(name, table)| AsnTableV1 {
+            path: name.to_owned(),
+            sha256: table.digest().to_string(),
+            ranges: count(table.entries().len()),
+            rejected: table.rejected().iter().map(RejectV1::from).collect(),
+            rejected_total: table.rejected_total(),
         });
+        Ok(Self { tally, logs, issues, since, asn_table, params: request.params })
     }
-    tally.expose_sightings(sightings);
-    tally.seal();
-    let scoring = adproof_signal::score(&tally, &request.params);
-    let mut document = ScoreV1::new(&counted, &scoring, &request.params);
-    document.left_out = left_out.iter().map(|issue| issue.name.clone()).collect();
-    document.events = logs;
-    document.asn_table = table.map(|(name, table)| AsnTableV1 {
-        path: name.to_owned(),
-        sha256: table.digest().to_string(),
-        ranges: count(table.entries().len()),
-        rejected: table.rejected().iter().map(RejectV1::from).collect(),
-        rejected_total: table.rejected_total(),
-    });
-    Ok(Scored { issues, tally, scoring, document })
+
+    /// Scores what was read.
+    #[must_use]
+    pub fn score(self) -> Scored {
+        let Self { mut tally, logs, issues, since, asn_table, params } = self;
+        tally.seal();
+        let scoring = adproof_signal::score(&tally, &params);
+        let (counted, left_out): (Vec<_>, Vec<_>) =
+            issues.iter().partition(|issue| issue.issue.last_day() >= since);
+        let mut document = ScoreV1::new(&counted, &scoring, &params);
+        document.left_out = left_out.iter().map(|issue| issue.name.clone()).collect();
+        document.events = logs;
+        document.asn_table = asn_table;
+        Scored { issues, tally, scoring, document }
+    }
 }
 
 /// The tally of issues. Issues of one feed, by [`source_name`], are one source.

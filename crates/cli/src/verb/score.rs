@@ -3,16 +3,18 @@
 mod html;
 mod rows;
 mod table;
+mod traffic;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use adproof_feeds::FeedError;
 use adproof_model::{IssueId, Level};
-use adproof_wire::score::{Request, ScoreV1, Scored, Source, Wanted};
+use adproof_wire::score::{Prepared, Request, ScoreV1, Scored, Source, Wanted};
 use clap::Args;
 
 pub(crate) use self::rows::plain;
+use self::traffic::TrafficArgs;
 use crate::engine;
 use crate::input::{self, Input};
 use crate::out::{Exit, Failure, Format, Out};
@@ -25,12 +27,17 @@ A feed is a workbook (.xlsx), CSV, JSON lines, a plain list, a STIX 2.1 bundle o
 content decides. Each file is one issue, dated by its name (2026-05, 2026-W22, 2026-05-31) or its
 content. Of a folder, workbooks and files whose name holds a date are read.
 
+A traffic log is CSV or JSON lines, also packed with gzip or zstd, of any size. It has columns for
+the time and the address (ts or time, ip) and maybe asn, device, impressions, revenue_micros and
+flagged; others are passed over.
+
 A block is ranked when it returns more often than chance and its neighbours do. One issue ranks
 nothing. A block wider than a /48 is a population: it needs --events to be ranked.
 
 Examples:
   adproof score datasets/ioc-ipv6-*
   adproof score feeds/ --asn asn.csv --events events.jsonl --level /64
+  adproof score feeds/ --events 'logs/2026-05-*.csv.zst' --memory 4GB --rejects bad.csv
   adproof score feed-2026-05.xlsx --output-format html > report.html
   curl -s https://feed.example/today.csv | adproof score - --issue 2026-05-31")]
 pub(crate) struct ScoreArgs {
@@ -46,10 +53,13 @@ pub(crate) struct ScoreArgs {
     #[arg(long, value_name = "TABLE")]
     asn: Option<PathBuf>,
 
-    /// Your own event log (JSON lines, CSV, or Parquet with the engine): exposure to hold blocks
-    /// against.
+    /// Your own logs: exposure to hold blocks against. Either event logs with legs (JSON lines,
+    /// CSV, or Parquet with the engine), or traffic logs with a row an impression.
     #[arg(long, value_name = "LOG")]
     events: Vec<PathBuf>,
+
+    #[command(flatten)]
+    traffic: TrafficArgs,
 
     /// Leaves out issues that end before this one or this day.
     #[arg(long, value_name = "DATE", value_parser = issue)]
@@ -80,7 +90,7 @@ pub(crate) fn level(text: &str) -> Result<Level, String> {
 
 pub(crate) fn run(args: &ScoreArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let format = out.format(&[Format::Table, Format::Json, Format::Csv, Format::Html])?;
-    let scored = scored(args)?;
+    let scored = scored(args, out)?;
     let sections = match format {
         Format::Html => engine::sections(&scored)?,
         _ => Vec::new(),
@@ -105,7 +115,7 @@ pub(crate) fn run(args: &ScoreArgs, out: &mut Out) -> anyhow::Result<Exit> {
 }
 
 /// Reads what the arguments name and scores it.
-pub(crate) fn scored(args: &ScoreArgs) -> anyhow::Result<Scored> {
+pub(crate) fn scored(args: &ScoreArgs, out: &Out) -> anyhow::Result<Scored> {
     let feeds = input::expand(&args.feeds, is_feed)?;
     if args.issue.is_some() && feeds.len() > 1 {
         return Err(Failure::new("one issue was stated for several files")
@@ -118,6 +128,7 @@ pub(crate) fn scored(args: &ScoreArgs) -> anyhow::Result<Scored> {
     let (parquet, logs): (Vec<_>, Vec<_>) =
         logs.into_iter().partition(|path| input::has_extension(path, &["parquet"]));
     let scanned = engine::scan(&parquet)?;
+    let (traffic, logs) = by_kind(logs);
     let events = input::expand(&logs, is_log)?;
     let request = Request {
         feeds: feeds.iter().map(source).collect(),
@@ -129,7 +140,20 @@ pub(crate) fn scored(args: &ScoreArgs) -> anyhow::Result<Scored> {
         since_day: args.since.as_ref().map(IssueId::last_day),
         ..Request::default()
     };
-    adproof_wire::score::run(request).map_err(|error| unread(&error).into())
+    let mut prepared = Prepared::read(request).map_err(|error| unread(&error))?;
+    traffic::add(&traffic, &args.traffic, &mut prepared, out)?;
+    Ok(prepared.score())
+}
+
+/// Logs of traffic, and all others.
+fn by_kind(logs: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let limits = adproof_feeds::Limits::default();
+    // Standard input cannot be looked at twice, and what cannot be opened is explained by who
+    // reads it.
+    logs.into_iter().partition(|log| {
+        log != Path::new("-")
+            && adproof_batch::is_traffic(log, &limits).is_ok_and(|traffic| traffic)
+    })
 }
 
 pub(crate) fn source(input: &Input) -> Source<'_> {
@@ -145,7 +169,9 @@ pub(crate) fn is_feed(path: &Path) -> bool {
 }
 
 fn is_log(path: &Path) -> bool {
-    input::has_extension(path, &["jsonl", "ndjson", "csv", "parquet"])
+    let packed = input::has_extension(path, &["gz", "zst"]);
+    let inner = if packed { path.with_extension("") } else { path.to_path_buf() };
+    input::has_extension(&inner, &["jsonl", "ndjson", "csv", "tsv", "parquet"])
 }
 
 /// A reader's error for people.

@@ -26,3 +26,4 @@ mod stream;
 #[cfg(feature = "nats")]
 mod stream_nats;
 mod stream_state;
+mod traffic;

@@ -1,0 +1,44 @@
+use std::io;
+use std::path::PathBuf;
+
+use adproof_feeds::FeedFault;
+
+/// A run over logs that could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// A log cannot be opened or read. Likely a missing file, its permissions, or a damaged
+    /// archive.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The log.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file is no log of traffic.
+    #[error("{}: {fault}", path.display())]
+    NoLog {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: FeedFault,
+    },
+    /// A file is an event log with legs, which is joined before it is counted.
+    #[error("{} is an event log with legs, not a log of traffic", path.display())]
+    Legs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Runs cannot be written to the folder for what does not fit into memory.
+    #[error("{} cannot be used for what does not fit into memory: {source}", path.display())]
+    Spill {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A thread ended in a panic. This is a defect of adproof.
+    #[error("a thread failed")]
+    Thread,
+}

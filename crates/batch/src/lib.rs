@@ -1,0 +1,19 @@
+//! Traffic logs on disk to a tally: on all cores, in bounded memory, with the place of every row
+//! that was not taken.
+//!
+//! The reader of rows and the kernel are pure and know nothing of files or threads. Here one
+//! thread at a time cuts the next block of whole rows from the log, and all threads read blocks
+//! into tables of their own, which are merged in the end. The result depends neither on how many
+//! threads there are nor on which of them read what, nor on what had to wait on disk.
+
+mod error;
+mod report;
+mod runs;
+mod source;
+mod work;
+
+pub use error::BatchError;
+pub use report::{Log, RejectTo};
+pub use runs::Traffic;
+pub use source::is_traffic;
+pub use work::{Options, Progress, read};

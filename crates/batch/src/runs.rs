@@ -1,0 +1,109 @@
+//! What was gathered: in memory, and on disk where it did not fit.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Seek as _, Write as _};
+use std::path::Path;
+use std::thread;
+
+use adproof_model::{Block, Level};
+use adproof_signal::{RunReader, Sorted, Systems, Tally, Totals};
+
+use crate::{BatchError, Log};
+
+/// What logs came to.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    /// The logs, in the order in which they were given.
+    pub logs: Vec<Log>,
+    pub(crate) sorted: Vec<Sorted>,
+    pub(crate) spilled: Vec<File>,
+}
+
+impl Traffic {
+    /// Runs that did not fit into memory.
+    #[must_use]
+    pub fn spilled(&self) -> usize {
+        self.spilled.len()
+    }
+
+    /// Adds all rows to a tally.
+    pub fn expose(&mut self, tally: &mut Tally) -> Result<(), BatchError> {
+        let mut readers = readers(&mut self.spilled)?;
+        tally.expose_sorted(&self.sorted, &mut readers);
+        check(readers)
+    }
+
+    /// Counts every block of the levels, on as many threads as there are ranges of networks. A
+    /// level's blocks come in order within a range; each range has a state of its own, and `take`
+    /// gets it. What is on disk is read by one thread.
+    pub fn census<T: Send>(
+        &mut self,
+        levels: &[Level],
+        threads: usize,
+        start: impl Fn() -> T + Sync,
+        take: impl Fn(&mut T, Level, Block, &Totals) + Sync,
+    ) -> Result<Vec<T>, BatchError> {
+        let threads = if self.spilled.is_empty() { threads.max(1) } else { 1 };
+        let ranges = Sorted::ranges(&self.sorted, threads);
+        let mut readers = readers(&mut self.spilled)?;
+        let sorted = &self.sorted;
+        let count = |range, readers: &mut [_]| {
+            let mut state = start();
+            let mut take = |level, block, totals: &_| take(&mut state, level, block, totals);
+            let systems = adproof_signal::census(sorted, range, readers, levels, &mut take);
+            (state, systems)
+        };
+        let parts: Vec<_> = if let [range] = ranges.as_slice() {
+            vec![Ok(count(range, &mut readers))]
+        } else {
+            thread::scope(|scope| {
+                let count = &count;
+                let workers = ranges.iter().map(|range| scope.spawn(|| count(range, &mut [])));
+                let workers: Vec<_> = workers.collect();
+                let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+                    worker.join().map_err(|_| BatchError::Thread)
+                };
+                workers.into_iter().map(join).collect()
+            })
+        };
+        check(readers)?;
+        let (mut states, mut all) = (Vec::new(), Systems::default());
+        for part in parts {
+            let (state, systems) = part?;
+            states.push(state);
+            all = all.merge(systems);
+        }
+        if let Some(last) = states.last_mut() {
+            all.finish(&mut |level, block, totals| take(last, level, block, totals));
+        }
+        Ok(states)
+    }
+}
+
+type Reader<'a> = RunReader<BufReader<&'a mut File>>;
+
+fn readers(spilled: &mut [File]) -> Result<Vec<Reader<'_>>, BatchError> {
+    let rewound = spilled.iter_mut().map(|file| {
+        file.rewind().map_err(reading)?;
+        Ok(RunReader::new(BufReader::with_capacity(1 << 18, file)))
+    });
+    rewound.collect()
+}
+
+fn check(readers: Vec<Reader<'_>>) -> Result<(), BatchError> {
+    let error = readers.into_iter().find_map(|mut reader| reader.error());
+    error.map_or(Ok(()), |error| Err(reading(error)))
+}
+
+fn reading(source: io::Error) -> BatchError {
+    BatchError::Spill { path: "what did not fit into memory".into(), source }
+}
+
+/// Writes a run to a file without a name, which is gone when it is closed.
+pub(crate) fn spill(sorted: &Sorted, folder: &Path) -> io::Result<File> {
+    let file = tempfile::tempfile_in(folder)?;
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
+    sorted.write(&mut writer)?;
+    writer.flush()?;
+    writer.into_inner().map_err(io::IntoInnerError::into_error)
+}
