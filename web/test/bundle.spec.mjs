@@ -26,7 +26,7 @@ const adproof = (...args) => execFileSync(binary(), args, { cwd: folder, encodin
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'adproof-bundle-'));
   adproof('demo', '--keep', 'demo');
-  adproof('bundle', 'make', 'demo/ledger', '7', '8', '--case', '2026-117', '--for', 'Counsel of B', '--disclosures', 'demo/disclosures.jsonl',
+  adproof('bundle', 'make', 'demo/ledger', '7', '8', '--case', '2026-117', '--for', 'Counsel of B', '--disclosures', 'demo/disclosures.jsonl', '--keys', 'demo/keys',
     '--reveal', 'network.ip', '--reveal', 'billing.amount_micros');
   html = readFileSync(join(folder, '2026-117.html'), 'utf8');
   browser = await launch();

@@ -7,6 +7,7 @@ use adproof_edge::keys::{
     Access, KeysError, Limits, LogKeys, MemoryLock, Passphrase, SignerCommand, guard_memory,
     keys_are_read, read_public,
 };
+use adproof_edge::people::PeopleError;
 use adproof_edge::store::{LedgerReader, LedgerWriter, Limits as StoreLimits, Signers, StoreError};
 use adproof_ledger::{RecordTime, Role, TrustedKeys};
 use clap::Args;
@@ -251,6 +252,21 @@ pub(crate) fn store_failure(error: StoreError) -> anyhow::Error {
         _ => "check the input of this run",
     };
     Failure::new(what).todo(todo).into()
+}
+
+/// Says what to do about the keys of persons and days.
+#[allow(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
+pub(crate) fn people_failure(error: PeopleError) -> anyhow::Error {
+    let todo = match &error {
+        PeopleError::NoFolder(_) => {
+            "give the folder with the keys that the ledger was written with".to_owned()
+        }
+        PeopleError::Held(_) => "wait until the other adproof process has ended".to_owned(),
+        PeopleError::TooOpen { path, .. } => format!("chmod 600 {}", path.display()),
+        PeopleError::NotADay(_) => "write the day as year-month-day".to_owned(),
+        _ => "check the path and its rights".to_owned(),
+    };
+    Failure::new(error.to_string()).todo(todo).into()
 }
 
 /// Writes a whole file, or nothing.

@@ -5,8 +5,11 @@
 //! that their number says little, and hashed into one root, which stands in the record. To show
 //! one value to one reader, give its disclosure and the leg's digests; the rest stays hidden.
 //!
-//! Salts derive from the evidence key, so a second run over the same evidence comes to the same
-//! roots, and nobody without the key can guess an address or a device and check the guess.
+//! Salts derive from a record key, and that one from two secrets: the log's evidence key, and the
+//! key of one person's evidence of one day. So a second run over the same evidence comes to the same
+//! roots, nobody without both can guess an address or a device and check the guess, and when the
+//! key of a person and day is destroyed, what the records commit to can never be opened again,
+//! though every signature and every proof still holds.
 
 use std::fmt;
 
@@ -46,11 +49,52 @@ impl EvidenceKey {
         Hash::new(derive(&self.0, "adproof subject v1", &parts))
     }
 
-    /// The key of one subject's record. Later it can be wrapped and destroyed on its own.
+    /// The keyed name of a person or household: a device id, or an address where there is none. It
+    /// finds the key of a day and stands in no record.
     #[must_use]
-    pub fn record_key(&self, subject: &Hash) -> RecordKey {
-        let key = derive(&self.0, "adproof record key v1", &[subject.as_bytes()]);
+    pub fn person(&self, text: &str) -> Hash {
+        Hash::new(derive(&self.0, "adproof person v1", &[text.as_bytes()]))
+    }
+
+    /// Names the key of a person's evidence of a day in an `erase` record. It does not depend on
+    /// the key, so that it can be told after the key is gone.
+    #[must_use]
+    pub fn day_key_id(&self, person: &Hash, day: &str) -> Hash {
+        let parts = [person.as_bytes().as_slice(), day.as_bytes()];
+        Hash::new(derive(&self.0, "adproof day key id v1", &parts))
+    }
+
+    /// The key of one subject's record.
+    #[must_use]
+    pub fn record_key(&self, day: &DayKey, subject: &Hash) -> RecordKey {
+        let half = Zeroizing::new(derive(&self.0, "adproof record key v2", &[subject.as_bytes()]));
+        let parts = [day.0.as_slice(), subject.as_bytes()];
+        RecordKey(Zeroizing::new(derive(&half, "adproof record key v2", &parts)))
+    }
+
+    /// The key of a record that commits to nothing, because its person's key was destroyed before.
+    #[must_use]
+    pub fn empty_record_key(&self, subject: &Hash) -> RecordKey {
+        let key = derive(&self.0, "adproof empty record v1", &[subject.as_bytes()]);
         RecordKey(Zeroizing::new(key))
+    }
+}
+
+/// The key of one person's evidence of one day: 32 random bytes, kept apart from the evidence key
+/// so that it can be destroyed on its own.
+pub struct DayKey(Zeroizing<[u8; 32]>);
+
+impl DayKey {
+    /// Wraps 32 random bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl fmt::Debug for DayKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DayKey")
     }
 }
 
@@ -98,6 +142,21 @@ impl RecordKey {
         }
         digests.sort_unstable();
         Ok(LegCommitment { leg, root: digests_root(&digests), digests, disclosures })
+    }
+
+    /// The key that the private side of the record is encrypted with where it is kept.
+    #[must_use]
+    pub fn sealing_key(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(derive(&self.0, "adproof seal v1", &[]))
+    }
+
+    /// The nonce for one plaintext under the sealing key: another text has another one.
+    #[must_use]
+    pub fn sealing_nonce(&self, plaintext: &[u8]) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        let derived = derive(&self.0, "adproof seal nonce v1", &[plaintext]);
+        nonce.copy_from_slice(&derived[..12]);
+        nonce
     }
 
     fn derive(&self, label: &str, leg: &str, index: usize) -> [u8; 32] {
@@ -379,7 +438,7 @@ mod tests {
             ("asn", Value::from(64496)),
             ("ip", Value::from("3fff:100::1")),
         ];
-        key.record_key(&subject).commit("network", &values).unwrap()
+        key.record_key(&DayKey::new([8; 32]), &subject).commit("network", &values).unwrap()
     }
 
     #[test]
@@ -395,6 +454,26 @@ mod tests {
         let digest = |index: usize| leg.disclosures[index].digest().unwrap();
         assert_ne!(digest(0), digest(2));
         assert_eq!(leg, commitment());
+    }
+
+    #[test]
+    fn every_secret_counts() {
+        let root = |evidence: u8, day: u8, subject: &str| {
+            let key = EvidenceKey::new([evidence; 32]);
+            let subject = Hash::of(subject.as_bytes());
+            let record = key.record_key(&DayKey::new([day; 32]), &subject);
+            let leg = record.commit("network", &[("ip", Value::from("3fff:100::1"))]).unwrap();
+            (leg.root, *record.sealing_key(), record.sealing_nonce(b"text"))
+        };
+        let one = root(1, 2, "s");
+        assert_eq!(one, root(1, 2, "s"));
+        for other in [root(9, 2, "s"), root(1, 9, "s"), root(1, 2, "t")] {
+            assert!(one.0 != other.0 && one.1 != other.1 && one.2 != other.2);
+        }
+        let key = EvidenceKey::new([1; 32]);
+        let person = key.person("device");
+        assert_ne!(person, key.person("3fff::1"));
+        assert_ne!(key.day_key_id(&person, "2026-06-01"), key.day_key_id(&person, "2026-06-02"));
     }
 
     #[test]

@@ -27,6 +27,6 @@ mod run;
 
 pub use adproof_join::{Limits as JoinLimits, Reason as UnjoinedReason, Unjoined, Windows};
 pub use live::{Disorder, Live};
-pub use record::{Recorder, engine_digest, manifest_digest};
+pub use record::{Recorded, Recorder, engine_digest, manifest_digest};
 pub use reorder::Reorder;
 pub use run::{Day, Decided, Inputs, Pipeline, canonical_order};

@@ -1,10 +1,11 @@
 use adproof_ledger::{
-    Action, Collateral, Completeness, Decision, Draft, EncodeError, EvidenceKey, Hash, Input,
-    LegCommitment, Legs, MAX_INT, Number, Opening, Reason, Repro, Score, Tag, Value,
+    Action, Collateral, Completeness, DayKey, Decision, Draft, EncodeError, EvidenceKey, Hash,
+    Input, LegCommitment, Legs, MAX_INT, Number, Opening, Reason, RecordKey, Repro, Score, Tag,
+    Value,
 };
 use adproof_ledger::{Leg as CommittedLeg, LegState as RecordedState};
 use adproof_model::{
-    Block, Digest, Event, Execution, Leg, LegDetail, LegEvidence, LegState, Level, Signal,
+    Block, Digest, Dossier, Event, Execution, Leg, LegDetail, LegEvidence, LegState, Level, Signal,
 };
 use adproof_policy::Rung;
 use adproof_signal::Params;
@@ -96,22 +97,51 @@ impl Recorder {
         }
     }
 
-    /// The record of a decision, and the private side that opens its commitments.
+    /// Whose evidence a decision rests on, as a keyed name: the device, or the address where none
+    /// is known, or the impression alone.
+    #[must_use]
+    pub fn person(&self, dossier: &Dossier) -> Hash {
+        let events = || dossier.legs.iter().flat_map(|leg| &leg.events);
+        if let Some(device) = events().find_map(|event| event.device.as_deref()) {
+            return self.evidence.person(device);
+        }
+        if let Some(ip) = events().find_map(|event| event.ip) {
+            return self.evidence.person(&ip.to_string());
+        }
+        self.evidence.person(&format!("{} {}", dossier.transaction, dossier.impression))
+    }
+
+    /// The record of a decision, and the private side that opens its commitments. `key` is that of
+    /// the decision's person and day; where it was destroyed there is none, and then the record
+    /// commits to nothing: its legs are `erased`.
     ///
     /// # Errors
     /// The evidence does not fit into a record: text or numbers beyond its bounds.
-    pub fn record(&self, day: &Day, decided: &Decided) -> Result<(Draft, Opening), EncodeError> {
+    pub fn record(
+        &self,
+        day: &Day,
+        decided: &Decided,
+        key: Option<&DayKey>,
+    ) -> Result<Recorded, EncodeError> {
         let dossier = &decided.dossier;
         let subject = self.evidence.subject(&dossier.transaction, &dossier.impression);
-        let key = self.evidence.record_key(&subject);
+        let record_key = match key {
+            Some(key) => self.evidence.record_key(key, &subject),
+            None => self.evidence.empty_record_key(&subject),
+        };
         let mut commitments = Vec::with_capacity(dossier.legs.len());
         for leg in &dossier.legs {
-            commitments.push(key.commit(leg.leg.as_str(), &values(leg))?);
+            let values = if key.is_some() { values(leg) } else { Vec::new() };
+            commitments.push(record_key.commit(leg.leg.as_str(), &values)?);
         }
-        let opening = Opening::new(subject, &commitments);
-        let completeness = dossier.completeness();
+        let opening = key.map(|_| Opening::new(subject, &commitments));
+        let mut legs = legs(&dossier.legs, &commitments);
+        let mut completeness = dossier.completeness();
+        if key.is_none() {
+            completeness = erase(&mut legs);
+        }
         let draft = Draft {
-            legs: legs(&dossier.legs, &commitments),
+            legs,
             completeness: Completeness {
                 have: completeness.have,
                 miss: completeness.miss,
@@ -120,8 +150,40 @@ impl Recorder {
             dec: decision(decided, subject),
             repro: self.repro(day.model),
         };
-        Ok((draft, opening))
+        Ok(Recorded { draft, opening, key: record_key })
     }
+}
+
+/// A decision before it has a place, with what belongs to it and stays private.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The decision.
+    pub draft: Draft,
+    /// What opens its commitments; none where it commits to nothing.
+    pub opening: Option<Opening>,
+    /// What the opening is encrypted with where it is kept.
+    pub key: RecordKey,
+}
+
+/// Every leg that had something of a person is told as erased.
+fn erase(legs: &mut Legs) -> adproof_model::Completeness {
+    for leg in [
+        &mut legs.request,
+        &mut legs.network,
+        &mut legs.creative,
+        &mut legs.vast,
+        &mut legs.execution,
+        &mut legs.billing,
+    ] {
+        if matches!(leg.state, RecordedState::Present | RecordedState::Late) {
+            leg.state = RecordedState::Erased;
+        }
+    }
+    adproof_model::Completeness::of(legs.named().map(|(_, leg)| match leg.state {
+        RecordedState::Present => LegState::Present,
+        RecordedState::NotApplicable => LegState::NotApplicable,
+        _ => LegState::Absent,
+    }))
 }
 
 fn hash(digest: Digest) -> Hash {

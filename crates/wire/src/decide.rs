@@ -667,6 +667,9 @@ pub struct RerunV1 {
     pub decisions: u64,
     /// Those that came out the same, byte for byte.
     pub same: u64,
+    /// How many of these have evidence that was erased since: their commitments can never be made
+    /// again, and all the rest was compared.
+    pub erased: u64,
     /// Those that did not, first of all.
     pub differences: Vec<DifferenceV1>,
 }

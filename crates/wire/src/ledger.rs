@@ -258,6 +258,9 @@ pub struct LedgerShowV1 {
     pub leaf: String,
     /// The ids of the keys that signed it, 64 hex digits each.
     pub signed_by: Vec<String>,
+    /// The record that says that this one's evidence was erased; null where that is not so, or
+    /// where no keys were given to tell.
+    pub erased_by: Option<u64>,
     /// The record: the bytes that were signed are this value without space between its parts.
     pub record: Value,
 }
@@ -275,6 +278,7 @@ impl LedgerShowV1 {
             seq: record.seq,
             leaf: leaf.to_string(),
             signed_by,
+            erased_by: None,
             record: serde_json::from_slice(bytes)?,
         })
     }

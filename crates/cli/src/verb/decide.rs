@@ -6,15 +6,17 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+use adproof_edge::inputs::{InputStore, InputsError, Limits as InputLimits};
 use adproof_feeds::{Limits, read_events};
-use adproof_pipeline::Pipeline;
+use adproof_ledger::Hash;
+use adproof_pipeline::{Day, Pipeline};
 use adproof_wire::decide::{DecideV1, Door};
 use clap::Args;
 
-pub(crate) use self::journal::{Journal, JournalArgs};
-pub(crate) use self::load::{Given, GivenArgs};
-use crate::input;
-use crate::out::{Exit, Format, Out};
+pub(crate) use self::journal::{Journal, JournalArgs, date};
+pub(crate) use self::load::{Given, GivenArgs, Sources};
+use crate::input::{self, Input};
+use crate::out::{Exit, Failure, Format, Out};
 use crate::verb::score::unread;
 
 /// Arguments of `adproof decide`.
@@ -41,6 +43,11 @@ pub(crate) struct DecideArgs {
     #[command(flatten)]
     pub(crate) journal: JournalArgs,
 
+    /// Keeps every input in this folder by its digest, so that `rerun --store` finds it. The event
+    /// logs in it hold addresses and device ids; keep it as you keep your logs.
+    #[arg(long, value_name = "DIR", requires = "ledger")]
+    pub(crate) store: Option<PathBuf>,
+
     /// Shows full addresses and device ids instead of keyed names.
     #[arg(long)]
     pub(crate) plain_addresses: bool,
@@ -63,12 +70,18 @@ pub(crate) fn run(args: &DecideArgs, out: &mut Out) -> anyhow::Result<Exit> {
 
 /// Does the work and prints nothing but notes.
 pub(crate) fn execute(args: &DecideArgs, out: &Out) -> anyhow::Result<DecideV1> {
-    let given = Given::read(&args.given)?;
+    let sources = Sources::read(&args.given)?;
+    let given = Given::of(&sources)?;
     // The keys and the ledger come before the work, so that a wrong path costs no minute.
     let mut journal = Journal::open(&args.journal, &given, out)?;
     let mut document = DecideV1::new(&given.inputs.policy, &given.pinned);
-    let events = read_log(&args.events, &mut document)?;
+    let logs = logs(&args.events)?;
+    let events = read_log(&logs, &mut document)?;
     let days = Pipeline::new(given.inputs).batch(events);
+    if let Some(folder) = &args.store {
+        // Before the records: what they pin can be had as soon as they are there.
+        keep(folder, &sources, &logs, &days)?;
+    }
     for day in &days {
         if let Some(journal) = &mut journal {
             journal.write(day)?;
@@ -84,13 +97,34 @@ pub(crate) fn execute(args: &DecideArgs, out: &Out) -> anyhow::Result<DecideV1> 
     Ok(document)
 }
 
+fn keep(folder: &Path, sources: &Sources, logs: &[Input], days: &[Day]) -> anyhow::Result<()> {
+    let store = InputStore::new(folder, InputLimits::default());
+    let cannot = |error: InputsError| {
+        Failure::new(format!("the inputs cannot be kept: {error}"))
+            .at(folder.display())
+            .todo("check that the folder may be written to and has room")
+    };
+    sources.keep(&store).map_err(cannot)?;
+    let logs = store.put_files(load::named(logs)).map_err(cannot)?;
+    for day in days {
+        let model = Hash::new(*day.model.as_bytes());
+        store.put_model(&model, &logs).map_err(cannot)?;
+    }
+    Ok(())
+}
+
+/// The event logs among the files of a folder.
+pub(crate) fn logs(paths: &[PathBuf]) -> anyhow::Result<Vec<Input>> {
+    input::expand(paths, is_log)
+}
+
 /// Reads event logs; lines that are not taken go into the document.
 pub(crate) fn read_log(
-    paths: &[PathBuf],
+    logs: &[Input],
     document: &mut DecideV1,
 ) -> anyhow::Result<Vec<adproof_model::Event>> {
     let mut events = Vec::new();
-    for log in input::expand(paths, is_log)? {
+    for log in logs {
         let mut log = read_events(&log.name, &log.bytes, &Limits::default())
             .map_err(|error| unread(&error))?;
         events.append(&mut log.events);

@@ -3,6 +3,7 @@
 mod anchor;
 mod checkpoint;
 mod compare;
+pub(crate) mod erase;
 mod export;
 mod outside;
 mod proof;
@@ -50,6 +51,8 @@ enum LedgerVerb {
     Checkpoint(checkpoint::CheckpointArgs),
     /// Writes records and the checkpoint as files for openssl, ssh-keygen and coreutils.
     Export(export::ExportArgs),
+    /// Destroys the key to one person's evidence of a day, and records it.
+    Erase(erase::EraseArgs),
     /// Asks witnesses to cosign checkpoints, or is one.
     Witness(witness::WitnessArgs),
     /// Puts time stamps over checkpoints: RFC 3161 and OpenTimestamps.
@@ -133,6 +136,7 @@ pub(crate) fn run(args: &LedgerArgs, out: &mut Out) -> anyhow::Result<Exit> {
     match &args.verb {
         LedgerVerb::Verify(args) => verify(args, out),
         LedgerVerb::Show(args) => show::run(args, out),
+        LedgerVerb::Erase(args) => erase::run(args, out),
         LedgerVerb::Reindex(args) => reindex::run(args, out),
         LedgerVerb::Prove(args) => prove(args, out),
         LedgerVerb::VerifyProof(args) => proof::run(args, out),

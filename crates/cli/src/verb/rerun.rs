@@ -1,9 +1,12 @@
 //! `adproof rerun`: makes recorded decisions again and compares them byte for byte.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use adproof_edge::people::{Found, Limits as PeopleLimits, People};
 use adproof_edge::store::LedgerReader;
 use adproof_ledger::{Draft, Hash, Record, Repro};
 use adproof_pipeline::Pipeline;
@@ -11,9 +14,10 @@ use adproof_wire::decide::{DecideV1, DifferenceV1, RerunV1};
 use clap::Args;
 use serde_json::Value;
 
-use super::decide::{Given, GivenArgs, read_log};
+use super::decide::{Given, GivenArgs, Sources, date, logs, read_log};
 use super::ledger::open;
-use crate::keyring::{PassphraseArgs, open_keys, store_failure};
+use crate::input::Input;
+use crate::keyring::{PassphraseArgs, open_keys, people_failure, store_failure};
 use crate::out::{Exit, Failure, Format, Out};
 
 /// Differences that are named.
@@ -30,6 +34,7 @@ Exit codes: 0 every decision came out the same, 1 one did not, 2 the inputs are 
 ones or could not be read.
 
 Examples:
+  adproof rerun ledger:17 --keys keys --store inputs     # as `decide --store inputs` kept them
   adproof rerun ledger --keys keys --events events.jsonl --feed feeds/ --tags tags/ \\
     --policy policy.toml
   adproof rerun ledger:17 --keys keys --events events.jsonl --feed feeds/ --policy policy.toml")]
@@ -38,12 +43,30 @@ pub(crate) struct RerunArgs {
     #[arg(value_name = "LEDGER[:SEQ]")]
     pub(crate) ledger: String,
 
+    /// The folder that `decide --store` kept the inputs in: each is fetched by the digest that the
+    /// record pins, and nothing else need be given.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["events", "feeds", "asn", "tags", "policy"])]
+    pub(crate) store: Option<PathBuf>,
+
     /// The event log: JSON lines or CSV. May be given more than once.
-    #[arg(long, required = true, value_name = "LOG")]
+    #[arg(long, required_unless_present = "store", value_name = "LOG")]
     pub(crate) events: Vec<PathBuf>,
 
-    #[command(flatten)]
-    pub(crate) given: GivenArgs,
+    /// Issues of feeds: files, folders or globs. May be given more than once.
+    #[arg(long = "feed", required_unless_present = "store", value_name = "FEED")]
+    pub(crate) feeds: Vec<PathBuf>,
+
+    /// A table of autonomous systems (asn, name, start, end), for rows that name none.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) asn: Option<PathBuf>,
+
+    /// The VAST tags that events name: files, folders (their .xml, .vast and .vmap) or globs.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tags: Vec<PathBuf>,
+
+    /// The policy. It is named explicitly, always.
+    #[arg(long, required_unless_present = "store", value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
 
     /// The folder with the private keys of the log: the evidence key makes the same salts.
     #[arg(long, value_name = "DIR")]
@@ -70,19 +93,57 @@ pub(crate) fn execute(args: &RerunArgs) -> anyhow::Result<RerunV1> {
     let (folder, seq) = place(&args.ledger);
     let reader = open(&folder)?;
     let wanted = decisions(&reader, seq, &args.ledger)?;
+    let log = open_keys(&args.keys, &args.passphrase)?.log().to_owned();
+    let mut document = RerunV1 {
+        schema: "adproof.rerun/1",
+        log,
+        decisions: u64::try_from(wanted.len()).unwrap_or(u64::MAX),
+        same: 0,
+        erased: 0,
+        differences: Vec::new(),
+    };
+    match (&args.store, &args.policy) {
+        (Some(store), _) => {
+            for (group, wanted) in kept::groups(store, wanted)? {
+                let (sources, logs) = kept::fetch(store, &group)?;
+                again(args, &sources, &logs, &wanted, &mut document)?;
+            }
+        }
+        (None, policy) => {
+            let given = GivenArgs {
+                feeds: args.feeds.clone(),
+                asn: args.asn.clone(),
+                tags: args.tags.clone(),
+                policy: policy.clone().unwrap_or_default(),
+            };
+            again(args, &Sources::read(&given)?, &logs(&args.events)?, &wanted, &mut document)?;
+        }
+    }
+    Ok(document)
+}
+
+/// Makes decisions again from what is there, and compares each.
+fn again(
+    args: &RerunArgs,
+    sources: &Sources,
+    logs: &[Input],
+    wanted: &[(u64, Draft)],
+    document: &mut RerunV1,
+) -> anyhow::Result<()> {
     let keys = open_keys(&args.keys, &args.passphrase)?;
-    let log = keys.log().to_owned();
-    let given = Given::read(&args.given)?;
+    let mut people =
+        People::read(&keys.people(), PeopleLimits::default()).map_err(people_failure)?;
+    let given = Given::of(sources)?;
     let recorder = given.recorder(keys.into_signers().1);
     // What is pinned is compared before the work; the model only the work can tell.
-    for (seq, draft) in &wanted {
+    for (seq, draft) in wanted {
         let ours = recorder.repro(adproof_model::Digest::new(*draft.repro.model.as_bytes()));
         if let Some(other) = other_input(&draft.repro, &ours) {
             return Err(not_pinned(*seq, &other).into());
         }
     }
-    let mut document = DecideV1::new(&given.inputs.policy, &given.pinned);
-    let events = read_log(&args.events, &mut document)?;
+    let mut read = DecideV1::new(&given.inputs.policy, &given.pinned);
+    let events = read_log(logs, &mut read)?;
     let subjects: BTreeSet<Hash> = wanted.iter().map(|(_, draft)| draft.dec.subject).collect();
     let mut made = BTreeMap::new();
     let mut models = BTreeSet::new();
@@ -92,13 +153,20 @@ pub(crate) fn execute(args: &RerunArgs) -> anyhow::Result<RerunV1> {
             let dossier = &decided.dossier;
             let subject = recorder.subject(&dossier.transaction, &dossier.impression);
             if subjects.contains(&subject) {
-                made.insert(subject, recorder.record(&day, decided)?.0);
+                let person = recorder.person(dossier);
+                let found = people.find(&date(day.day), &person).map_err(people_failure)?;
+                // Other keys give other salts: that shows as a difference of the first leg.
+                let (key, erased) = match found {
+                    Found::Key(key) => (Some(key), false),
+                    Found::Erased => (None, true),
+                    Found::Unknown => (None, false),
+                };
+                let draft = recorder.record(&day, decided, key.as_ref())?.draft;
+                made.insert(subject, (draft, erased));
             }
         }
     }
-    let mut same = 0;
-    let mut differences = Vec::new();
-    for (seq, recorded) in &wanted {
+    for (seq, recorded) in wanted {
         if !models.contains(&recorded.repro.model) {
             let other = Other {
                 role: "model",
@@ -107,19 +175,27 @@ pub(crate) fn execute(args: &RerunArgs) -> anyhow::Result<RerunV1> {
             };
             return Err(not_pinned(*seq, &other).into());
         }
-        match made.get(&recorded.dec.subject) {
-            Some(draft) if draft.to_bytes()? == recorded.to_bytes()? => same += 1,
-            _ if differences.len() >= DIFFERENCES => {}
-            other => differences.push(difference(*seq, recorded, other)?),
+        let ours = made.remove(&recorded.dec.subject).map(|(mut draft, erased)| {
+            if erased {
+                // What the legs commit to can never be made again; everything else can.
+                draft.legs = recorded.legs;
+                draft.completeness = recorded.completeness;
+            }
+            (draft, erased)
+        });
+        match ours {
+            Some((draft, erased)) if draft.to_bytes()? == recorded.to_bytes()? => {
+                document.same += 1;
+                document.erased += u64::from(erased);
+            }
+            _ if document.differences.len() >= DIFFERENCES => {}
+            other => {
+                let other = other.as_ref().map(|(draft, _)| draft);
+                document.differences.push(difference(*seq, recorded, other)?);
+            }
         }
     }
-    Ok(RerunV1 {
-        schema: "adproof.rerun/1",
-        log,
-        decisions: u64::try_from(wanted.len()).unwrap_or(u64::MAX),
-        same,
-        differences,
-    })
+    Ok(())
 }
 
 /// `DIR` or `DIR:SEQ`. A folder whose name looks like the second is taken as a folder.
@@ -253,7 +329,14 @@ fn first_difference(path: String, a: &Value, b: &Value) -> Option<(String, Strin
 }
 
 fn show(document: &RerunV1, out: &mut Out) -> anyhow::Result<()> {
-    let RerunV1 { decisions, same, .. } = document;
+    let RerunV1 { decisions, same, erased, .. } = document;
+    if *erased > 0 {
+        writeln!(
+            out,
+            "{}: the evidence of {erased} was erased since; all but its commitments was compared",
+            document.log
+        )?;
+    }
     if same == decisions {
         writeln!(
             out,

@@ -9,8 +9,8 @@ use adproof_ledger::frame::{Frames, SEGMENT_HEADER_BYTES, push_frame};
 use adproof_ledger::tree::{MemoryTree, leaf_hash};
 use adproof_ledger::verify::Limits as VerifyLimits;
 use adproof_ledger::{
-    Action, Body, Checkpoint, Completeness, Decision, Draft, Hash, Input, LegCommitment, LegState,
-    Legs, MemoryKey, Opening, Reason, Record, RecordTime, Repro, Value,
+    Action, Body, Checkpoint, Completeness, DayKey, Decision, Draft, Hash, Input, LegCommitment,
+    LegState, Legs, MemoryKey, Opening, Reason, Record, RecordTime, Repro, Value,
 };
 use tempfile::TempDir;
 
@@ -37,7 +37,7 @@ fn time(seq: i64) -> RecordTime {
 
 fn draft(keys: &LogKeys, index: u32) -> (Draft, Opening) {
     let subject = keys.evidence().subject(&format!("transaction-{index}"), "1");
-    let record_key = keys.evidence().record_key(&subject);
+    let record_key = keys.evidence().record_key(&DayKey::new([45; 32]), &subject);
     let ip = Value::Text(format!("3fff:100::{index}"));
     let committed: Vec<LegCommitment> = Legs::NAMES
         .iter()

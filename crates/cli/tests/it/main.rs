@@ -11,6 +11,7 @@ mod bundle;
 mod decide;
 mod demo;
 mod diff;
+mod erase;
 mod inspect;
 mod ledger;
 mod lint;

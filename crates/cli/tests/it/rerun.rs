@@ -69,6 +69,63 @@ fn keys_of_another_log_give_other_salts() {
     let events = desk.events(3_000);
     desk.decide(&events, "ledger", &["--init"]).exits(0);
     let keys = other.at("keys");
-    let ran = rerun(&desk, "ledger", &events, |args| replace(args, "--keys", &keys)).exits(1);
+    let others = |args: &mut Vec<String>| replace(args, "--keys", &keys);
+    rerun(&desk, "ledger", &events, others).exits(2).says(&["no keys of persons"]);
+    other.decide(&events, "ledger", &["--init"]).exits(0);
+    let ran = rerun(&desk, "ledger", &events, others).exits(1);
     assert!(ran.stdout.contains("record 0 differs"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_store_has_all_that_a_record_was_decided_from() {
+    let desk = Desk::new();
+    let (ledger, store, keys) = (desk.at("ledger"), desk.at("store"), desk.at("keys"));
+    let first = desk.events(3_000);
+    desk.decide(&first, "ledger", &["--init", "--store", &store]).exits(0);
+    // A second run over more of the log: other models, other event logs, one ledger.
+    std::fs::rename(&first, desk.path("first.jsonl")).unwrap();
+    let more = desk.events(6_000);
+    desk.decide(&more, "ledger", &["--store", &store]).exits(0);
+    std::fs::remove_file(&more).unwrap();
+    let from_store = |place: &str| {
+        let json = ["--output-format", "json"];
+        let mut args = vec!["rerun", place, "--keys", &keys, "--store", &store];
+        args.extend(json);
+        adproof(&args)
+    };
+    let all = from_store(&ledger).exits(0).json();
+    assert!(all["decisions"].as_u64().unwrap() > 10);
+    assert_eq!(all["decisions"], all["same"]);
+    let one = from_store(&format!("{ledger}:3")).exits(0).json();
+    assert_eq!((&one["decisions"], &one["same"]), (&1.into(), &1.into()));
+
+    let record = adproof(&["ledger", "show", &ledger, "0", "--output-format", "json"]);
+    let record = record.exits(0).json();
+    let pinned = &record["record"]["repro"];
+    let feeds = pinned["inputs"].as_array().unwrap();
+    let feeds = feeds.iter().find(|input| input["role"] == "feeds").unwrap();
+    for (role, digest) in [
+        ("policy", pinned["policy"].as_str().unwrap()),
+        ("feeds", feeds["sha256"].as_str().unwrap()),
+        ("model", pinned["model"].as_str().unwrap()),
+    ] {
+        let folder = if role == "model" { "store/models" } else { "store" };
+        let path = desk.path(folder).join(digest);
+        let good = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let missing =
+            format!("the {role} of record 0: the store has no input with sha256 {digest}");
+        from_store(&ledger).exits(2).says(&[&missing]);
+        if role != "model" {
+            std::fs::write(&path, [good.as_slice(), b" "].concat()).unwrap();
+            let changed =
+                format!("the {role} of record 0: the input with sha256 {digest} was changed");
+            from_store(&ledger).exits(2).says(&[&changed]);
+        }
+        std::fs::write(&path, good).unwrap();
+    }
+    from_store(&ledger).exits(0);
+    let mut both = vec!["rerun", &ledger, "--keys", &keys, "--store", &store];
+    both.extend(["--policy", "p.toml"]);
+    adproof(&both).exits(2).says(&["cannot be used with"]);
 }

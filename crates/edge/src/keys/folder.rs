@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::external::{ExternalSigner, SignerCommand, SignerLimits};
 use super::file::{self, Passphrase};
 use super::pkcs8::{self, Fault, Kind, Seed};
-use super::{HEADS, KeysError, Limits, PUBLIC_FILE};
+use super::{HEADS, KeysError, Limits, PEOPLE, PUBLIC_FILE};
 use crate::store::Signers;
 
 /// How private keys lie on the disk.
@@ -342,6 +342,12 @@ impl LogKeys {
     #[must_use]
     pub fn heads(&self) -> PathBuf {
         heads(&self.folder)
+    }
+
+    /// The folder of the keys of persons and days.
+    #[must_use]
+    pub fn people(&self) -> PathBuf {
+        self.folder.join(PEOPLE)
     }
 
     /// Gives the signing keys to a writer and keeps the evidence key.

@@ -9,6 +9,7 @@
 //!   record.signer      in place of record.key: the command of a program that holds the key
 //!   log.pub            the public halves as C2SP vkeys: what others verify with
 //!   evidence.pub       the public half of the evidence key
+//!   people/            the keys of persons and days, see [`crate::people`]
 //!   heads/             the last checkpoint of the ledger that is written with these keys
 //! ```
 //!
@@ -38,6 +39,7 @@ pub use rotation::Rotation;
 pub const PUBLIC_FILE: &str = "log.pub";
 
 const HEADS: &str = "heads";
+const PEOPLE: &str = "people";
 
 /// Bounds of key files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use adproof_ledger::frame::{Frame, FrameFault};
 use adproof_ledger::tree::MemoryTree;
 use adproof_ledger::verify::{Limits, Verifier};
 use adproof_ledger::{
-    AckStatement, Action, Body, Chain, Checkpoint, Collateral, Completeness, Decision, Draft,
-    Erase, EvidenceKey, Hash, Input, KeyAction, KeyChange, Leg, LegCommitment, LegState, Legs,
-    MemoryKey, NamedKey, Number, Reason, RecordRange, RecordTime, Recovery, Report, Repro, Role,
-    Score, SignedRecord, Signer, Stance, Tag, Total, TrustedKeys, Value, VerifiedCheckpoint,
+    AckStatement, Action, Body, Chain, Checkpoint, Collateral, Completeness, DayKey, Decision,
+    Draft, Erase, EvidenceKey, Hash, Input, KeyAction, KeyChange, Leg, LegCommitment, LegState,
+    Legs, MemoryKey, NamedKey, Number, Reason, RecordRange, RecordTime, Recovery, Report, Repro,
+    Role, Score, SignedRecord, Signer, Stance, Tag, Total, TrustedKeys, Value, VerifiedCheckpoint,
     WindowClose,
 };
 
@@ -45,7 +45,7 @@ pub(crate) fn commitments(index: u64) -> Vec<LegCommitment> {
     let values = [("ip", Value::from("3fff:100:0:1::7")), ("asn", Value::from(64_496))];
     let legs = Legs::NAMES.iter().map(|leg| {
         let values = if *leg == "network" { &values[..] } else { &[] };
-        key.record_key(&subject).commit(leg, values).unwrap()
+        key.record_key(&DayKey::new([45; 32]), &subject).commit(leg, values).unwrap()
     });
     legs.collect()
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use adproof_feeds::{Limits, read_events, read_feed};
-use adproof_ledger::EvidenceKey;
+use adproof_ledger::{DayKey, EvidenceKey};
 use adproof_model::{Digest, Event};
 use adproof_pipeline::{
     Day, Disorder, Inputs, JoinLimits, Live, Pipeline, Recorder, Reorder, Windows,
@@ -58,7 +58,9 @@ fn records(inputs: &Inputs, days: &[Day]) -> Vec<Vec<u8>> {
     let mut records = Vec::new();
     for day in days {
         for decided in day.decided.iter().filter(|decided| decided.recorded) {
-            records.push(recorder.record(day, decided).unwrap().0.to_bytes().unwrap());
+            let key = DayKey::new([8; 32]);
+            let draft = recorder.record(day, decided, Some(&key)).unwrap().draft;
+            records.push(draft.to_bytes().unwrap());
         }
     }
     records

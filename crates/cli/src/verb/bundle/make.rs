@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use adproof_edge::bundle::{pack, page};
 use adproof_edge::store::LedgerReader;
 use adproof_ledger::bundle::{self, Case, Item};
-use adproof_ledger::{Ack, Body, Opening, Record};
+use adproof_ledger::{Ack, Body, Record};
 use clap::Args;
 
-use crate::keyring::{store_failure, write_file};
+use super::private::Private;
+use crate::keyring::{PassphraseArgs, store_failure, write_file};
 use crate::out::{Exit, Failure, Format, Out};
 use crate::verb::ledger::{open, proofs};
 
@@ -27,7 +28,7 @@ it to whoever gets the bundle; everything else stays hidden.
 Examples:
   adproof bundle make ledger 17 --case 2026-117
   adproof bundle make ledger 17 18 --case 2026-117 --for 'Counsel of B' \\
-    --disclosures private.jsonl --reveal network.ip --reveal billing.amount_micros
+    --keys keys --disclosures private.jsonl --reveal network.ip --reveal billing.amount_micros
   adproof bundle make ledger 17 -o dispute.zip")]
 pub(super) struct MakeArgs {
     /// The ledger.
@@ -52,13 +53,22 @@ pub(super) struct MakeArgs {
     #[arg(long = "for", value_name = "NAME")]
     recipient: Option<String>,
 
-    /// The private disclosures of the records, as `decide --disclosures` writes them.
+    /// The private disclosures of the records, as `decide --disclosures` writes them. They take the
+    /// --keys.
     #[arg(long, value_name = "FILE")]
-    disclosures: Option<PathBuf>,
+    pub(super) disclosures: Option<PathBuf>,
+
+    /// The folder with the private keys of the log: they open the disclosures, and tell what was
+    /// erased.
+    #[arg(long, value_name = "DIR")]
+    pub(super) keys: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) passphrase: PassphraseArgs,
 
     /// A value to reveal. May be given more than once.
     #[arg(long, value_name = "LEG.NAME", requires = "disclosures")]
-    reveal: Vec<String>,
+    pub(super) reveal: Vec<String>,
 
     /// A statement that the other party has signed about one of the records: a DSSE envelope. May
     /// be given more than once.
@@ -71,22 +81,22 @@ pub(super) fn run(args: &MakeArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let outputs = outputs(args)?;
     let reader = open(&args.ledger)?;
     let trusted = reader.own_keys().map_err(store_failure)?;
-    let openings = match &args.disclosures {
-        Some(path) => read_openings(path)?,
-        None => Vec::new(),
-    };
+    let mut private = Private::open(args, &reader)?;
     let acks = args.acks.iter().map(|path| read_ack(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let chosen: BTreeSet<u64> = args.seqs.iter().copied().collect();
-    let seqs: Vec<u64> = with_acknowledgements(&reader, chosen)?.into_iter().collect();
+    let (openings, erased) = private.of(args, &reader, &chosen, out)?;
+    let mut seqs = with_acknowledgements(&reader, chosen)?;
+    seqs.extend(erased.iter().map(|one| one.by));
+    let seqs: Vec<u64> = seqs.into_iter().collect();
     let mut items = Vec::new();
     for (proof, seq) in proofs(&reader, &trusted, &seqs)?.into_iter().zip(&seqs) {
         let frame = reader.record(*seq).map_err(store_failure)?;
-        let opening = choose(args, &frame.entry, &openings);
+        let opening = openings.get(seq).cloned();
         let ack = acks.iter().find(|ack| ack.statement.seq == *seq).cloned();
         items.push(Item { entry: frame.entry, signatures: frame.signatures, proof, opening, ack });
     }
     let revealed = items.iter().any(|item| item.opening.is_some());
-    if !args.reveal.is_empty() && !revealed {
+    if !args.reveal.is_empty() && !revealed && erased.is_empty() {
         return Err(Failure::new("none of these records has a value of these names to reveal")
             .at(args.reveal.join(", "))
             .todo("check the names, and that the disclosures are those of this ledger")
@@ -94,7 +104,7 @@ pub(super) fn run(args: &MakeArgs, out: &mut Out) -> anyhow::Result<Exit> {
     }
     let case = Case {
         case: args.case.clone().unwrap_or_default(),
-        erased: Vec::new(),
+        erased,
         recipient: args.recipient.clone(),
     };
     let files = bundle::make(&trusted, &case, &items)?;
@@ -117,6 +127,14 @@ pub(super) fn run(args: &MakeArgs, out: &mut Out) -> anyhow::Result<Exit> {
         writeln!(out, "{}: {} {plural}", path.display(), items.len())?;
     }
     Ok(Exit::Clean)
+}
+
+impl MakeArgs {
+    /// What the bundle is called, for errors.
+    pub(super) fn output_name(&self) -> String {
+        let path = self.output.as_ref().map(|path| path.display().to_string());
+        path.or_else(|| self.case.clone()).unwrap_or_default()
+    }
 }
 
 /// The files to write.
@@ -174,30 +192,6 @@ fn with_acknowledgements(
         .map_err(store_failure)?;
     seqs.extend(found);
     Ok(seqs)
-}
-
-fn choose(args: &MakeArgs, entry: &[u8], openings: &[Opening]) -> Option<Opening> {
-    let record = Record::parse(entry).ok()?;
-    let subject = record.decision()?.dec.subject;
-    let opening = openings.iter().find(|opening| opening.subject == subject)?;
-    let chosen = opening
-        .reveal(|leg, name| args.reveal.iter().any(|one| one.split_once('.') == Some((leg, name))));
-    (!chosen.legs.is_empty()).then_some(chosen)
-}
-
-fn read_openings(path: &Path) -> anyhow::Result<Vec<Opening>> {
-    let cannot = |what: String| {
-        Failure::new(what)
-            .at(path.display())
-            .todo("give the file that `adproof decide --disclosures` wrote")
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| cannot(format!("the disclosures cannot be read: {error}")))?;
-    let parsed = text.lines().enumerate().map(|(index, line)| {
-        Opening::parse(line.as_bytes())
-            .map_err(|error| cannot(format!("line {} of the disclosures: {error}", index + 1)))
-    });
-    Ok(parsed.collect::<Result<_, _>>()?)
 }
 
 fn read_ack(path: &Path) -> anyhow::Result<Ack> {

@@ -6,16 +6,17 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use adproof_edge::clock::{Clock, FixedClock, SystemClock};
+use adproof_edge::people::{Limits as PeopleLimits, People, Sealed};
 use adproof_edge::store::{LedgerReader, LedgerWriter, StoreError};
 use adproof_ledger::{Hash, Record};
 use adproof_model::Timestamp;
-use adproof_pipeline::{Day, Decided, Recorder};
+use adproof_pipeline::{Day, Decided, Recorded, Recorder};
 use adproof_wire::decide::LedgerV1;
 use anyhow::Context as _;
 use clap::Args;
 
 use super::load::Given;
-use crate::keyring::{AccessArgs, open_signing_keys, open_writer, store_failure};
+use crate::keyring::{AccessArgs, open_signing_keys, open_writer, people_failure, store_failure};
 use crate::out::{Failure, Out};
 
 /// Records of one group commit.
@@ -37,7 +38,8 @@ pub(crate) struct JournalArgs {
     pub(crate) init: bool,
 
     /// Appends the private side of each record to this file, one line each: what `bundle make`
-    /// reveals from. It holds addresses and device ids; keep it as you keep your logs.
+    /// reveals from. Each line is encrypted under the key of its person and day, so what
+    /// `ledger erase` erases it no longer opens.
     #[arg(long, value_name = "FILE", requires = "ledger")]
     pub(crate) disclosures: Option<PathBuf>,
 
@@ -88,6 +90,7 @@ pub(crate) struct Journal {
     clock: Box<dyn Clock>,
     /// The decisions that are in the ledger already, by subject, with the hash of their draft.
     known: BTreeMap<Hash, Hash>,
+    people: People,
     disclosures: Option<BufWriter<File>>,
     appended: u64,
     already: u64,
@@ -106,11 +109,13 @@ impl Journal {
         };
         let keys = open_signing_keys(folder, &args.access, out)?;
         let (trusted, heads) = (keys.trusted().clone(), keys.heads());
+        let people = keys.people();
         let clock = args.clock.clock();
         let (signers, evidence) = keys.into_signers();
         let now = clock.now();
         let known = known(path)?;
         let writer = open_writer(path, args.init, (signers, &trusted, &heads), &now)?;
+        let people = People::open(&people, PeopleLimits::default()).map_err(people_failure)?;
         let opened = writer.opened();
         if opened.kept > 0 || opened.cut_bytes > 0 {
             out.note(format_args!(
@@ -125,6 +130,7 @@ impl Journal {
             recorder: given.recorder(evidence),
             clock,
             known,
+            people,
             disclosures,
             appended: 0,
             already: 0,
@@ -147,17 +153,24 @@ impl Journal {
     }
 
     fn write_batch(&mut self, day: &Day, some: &[&Decided]) -> anyhow::Result<()> {
-        let (mut drafts, mut openings) = (Vec::new(), Vec::new());
+        let (mut drafts, mut sealed) = (Vec::new(), Vec::new());
+        let date = date(day.day);
         for decided in some {
-            let (draft, opening) = self
+            let dossier = &decided.dossier;
+            let person = self.recorder.person(dossier);
+            let subject = self.recorder.subject(&dossier.transaction, &dossier.impression);
+            let key = self.people.key(&date, &person, &subject).map_err(people_failure)?;
+            let Recorded { draft, opening, key } = self
                 .recorder
-                .record(day, decided)
-                .with_context(|| format!("impression {}", decided.dossier.impression))?;
+                .record(day, decided, key.as_ref())
+                .with_context(|| format!("impression {}", dossier.impression))?;
             let hash = Hash::of(&draft.to_bytes()?);
             match self.known.insert(draft.dec.subject, hash) {
                 None => {
                     drafts.push((draft, self.clock.now()));
-                    openings.push(opening);
+                    if let Some(opening) = opening.filter(|_| self.disclosures.is_some()) {
+                        sealed.push(Sealed::new(&key, &date, &person, &opening)?);
+                    }
                 }
                 Some(held) => {
                     self.already += u64::from(held == hash);
@@ -167,12 +180,13 @@ impl Journal {
                 }
             }
         }
+        // A record whose key was lost could never be opened: the key comes first.
+        self.people.sync().map_err(people_failure)?;
         let appended = self.writer.append(drafts).map_err(store_failure)?;
         self.appended += u64::try_from(appended.len()).unwrap_or(u64::MAX);
         if let Some(file) = &mut self.disclosures {
-            for opening in openings {
-                file.write_all(&opening.to_bytes())?;
-                file.write_all(b"\n")?;
+            for one in sealed {
+                writeln!(file, "{}", one.to_line())?;
             }
             file.flush()?;
         }
@@ -221,6 +235,11 @@ fn known(path: &Path) -> anyhow::Result<BTreeMap<Hash, Hash>> {
         })
         .map_err(store_failure)?;
     Ok(known)
+}
+
+/// A day as `YYYY-MM-DD`.
+pub(crate) fn date(day: i64) -> String {
+    Timestamp::from_day(day).to_string().chars().take(10).collect()
 }
 
 /// Opens a file that only its owner may read, at its end.

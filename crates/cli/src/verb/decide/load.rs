@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use adproof_edge::inputs::{InputStore, InputsError};
 use adproof_feeds::{AsnTable, Limits, enrich, read_feed};
 use adproof_model::{Digest, TagVerdict};
 use adproof_pipeline::{Inputs, JoinLimits, Recorder, Windows, manifest_digest};
@@ -43,22 +44,66 @@ pub(crate) struct Given {
     pub(crate) pinned: Vec<(&'static str, Digest)>,
 }
 
+/// The bytes that a run is given, before anybody has read them.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    pub(crate) policy: Input,
+    pub(crate) feeds: Vec<Input>,
+    pub(crate) asn: Option<Input>,
+    pub(crate) tags: Vec<Input>,
+}
+
+impl Sources {
+    /// Reads the files.
+    pub(crate) fn read(args: &GivenArgs) -> anyhow::Result<Self> {
+        let is_tag = |path: &Path| input::has_extension(path, &["xml", "vast", "vmap"]);
+        Ok(Self {
+            policy: input::one(&args.policy)?,
+            feeds: input::expand(&args.feeds, is_feed)?,
+            asn: args.asn.as_deref().map(input::one).transpose()?,
+            tags: match args.tags.as_slice() {
+                [] => Vec::new(),
+                tags => input::expand(tags, is_tag)?,
+            },
+        })
+    }
+
+    /// Keeps them where `rerun` finds them.
+    pub(crate) fn keep(&self, store: &InputStore) -> Result<(), InputsError> {
+        store.put(&self.policy.bytes)?;
+        store.put_files(named(&self.feeds))?;
+        store.put_files(named(&self.tags))?;
+        if let Some(asn) = &self.asn {
+            store.put(&asn.bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Files by their names, without folders.
+pub(crate) fn named(inputs: &[Input]) -> impl Iterator<Item = (&str, &[u8])> {
+    inputs.iter().map(|input| (file_name(&input.name), input.bytes.as_slice()))
+}
+
 impl Given {
     /// Reads everything.
     pub(crate) fn read(args: &GivenArgs) -> anyhow::Result<Self> {
-        let policy = read_policy(&input::one(&args.policy)?)?;
+        Self::of(&Sources::read(args)?)
+    }
+
+    /// Reads what there is.
+    pub(crate) fn of(sources: &Sources) -> anyhow::Result<Self> {
+        let policy = read_policy(&sources.policy)?;
         let limits = Limits::default();
-        let feeds = input::expand(&args.feeds, is_feed)?;
-        let mut issues = Vec::with_capacity(feeds.len());
-        for feed in &feeds {
+        let mut issues = Vec::with_capacity(sources.feeds.len());
+        for feed in &sources.feeds {
             issues.push(read_feed(&feed.name, &feed.bytes, &limits).map_err(|e| unread(&e))?);
         }
         let mut pinned = vec![(
             "feeds",
             manifest_digest(issues.iter().map(|issue| (file_name(&issue.name), issue.sha256))),
         )];
-        if let Some(path) = &args.asn {
-            let table = input::one(path)?;
+        if let Some(table) = &sources.asn {
             let table = AsnTable::read(&table.name, &table.bytes, &limits)
                 .map_err(|error| unread(&error))?;
             for issue in &mut issues {
@@ -66,7 +111,7 @@ impl Given {
             }
             pinned.push(("asn", table.digest()));
         }
-        let tags = read_tags(&args.tags)?;
+        let tags = judge_tags(&sources.tags)?;
         let documents = tags.iter().map(|(name, verdict)| (&**name, verdict.document));
         pinned.push(("tags", manifest_digest(documents)));
         let inputs = Inputs {
@@ -90,14 +135,10 @@ impl Given {
 
 /// Verdicts by file name, which is how events name their tag. Every rule speaks: a verdict that
 /// depends on somebody's lint settings could not be run again.
-fn read_tags(paths: &[PathBuf]) -> anyhow::Result<BTreeMap<Box<str>, TagVerdict>> {
-    let is_tag = |path: &Path| input::has_extension(path, &["xml", "vast", "vmap"]);
+fn judge_tags(inputs: &[Input]) -> anyhow::Result<BTreeMap<Box<str>, TagVerdict>> {
     let mut tags = BTreeMap::new();
-    if paths.is_empty() {
-        return Ok(tags);
-    }
     let options = adproof_vast::Options::default();
-    for tag in input::expand(paths, is_tag)? {
+    for tag in inputs {
         let verdict = adproof_vast::lint(&tag.bytes, &options).verdict;
         let name = file_name(&tag.name);
         if tags.insert(name.into(), verdict).is_some() {

@@ -199,7 +199,11 @@ impl Tour<'_> {
         let again = rerun::execute(&RerunArgs {
             ledger: folder.join("ledger").display().to_string(),
             events,
-            given,
+            feeds: given.feeds,
+            asn: given.asn,
+            tags: given.tags,
+            policy: Some(given.policy),
+            store: None,
             keys: folder.join("keys"),
             passphrase: PassphraseArgs::default(),
         })?;
@@ -267,6 +271,7 @@ fn given(folder: &Path) -> DecideArgs {
             policy: folder.join("policies/demo.toml"),
         },
         journal: JournalArgs::default(),
+        store: None,
         plain_addresses: false,
     }
 }

@@ -9,8 +9,9 @@ use adproof_model::Timestamp;
 use adproof_wire::ledger::LedgerShowV1;
 use clap::Args;
 
+use super::erase::{Erasures, Left};
 use super::open;
-use crate::keyring::store_failure;
+use crate::keyring::{PassphraseArgs, store_failure};
 use crate::out::{Exit, Failure, Format, Out};
 use crate::text::safe;
 
@@ -63,6 +64,14 @@ pub(super) struct ShowArgs {
     /// Only records before this time, by their own clock.
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
+
+    /// The folder with the private keys of the log: then a record whose evidence was erased is told
+    /// as such.
+    #[arg(long, value_name = "DIR", requires = "seq")]
+    keys: Option<PathBuf>,
+
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
 }
 
 fn prefix(text: &str) -> Result<HashPrefix, &'static str> {
@@ -94,7 +103,7 @@ impl ShowArgs {
 pub(super) fn run(args: &ShowArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let reader = open(&args.ledger)?;
     match args.seq {
-        Some(seq) => show_one(&reader, seq, out)?,
+        Some(seq) => show_one(args, &reader, seq, out)?,
         None => show_many(args, &reader, out)?,
     }
     Ok(Exit::Clean)
@@ -108,10 +117,24 @@ fn document(frame: &OwnedFrame) -> anyhow::Result<LedgerShowV1> {
     Ok(LedgerShowV1::new(&record, record_hash(&frame.entry), signed_by, &frame.entry)?)
 }
 
-fn show_one(reader: &LedgerReader, seq: u64, out: &mut Out) -> anyhow::Result<()> {
+/// The place of the record that says that this one's evidence was erased.
+fn erased_by(args: &ShowArgs, reader: &LedgerReader, entry: &[u8]) -> anyhow::Result<Option<u64>> {
+    let Some(keys) = &args.keys else {
+        return Ok(None);
+    };
+    let record = Record::parse(entry).ok();
+    let Some(draft) = record.as_ref().and_then(Record::decision) else {
+        return Ok(None);
+    };
+    let left = Erasures::open(reader, keys, &args.passphrase)?.left(&draft.dec.subject)?;
+    Ok(if let Left::Erased(by) = left { by } else { None })
+}
+
+fn show_one(args: &ShowArgs, reader: &LedgerReader, seq: u64, out: &mut Out) -> anyhow::Result<()> {
     let format = out.format(&[Format::Table, Format::Json])?;
     let frame = reader.record(seq).map_err(store_failure)?;
-    let document = document(&frame)?;
+    let mut document = document(&frame)?;
+    document.erased_by = erased_by(args, reader, &frame.entry)?;
     if format == Format::Json {
         return out.json(&document);
     }
@@ -119,6 +142,9 @@ fn show_one(reader: &LedgerReader, seq: u64, out: &mut Out) -> anyhow::Result<()
     writeln!(out, "leaf    {}", document.leaf)?;
     for kid in &document.signed_by {
         writeln!(out, "signed  {kid}")?;
+    }
+    if let Some(by) = document.erased_by {
+        writeln!(out, "erased  its evidence can no longer be opened: record {by} says so")?;
     }
     writeln!(out)?;
     writeln!(out, "{}", safe_lines(&serde_json::to_string_pretty(&document.record)?))?;
