@@ -235,7 +235,17 @@ pub(crate) fn store_failure(error: StoreError) -> anyhow::Error {
         StoreError::Io { error, .. } if error.kind() == std::io::ErrorKind::StorageFull => {
             "make room on the disk and run the command again; acknowledged records are safe"
         }
+        StoreError::Io { error, .. }
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::FileTooLarge | std::io::ErrorKind::QuotaExceeded
+            ) =>
+        {
+            "raise the limit (`ulimit -f`, or the quota) and run the command again; acknowledged \
+             records are safe"
+        }
         StoreError::Io { .. } => "check the path and its rights",
+        StoreError::Index(_) => "run `adproof ledger reindex` when no other process uses it",
         StoreError::Damaged { .. } | StoreError::OtherRoot | StoreError::Checkpoint(_) => {
             "run `adproof ledger verify` to see what is wrong, and restore the ledger from a \
              backup; nothing in front of the checkpoint is ever repaired"

@@ -23,6 +23,7 @@ mod run;
 mod score;
 mod serve;
 mod sql;
+mod store;
 mod stream;
 #[cfg(feature = "nats")]
 mod stream_nats;
