@@ -38,7 +38,11 @@ fn a_write_that_finds_no_room_is_told_and_the_ledger_goes_on_afterwards() {
         .arg(blocks.to_string())
         .arg(env!("CARGO_BIN_EXE_adproof"))
         .args(decide_args(&desk, &events, "ledger", &[]));
-    finish(limited).exits(2).says(&["writing to segments/", "File too large", "to do: raise the limit"]);
+    finish(limited).exits(2).says(&[
+        "writing to segments/",
+        "File too large",
+        "to do: raise the limit",
+    ]);
     // What could not be written whole was taken back; what was acknowledged stands.
     assert_eq!(records(&ledger), before);
     let told = desk.decide(&events, "ledger", &["--output-format", "json"]).exits(0).json();

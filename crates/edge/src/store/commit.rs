@@ -21,6 +21,9 @@ pub(super) struct Committer<D> {
     /// The records behind the last full entry bundle.
     pub(super) bundle: Vec<u8>,
     pub(super) poisoned: bool,
+    /// The tiles of that many records have been synced, and of how many the ledger says so.
+    pub(super) settled: u64,
+    pub(super) told: u64,
 }
 
 /// The segment that is appended to.

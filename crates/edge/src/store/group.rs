@@ -247,12 +247,16 @@ impl Shared {
     }
 
     /// Takes nothing any more, and fails what waits.
-    fn poison(&self) {
+    fn poison(&self, error: Option<StoreError>) {
         let mut queue = lock(&self.queue);
         queue.poisoned = true;
-        queue.waiting.clear();
+        let waiting = std::mem::take(&mut queue.waiting);
         drop(queue);
         self.changed.notify_all();
+        let error = Arc::new(error.unwrap_or(StoreError::Poisoned));
+        for submission in waiting {
+            submission.promise.settle(Err(Arc::clone(&error)));
+        }
     }
 }
 
@@ -323,13 +327,18 @@ fn bring<D: Disk>(
         let done = if records.is_empty() { Ok(()) } else { committer.commit(&records) };
         if let Err(error) = done {
             fail(&promises, error);
-            shared.poison();
+            shared.poison(None);
             break;
         }
         lock(&shared.queue).beacon = new_beacon(&committer.disk, None);
         let mut places = records.iter().map(Appended::of);
         for (promise, count) in promises {
             promise.settle(Ok(places.by_ref().take(count).collect()));
+        }
+        if let Err(error) = committer.tidy() {
+            // Those who asked have their answer; the next one hears of it.
+            shared.poison(Some(error));
+            break;
         }
     }
     committer

@@ -450,7 +450,7 @@ mod tests {
     fn write(root: &Path, seed: u8, from: u64, to: u64) {
         let key = |seed| Box::new(MemoryKey::from_seed(&[seed; 32]));
         let signers = Signers { record: key(seed), checkpoint: key(seed + 1) };
-        let limits = Limits { segment_bytes: 9000 };
+        let limits = Limits { segment_bytes: 9000, ..Limits::default() };
         let opened =
             LedgerWriter::open_or_create(root, "log.example", signers, None, &time(0), limits);
         let mut writer = opened.unwrap();

@@ -36,7 +36,7 @@ fn open(dir: &Path) -> Result<LedgerWriter, StoreError> {
         checkpoint: Box::new(MemoryKey::from_seed(&[2; 32])),
     };
     let heads = dir.join("heads");
-    let limits = Limits { segment_bytes: 20_000 };
+    let limits = Limits { segment_bytes: 20_000, unsynced_records: 256 };
     let root = dir.join("ledger");
     LedgerWriter::open_or_create(&root, LOG, signers, Some(&heads), &now(), limits)
 }

@@ -50,7 +50,7 @@
 //! and should a loss of power tear it or bring the old one back, opening publishes the copy of the
 //! second place, or signs the same tree again. Without a second place it is synced, with its name.
 //! Tiles are written in front of the checkpoint that covers them, for those who fetch them, and
-//! never synced: they are derived. Full ones are not relied on but through the root of a signed
+//! synced later, when nobody waits: they are derived. Full ones are not relied on but through the root of a signed
 //! checkpoint, and are made again where that fails, or where the power may have been lost.
 //!
 //! # Opening, by what is found

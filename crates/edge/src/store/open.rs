@@ -51,6 +51,8 @@ pub(super) fn open<D: Disk>(
         segment: Segment::first(),
         bundle: Vec::new(),
         poisoned: false,
+        settled: 0,
+        told: 0,
     };
     let mut opening = Opening {
         committer,
@@ -67,6 +69,11 @@ pub(super) fn open<D: Disk>(
     let Opening { committer, prev, opened, .. } = opening;
     let chain = Chain::resume(&committer.log, committer.edge.size(), prev)?;
     Ok((committer, chain, opened))
+}
+
+/// The first record of the group of 256 that a record is in.
+const fn start_of_group(seq: u64) -> u64 {
+    seq / 256 * 256
 }
 
 struct Opening<'t, D> {
@@ -89,8 +96,8 @@ impl<D: Disk> Opening<'_, D> {
         let tiled = Tiled::read(&self.committer.disk);
         let same_boot = tiled.is_of(&self.committer.disk);
         // The last group of records is read in any case: its tile is not full.
-        let group = self.published.size().saturating_sub(1) / 256 * 256;
-        let begin = if same_boot { group } else { group.min(tiled.settled) };
+        let group = start_of_group(self.published.size().saturating_sub(1));
+        let begin = if same_boot { group } else { start_of_group(group.min(tiled.settled)) };
         let start = Frontier::load(begin, |tile| read_tile(&self.committer.disk, tile));
         let start = start.unwrap_or_default();
         let start = match self.scan(start.clone()) {
@@ -111,10 +118,12 @@ impl<D: Disk> Opening<'_, D> {
         if start.size() != group || self.opened.kept > 0 || !same_boot {
             self.retile(start)?;
         }
+        let settled = tiled.settled.min(start_of_group(self.committer.edge.size()));
+        (self.committer.settled, self.committer.told) = (settled, settled);
         if same_boot {
             return Ok(());
         }
-        Tiled::write(&mut self.committer.disk, tiled.settled.min(begin))
+        Tiled::write(&mut self.committer.disk, settled)
     }
 
     /// Reads the segments from `start` on, and cuts what is torn behind the checkpoint.

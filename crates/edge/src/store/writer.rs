@@ -22,11 +22,14 @@ use crate::anchors::beacon_path;
 pub struct Limits {
     /// A segment that has reached this many bytes gets a successor.
     pub segment_bytes: u64,
+    /// The tiles of the last so many records are not synced yet: the system writes them by itself
+    /// in the meantime. After a loss of power about as many records are read again.
+    pub unsynced_records: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { segment_bytes: 64 << 20 }
+        Self { segment_bytes: 64 << 20, unsynced_records: 1 << 16 }
     }
 }
 
@@ -193,6 +196,8 @@ impl<D: Disk> LedgerWriter<D> {
             segment: Segment::first(),
             bundle: Vec::new(),
             poisoned: false,
+            settled: 0,
+            told: 0,
         };
         committer.start_segment(0)?;
         let keys = trusted.to_text();
@@ -352,6 +357,7 @@ impl<D: Disk> LedgerWriter<D> {
         self.committer.commit(&records)?;
         self.chain = chain;
         self.carried = beacon.or(self.carried);
+        self.committer.tidy()?;
         Ok(records.iter().map(Appended::of).collect())
     }
 

@@ -172,7 +172,7 @@ impl Disk for MemoryDisk {
 
     fn sync(&mut self, path: &str) -> io::Result<()> {
         self.step(|disk| {
-            let inode = disk.inode(path);
+            let inode = *disk.names.get(path).ok_or(io::ErrorKind::NotFound)?;
             disk.durable[inode] = disk.content[inode].clone();
             Ok(())
         })

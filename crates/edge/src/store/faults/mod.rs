@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use adproof_ledger::frame::{Frames, split_segment};
+use adproof_ledger::tiles::TileId;
 use adproof_ledger::verify::{Limits as VerifyLimits, Verifier};
 use adproof_ledger::{
     Body, Hash, KeyAction, KeyChange, MemoryKey, RecordTime, Recovery, Report, Role, TrustedKeys,
@@ -61,7 +62,7 @@ fn no_record() -> Body {
 }
 
 fn limits() -> Limits {
-    Limits { segment_bytes: 2000 }
+    Limits { segment_bytes: 2000, unsynced_records: 0 }
 }
 
 fn disks(plan: &Arc<Mutex<Plan>>) -> Disks {
@@ -293,6 +294,28 @@ fn a_ledger_is_opened_from_its_last_group_unless_the_power_may_have_failed() {
     assert_eq!(mended.read("tile/entries/000").unwrap(), left.0.read("tile/entries/000").unwrap());
     // From then on the tiles can be relied on.
     assert_eq!(opened((mended, left.1)).0, 512);
+}
+
+#[test]
+fn after_a_loss_of_power_only_the_tiles_behind_the_last_sync_are_compared() {
+    let plan = Arc::new(Mutex::new(Plan::default()));
+    let bounds = Limits { unsynced_records: 512, ..Limits::default() };
+    let mut writer = LedgerWriter::create_on(disks(&plan), LOG, signers(), bounds).unwrap();
+    // The word about synced tiles is given every 64 groups of 256 records.
+    for _ in 0..69 {
+        writer.append_bodies(batch(256)).unwrap();
+    }
+    let left = writer.into_disks();
+    for how in [Crash::Lost, Crash::Torn, Crash::Hollow] {
+        let left = crash(left.clone(), how);
+        let opened = LedgerWriter::open_on(left, signers(), &now(), bounds).unwrap();
+        let size = 69 * 256;
+        assert_eq!((opened.size(), opened.opened().read_from), (size, 64 * 256), "{how:?}");
+        let (disk, _) = opened.into_disks();
+        for tile in TileId::changed(0, size).filter(TileId::is_full) {
+            assert!(disk.read(&tile.to_string()).unwrap().is_some_and(|tile| !tile.is_empty()));
+        }
+    }
 }
 
 #[test]
