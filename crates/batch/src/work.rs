@@ -33,7 +33,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             threads: thread::available_parallelism().map_or(1, usize::from),
-            block_bytes: 1 << 20,
+            block_bytes: 1 << 18,
             memory_bytes: 2 << 30,
             spill: std::env::temp_dir(),
             digest: true,
@@ -151,7 +151,8 @@ impl TrafficSink for Sink {
             asn: row.asn.unwrap_or(0),
             impressions: row.impressions,
             flagged: row.flagged,
-            revenue_micros: row.revenue_micros,
+            // A tally has one sum a block: revenue of several currencies must not meet in it.
+            revenue_micros: if row.currency.is_none() { row.revenue_micros } else { 0 },
         });
     }
 

@@ -189,6 +189,50 @@ impl From<&Cell> for Record {
     }
 }
 
+/// Cells in pieces of one size, so that growing neither moves nor copies them.
+#[derive(Clone, Debug, Default)]
+struct Cells(Vec<Vec<Cell>>);
+
+const PIECE: usize = 1 << 14;
+
+impl Cells {
+    fn len(&self) -> usize {
+        let full = self.0.len().saturating_sub(1) * PIECE;
+        full + self.0.last().map_or(0, Vec::len)
+    }
+
+    #[inline]
+    fn get(&self, at: usize) -> Option<&Cell> {
+        self.0.get(at / PIECE)?.get(at % PIECE)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, at: usize) -> Option<&mut Cell> {
+        self.0.get_mut(at / PIECE)?.get_mut(at % PIECE)
+    }
+
+    #[inline]
+    fn push(&mut self, cell: Cell) {
+        match self.0.last_mut() {
+            Some(last) if last.len() < PIECE => last.push(cell),
+            Some(_) => {
+                let mut piece = Vec::with_capacity(PIECE);
+                piece.push(cell);
+                self.0.push(piece);
+            }
+            None => self.0.push(vec![cell]),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Cell> {
+        self.0.iter().flatten()
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Cell> {
+        self.0.iter_mut().flatten()
+    }
+}
+
 /// Rows that are looked up together, so that the processor waits for memory once and not for
 /// each.
 const BATCH: usize = 128;
@@ -203,7 +247,7 @@ const POSITIONS: u32 = (1 << POSITION_BITS) - 1;
 pub struct Gather {
     grain: Grain,
     /// Records in the order in which they came.
-    cells: Vec<Cell>,
+    cells: Cells,
     /// A position in `cells` plus one, under a few bits of the hash; 0 is free.
     slots: Vec<u32>,
     /// How far a hash is shifted to be a slot.
@@ -281,13 +325,13 @@ impl Gather {
     /// Whether there is nothing in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.cells.is_empty() && self.waiting.is_empty()
+        self.cells.len() == 0 && self.waiting.is_empty()
     }
 
     /// Looks up what waits.
     fn settle(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        while self.slots.len() * 5 < (self.cells.len() + waiting.len()) * 8 {
+        while self.slots.len() * 4 < (self.cells.len() + waiting.len()) * 5 {
             self.grow();
         }
         // In neither pass does a load depend on the one before, so that they overlap: first the
@@ -396,7 +440,7 @@ impl Gather {
         self.settle();
         self.slots = Vec::new();
         let mut cells = std::mem::take(&mut self.cells);
-        for cell in &mut cells {
+        for cell in cells.iter_mut() {
             if cell.packed {
                 cell.device = unpack(cell.device);
                 cell.packed = false;
@@ -409,18 +453,18 @@ impl Gather {
 /// Rows of a table in the order of their blocks.
 #[derive(Clone, Debug, Default)]
 pub struct Sorted {
-    cells: Vec<Cell>,
+    cells: Cells,
     /// The upper half of the address, and the position of the cell.
     order: Vec<(u64, u32)>,
 }
 
 impl Sorted {
-    fn new(cells: Vec<Cell>) -> Self {
+    fn new(cells: Cells) -> Self {
         // More positions than fit are more than fit into memory.
         let numbers = 0..=u32::MAX;
-        let mut order: Vec<(u64, u32)> =
-            cells.iter().zip(numbers).map(|(cell, at)| (high64(cell.address), at)).collect();
-        order.sort_unstable();
+        let mut order: Vec<(u64, u32)> = Vec::with_capacity(cells.len());
+        order.extend(cells.iter().zip(numbers).map(|(cell, at)| (high64(cell.address), at)));
+        order.sort_unstable_by_key(|(network, _)| *network);
         let cell = |at: u32| usize::try_from(at).ok().and_then(|at| cells.get(at));
         for same in order.chunk_by_mut(|left, right| left.0 == right.0) {
             if same.len() > NEAR {
@@ -475,7 +519,7 @@ const NEAR: usize = 64;
 /// The records of a [`Sorted`].
 #[derive(Debug)]
 pub(crate) struct Records<'a> {
-    cells: &'a [Cell],
+    cells: &'a Cells,
     order: &'a [(u64, u32)],
     near: Vec<Cell>,
     at: usize,

@@ -28,8 +28,8 @@ content decides. Each file is one issue, dated by its name (2026-05, 2026-W22, 2
 content. Of a folder, workbooks and files whose name holds a date are read.
 
 A traffic log is CSV or JSON lines, also packed with gzip or zstd, of any size. It has columns for
-the time and the address (ts or time, ip) and maybe asn, device, impressions, revenue_micros and
-flagged; others are passed over.
+the time and the address (ts or time, ip) and maybe asn, device, impressions, revenue_micros (of
+one currency, which no column names) and flagged; others are passed over.
 
 A block is ranked when it returns more often than chance and its neighbours do. One issue ranks
 nothing. A block wider than a /48 is a population: it needs --events to be ranked.
