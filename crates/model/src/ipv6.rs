@@ -136,14 +136,19 @@ fn parse_any(text: &[u8]) -> Option<u128> {
     if text.len() > MAX_LEN || text.len() < 2 {
         return None;
     }
-    let mut padded = [[0_u8; 8]; 6];
-    padded.as_flattened_mut().get_mut(..text.len())?.copy_from_slice(text);
     // Four bytes before the text, so that the digits of a group can be read from its end.
     let mut digits = [0_u8; 56];
     let (mut colon, mut other) = (0_u64, 0_u64);
+    let (words, rest) = text.as_chunks::<8>();
+    // The end of the text, from a load that reaches back over what was read already.
+    let tail = match (text.last_chunk::<8>(), rest) {
+        (_, []) => None,
+        (Some(last), rest) => Some(u64::from_le_bytes(*last) >> (64 - 8 * rest.len())),
+        (None, rest) => Some(rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))),
+    };
+    let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain(tail);
     let slots = digits.get_mut(4..52)?.as_chunks_mut::<8>().0;
-    for (at, (word, slot)) in (0_u32..).zip(padded.into_iter().zip(slots)) {
-        let word = u64::from_le_bytes(word);
+    for (at, (word, slot)) in (0_u32..).zip(words.zip(slots)) {
         let (is_colon, is_digit) = (colons(word), hex_digits(word));
         colon |= gather(is_colon) << (8 * at);
         other |= gather(!(is_colon | is_digit)) << (8 * at);
