@@ -9,7 +9,7 @@ use adproof_edge::keys::{
 };
 use adproof_edge::people::PeopleError;
 use adproof_edge::store::{LedgerReader, LedgerWriter, Limits as StoreLimits, Signers, StoreError};
-use adproof_ledger::{RecordTime, Role, TrustedKeys};
+use adproof_ledger::{AppendError, RecordTime, Role, TrustedKeys};
 use clap::Args;
 use zeroize::Zeroizing;
 
@@ -258,6 +258,9 @@ pub(crate) fn store_failure(error: StoreError) -> anyhow::Error {
         }
         StoreError::Keys { .. } => "restore log.pub, or give the keys with --key",
         StoreError::OtherKey(_) => "give the keys that this ledger was made with",
+        StoreError::Append(AppendError::Sign(_)) | StoreError::Sign(_) => {
+            "see that the signer's program runs, and what it says on standard error"
+        }
         StoreError::NoRecord { .. } => "`adproof ledger show` lists the records",
         _ => "check the input of this run",
     };

@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod disclosures;
 mod engine;
 mod input;
 mod keyring;

@@ -10,6 +10,7 @@ mod alias;
 mod archive;
 mod asn;
 mod cell;
+mod claims;
 mod dating;
 mod delimited;
 mod error;
@@ -32,6 +33,7 @@ mod traffic;
 mod workbook;
 
 pub use asn::{AsnEntry, AsnTable, enrich};
+pub use claims::{ClaimRow, Claims, read_claims};
 pub use error::{FeedError, FeedFault, Searched};
 pub use event_lines::{EventLines, read_event_line};
 pub use event_log::{EventLog, EventRows, read_events};

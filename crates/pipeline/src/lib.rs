@@ -20,13 +20,17 @@
 //! The rest is counted. A record commits to the evidence and names no address, device or
 //! transaction; [`Recorder::record`] makes it.
 
+mod close;
 mod live;
+mod reconcile;
 mod record;
 mod reorder;
 mod run;
 
 pub use adproof_join::{Limits as JoinLimits, Reason as UnjoinedReason, Unjoined, Windows};
+pub use close::{Billed, CloseError, Closing, NO_CURRENCY, Notes};
 pub use live::{Disorder, Live};
+pub use reconcile::{Compared, Figure, Kind, Reconciled, reconcile};
 pub use record::{Recorded, Recorder, engine_digest, manifest_digest};
 pub use reorder::Reorder;
 pub use run::{Day, Decided, Inputs, Pipeline, canonical_order};

@@ -17,6 +17,7 @@ pub mod profiles;
 pub mod rules;
 pub mod sarif;
 pub mod score;
+pub mod settle;
 pub mod sql;
 mod stream;
 
@@ -30,6 +31,8 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("chain-runs", chain::runs_schema()),
         ("key-change", keys::change_schema()),
         ("keys", keys::schema()),
+        ("ledger-ack", settle::ack_schema()),
+        ("ledger-close", settle::close_schema()),
         ("ledger-show", ledger::show_schema()),
         ("ledger-verify", ledger::verify_schema()),
         ("decide", decide::schema()),
@@ -39,6 +42,7 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("lint", lint::schema()),
         ("policy-test", decide::policy_test_schema()),
         ("profiles", profiles::schema()),
+        ("reconcile", settle::reconcile_schema()),
         ("rerun", decide::rerun_schema()),
         ("rules", rules::schema()),
         ("rules-list", rules::list_schema()),

@@ -1,12 +1,16 @@
 //! `adproof ledger`: verifies, shows and proves.
 
+mod ack;
 mod anchor;
 mod checkpoint;
+mod close;
 mod compare;
 pub(crate) mod erase;
 mod export;
+mod line;
 mod outside;
 mod proof;
+mod reconcile;
 mod reindex;
 mod show;
 mod shown;
@@ -53,6 +57,12 @@ enum LedgerVerb {
     Export(export::ExportArgs),
     /// Destroys the key to one person's evidence of a day, and records it.
     Erase(erase::EraseArgs),
+    /// What the other party says to records: signs it, or takes it into the log.
+    Ack(ack::AckArgs),
+    /// Signs the sums of a span of time.
+    Close(close::CloseArgs),
+    /// Compares closed windows with what the other party counts.
+    Reconcile(reconcile::ReconcileArgs),
     /// Asks witnesses to cosign checkpoints, or is one.
     Witness(witness::WitnessArgs),
     /// Puts time stamps over checkpoints: RFC 3161 and OpenTimestamps.
@@ -142,6 +152,9 @@ pub(crate) fn run(args: &LedgerArgs, out: &mut Out) -> anyhow::Result<Exit> {
         LedgerVerb::VerifyProof(args) => proof::run(args, out),
         LedgerVerb::Checkpoint(args) => checkpoint::run(args, out),
         LedgerVerb::Export(args) => export::run(args, out),
+        LedgerVerb::Ack(args) => ack::run(args, out),
+        LedgerVerb::Close(args) => close::run(args, out),
+        LedgerVerb::Reconcile(args) => reconcile::run(args, out),
         LedgerVerb::Witness(args) => witness::run(args, out),
         LedgerVerb::Anchor(args) => anchor::run(args, out),
     }

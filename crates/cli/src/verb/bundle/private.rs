@@ -1,40 +1,33 @@
 //! What a bundle may reveal: the private side of records, as far as its keys are still there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use adproof_edge::people::Sealed;
 use adproof_edge::store::LedgerReader;
 use adproof_ledger::bundle::Erased;
-use adproof_ledger::{Hash, Opening, Record, RecordKey};
+use adproof_ledger::{Opening, Record};
 
 use super::make::MakeArgs;
+use crate::disclosures::Disclosures;
 use crate::keyring::store_failure;
 use crate::out::{Failure, Out};
 use crate::verb::ledger::erase::{Erasures, Left};
 
-/// A line of the file of disclosures.
-enum Line {
-    Plain(Opening),
-    Sealed(Sealed),
-}
-
 pub(super) struct Private {
-    lines: BTreeMap<Hash, Line>,
+    disclosures: Disclosures,
     erasures: Option<Erasures>,
 }
 
 impl Private {
     pub(super) fn open(args: &MakeArgs, reader: &LedgerReader) -> anyhow::Result<Self> {
-        let lines = match &args.disclosures {
-            Some(path) => read(path)?,
-            None => BTreeMap::new(),
-        };
+        let mut disclosures = Disclosures::default();
+        if let Some(path) = &args.disclosures {
+            disclosures.read(path)?;
+        }
         let erasures = match &args.keys {
             Some(keys) => Some(Erasures::open(reader, keys, &args.passphrase)?),
             None => None,
         };
-        Ok(Self { lines, erasures })
+        Ok(Self { disclosures, erasures })
     }
 
     /// What is revealed of each record, and which of them were erased.
@@ -82,7 +75,7 @@ impl Private {
             if args.reveal.is_empty() {
                 continue;
             }
-            if let Some(opening) = self.opening(*seq, &subject, key.as_ref())? {
+            if let Some(opening) = self.disclosures.opening(*seq, &subject, key.as_ref())? {
                 let chosen = opening.reveal(|leg, name| {
                     args.reveal.iter().any(|one| one.split_once('.') == Some((leg, name)))
                 });
@@ -93,52 +86,4 @@ impl Private {
         }
         Ok((openings, erased))
     }
-
-    fn opening(
-        &self,
-        seq: u64,
-        subject: &Hash,
-        key: Option<&RecordKey>,
-    ) -> anyhow::Result<Option<Opening>> {
-        let cannot = |what: String, todo: &str| {
-            Failure::new(format!("the disclosures of record {seq}: {what}")).todo(todo)
-        };
-        match (self.lines.get(subject), key) {
-            (None, _) => Ok(None),
-            (Some(Line::Plain(opening)), _) => Ok(Some(opening.clone())),
-            (Some(Line::Sealed(sealed)), Some(key)) => {
-                let opened = sealed.open(key).map_err(|error| {
-                    cannot(error.to_string(), "give the keys that the ledger was written with")
-                })?;
-                Ok(Some(opened))
-            }
-            (Some(Line::Sealed(_)), None) => {
-                let what = "they are sealed, and no key opens them".to_owned();
-                Err(cannot(what, "give the keys of the log with --keys").into())
-            }
-        }
-    }
-}
-
-fn read(path: &Path) -> anyhow::Result<BTreeMap<Hash, Line>> {
-    let cannot = |what: String| {
-        Failure::new(what)
-            .at(path.display())
-            .todo("give the file that `adproof decide --disclosures` wrote")
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| cannot(format!("the disclosures cannot be read: {error}")))?;
-    let mut lines = BTreeMap::new();
-    for (index, line) in text.lines().enumerate() {
-        if let Ok(sealed) = Sealed::parse(line) {
-            if let Some(subject) = sealed.subject() {
-                lines.insert(subject, Line::Sealed(sealed));
-            }
-            continue;
-        }
-        let opening = Opening::parse(line.as_bytes())
-            .map_err(|error| cannot(format!("line {} of the disclosures: {error}", index + 1)))?;
-        lines.insert(opening.subject, Line::Plain(opening));
-    }
-    Ok(lines)
 }

@@ -33,7 +33,7 @@ pub(super) struct LogArgs {
     root: Option<PathBuf>,
 
     /// Why, in words. It stands in the log.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 
     /// Whose time the record carries: `system`, or `fixed:TIME`.

@@ -4,13 +4,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use adproof_edge::store::{FoundBy, HashPrefix, LedgerReader, OwnedFrame, Query};
-use adproof_ledger::{Action, Body, Record, record_hash};
+use adproof_ledger::{Action, Record, record_hash};
 use adproof_model::Timestamp;
 use adproof_wire::ledger::LedgerShowV1;
 use clap::Args;
 
 use super::erase::{Erasures, Left};
-use super::open;
+use super::{line, open};
 use crate::keyring::{PassphraseArgs, store_failure};
 use crate::out::{Exit, Failure, Format, Out};
 use crate::text::safe;
@@ -146,6 +146,12 @@ fn show_one(args: &ShowArgs, reader: &LedgerReader, seq: u64, out: &mut Out) -> 
     if let Some(by) = document.erased_by {
         writeln!(out, "erased  its evidence can no longer be opened: record {by} says so")?;
     }
+    for (at, ack) in line::acks_of(reader, seq)? {
+        let reason = safe(&ack.statement.reason);
+        let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+        writeln!(out, "{}  in record {at}{reason}", ack.statement.stance.as_str())?;
+        writeln!(out, "  by {}", ack.kid)?;
+    }
     writeln!(out)?;
     writeln!(out, "{}", safe_lines(&serde_json::to_string_pretty(&document.record)?))?;
     Ok(())
@@ -158,7 +164,7 @@ fn safe_lines(text: &str) -> String {
 fn show_many(args: &ShowArgs, reader: &LedgerReader, out: &mut Out) -> anyhow::Result<()> {
     let format = out.format(&[Format::Table, Format::Ndjson])?;
     let mut result = if format == Format::Table {
-        writeln!(out, "{:>8}  {:<8}  {:<8}  {:<28}  SUBJECT", "RECORD", "TYPE", "ACTION", "TARGET")
+        writeln!(out, "{:>8}  {:<12}  {:<8}  {:<28}  SUBJECT", "RECORD", "TYPE", "ACTION", "TARGET")
             .map_err(Into::into)
     } else {
         Ok(())
@@ -196,15 +202,7 @@ fn show_line(seq: u64, frame: &OwnedFrame, out: &mut Out) -> anyhow::Result<()> 
         return Ok(());
     };
     let typ = record.body.typ();
-    if let Body::Decision(draft) = &record.body {
-        let dec = &draft.dec;
-        let target = safe(dec.target.as_deref().unwrap_or("-"));
-        let subject = dec.subject.to_string();
-        let subject = subject.get(..16).unwrap_or_default();
-        let action = dec.action.as_str();
-        writeln!(out, "{seq:>8}  {typ:<8}  {action:<8}  {target:<28}  {subject}")?;
-    } else {
-        writeln!(out, "{seq:>8}  {typ}")?;
-    }
+    let [action, target, subject] = line::columns(&record);
+    writeln!(out, "{seq:>8}  {typ:<12}  {action:<8}  {target:<28}  {subject}")?;
     Ok(())
 }
