@@ -135,8 +135,9 @@ fn a_broker_keeps_what_is_not_durable_and_delivers_it_again() {
         assert!(answer["seq"].as_u64().is_some(), "{answer}");
     }
 
-    let source = format!("nats://127.0.0.1:{port}/EVENTS?consumer=adproof&dead=dead.events&wait=2");
-    let more = ["--idle", "3", "--batch", "2000", "--held", "20000", "--checkpoint", "0"];
+    let source = format!("nats://127.0.0.1:{port}/EVENTS?consumer=adproof&dead=dead.events&wait=1");
+    // Idle for longer than the broker's longest pause between two deliveries: what is idle is over.
+    let more = ["--idle", "14", "--batch", "2000", "--held", "20000", "--checkpoint", "0"];
     let args = args(&desk, &source, "state", "ledger", &more);
     // Killed while messages are on their way.
     for millis in [150, 300, 450, 600] {
