@@ -2,11 +2,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use adproof_ledger::frame::{Frames, split_segment};
-use adproof_ledger::tree::{self, MemoryTree, leaf_hash};
-use adproof_ledger::{RecordSignature, TlogProof, TrustedKeys, VerifiedCheckpoint};
+use adproof_ledger::tree::{self, MemoryTree, NodeId, Nodes as _, leaf_hash};
+use adproof_ledger::{Frontier, Hash, RecordSignature, TlogProof, TrustedKeys, VerifiedCheckpoint};
 
 use super::disk::{Disk, Folder};
 use super::lock::Lock;
+use super::nodes::{StoredNodes, read_tile};
 use super::{CHECKPOINT_FILE, KEYS_FILE, SEGMENTS, StoreError, segment_first, segment_path};
 
 /// A record's bytes and signatures, out of their frame.
@@ -105,27 +106,58 @@ impl LedgerReader {
         Ok(tree)
     }
 
-    /// The proofs of records' places under the published checkpoint, whose size the caller has
-    /// verified.
+    /// The proofs of records' places under a checkpoint that the caller has verified. They are made
+    /// of tiles and checked against its root; where a tile is missing or wrong, all records are read.
     pub fn proofs(
         &self,
         checkpoint: &VerifiedCheckpoint,
         seqs: &[u64],
     ) -> Result<Vec<TlogProof>, StoreError> {
-        let tree = self.tree()?;
-        let proofs = seqs.iter().map(|&seq| {
-            let missing = StoreError::NoRecord { seq, records: checkpoint.size() };
-            if seq >= checkpoint.size() {
-                return Err(missing);
-            }
-            let hashes = tree::inclusion_proof(&tree, seq, checkpoint.size());
-            Ok(TlogProof {
-                index: seq,
-                hashes: hashes.map_err(|_| missing)?,
-                checkpoint: checkpoint.note().to_owned(),
-            })
+        let size = checkpoint.size();
+        if let Some(seq) = seqs.iter().copied().find(|seq| *seq >= size) {
+            return Err(StoreError::NoRecord { seq, records: size });
+        }
+        let hashes = if let Some(hashes) = self.proofs_of_tiles(checkpoint, seqs)? {
+            hashes
+        } else {
+            let tree = self.tree()?;
+            let proof = |seq: &u64| tree::inclusion_proof(&tree, *seq, size);
+            let missing = |_| StoreError::NoRecord { seq: tree.size(), records: tree.size() };
+            seqs.iter().map(proof).collect::<Result<_, _>>().map_err(missing)?
+        };
+        let note = checkpoint.note();
+        let proofs = seqs.iter().zip(hashes).map(|(&index, hashes)| TlogProof {
+            index,
+            hashes,
+            checkpoint: note.to_owned(),
         });
-        proofs.collect()
+        Ok(proofs.collect())
+    }
+
+    /// None where the tiles do not lead to the checkpoint's root.
+    fn proofs_of_tiles(
+        &self,
+        checkpoint: &VerifiedCheckpoint,
+        seqs: &[u64],
+    ) -> Result<Option<Vec<Vec<Hash>>>, StoreError> {
+        let (size, root) = (checkpoint.size(), checkpoint.root());
+        // The hashes of the last group may lie in no tile yet.
+        let begin = size.saturating_sub(1) / 256 * 256;
+        let Ok(mut edge) = Frontier::load(begin, |tile| read_tile(&self.disk, tile)) else {
+            return Ok(None);
+        };
+        each_entry(&self.disk, begin..size, |entry| edge.push(leaf_hash(entry), |_, _| {}))?;
+        if edge.size() != size || edge.root() != root {
+            return Ok(None);
+        }
+        let nodes = StoredNodes::new(&self.disk, &edge);
+        let proof = |&seq: &u64| {
+            let leaf = nodes.node(NodeId { level: 0, index: seq })?;
+            let hashes = tree::inclusion_proof(&nodes, seq, size).ok()?;
+            tree::verify_inclusion(&leaf, seq, size, &hashes, &root).ok()?;
+            Some(hashes)
+        };
+        Ok(seqs.iter().map(proof).collect())
     }
 }
 
@@ -176,4 +208,63 @@ fn each_frame(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use adproof_ledger::{Body, MemoryKey, NamedKey, RecordTime, Recovery, Signer as _};
+
+    use super::*;
+    use crate::store::{LedgerWriter, Limits, Signers};
+
+    const LOG: &str = "log.example";
+
+    #[test]
+    fn proofs_are_the_same_from_tiles_and_from_records_and_a_wrong_tile_changes_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |seed| Box::new(MemoryKey::from_seed(&[seed; 32]));
+        let signers = Signers { record: key(1), checkpoint: key(2) };
+        let limits = Limits { segment_bytes: 100_000, ..Limits::default() };
+        let mut writer = LedgerWriter::create(dir.path(), LOG, signers, None, limits).unwrap();
+        let named = NamedKey::new(LOG, key(2).public_key()).unwrap();
+        let mut proofs = Vec::new();
+        for count in [1_u64, 255, 1, 300, 211] {
+            let body = |bytes| Body::Recovery(Recovery { bytes, sha256: Hash::ZERO });
+            let time = RecordTime {
+                wall_us: 0,
+                error_us: 0,
+                monotonic_us: 0,
+                source: "fixed".to_owned(),
+                beacon: None,
+            };
+            let bodies = (0..count).map(|bytes| (body(bytes), time.clone())).collect();
+            writer.append_bodies(bodies).unwrap();
+            let note = writer.checkpoint().as_bytes();
+            proofs
+                .push(VerifiedCheckpoint::verify(note, LOG, std::slice::from_ref(&named)).unwrap());
+        }
+        writer.close().unwrap();
+        let reader = LedgerReader::open(dir.path()).unwrap();
+        let tree = reader.tree().unwrap();
+        let check = |by_tiles: bool| {
+            for checkpoint in &proofs {
+                let size = checkpoint.size();
+                let seqs: Vec<u64> = (0..size).step_by(17).chain([size - 1]).collect();
+                let of_tiles = reader.proofs_of_tiles(checkpoint, &seqs).unwrap();
+                // The last group of a small tree is in no tile.
+                assert!(by_tiles == of_tiles.is_some() || size <= 256, "{size}");
+                for proof in reader.proofs(checkpoint, &seqs).unwrap() {
+                    let expected = tree::inclusion_proof(&tree, proof.index, size).unwrap();
+                    assert_eq!(proof.hashes, expected);
+                }
+                assert!(reader.proofs(checkpoint, &[size]).is_err());
+            }
+        };
+        check(true);
+        let tile = dir.path().join("tile/0/000");
+        let mut bytes = std::fs::read(&tile).unwrap();
+        bytes[40] ^= 1;
+        std::fs::write(&tile, bytes).unwrap();
+        check(false);
+    }
 }
