@@ -2,14 +2,19 @@
 
 use std::fmt::Write as _;
 
-use adproof_vast::{Options, check, fix};
+use std::sync::LazyLock;
+
+use adproof_vast::{Options, check, mend};
 use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Made once, as a program would.
+static OPTIONS: LazyLock<Options> = LazyLock::new(Options::default);
 
 /// How many findings a document has.
 #[wasm_bindgen]
 #[must_use]
 pub fn count(bytes: &[u8]) -> usize {
-    check(bytes, &Options::default()).findings.len()
+    check(bytes, &OPTIONS).findings.len()
 }
 
 /// The findings, one a line: rule, severity, first byte, end, path and message, separated by tabs.
@@ -17,7 +22,7 @@ pub fn count(bytes: &[u8]) -> usize {
 #[must_use]
 pub fn findings(bytes: &[u8]) -> String {
     let mut out = String::new();
-    for finding in check(bytes, &Options::default()).findings.iter() {
+    for finding in check(bytes, &OPTIONS).findings.iter() {
         let (span, severity) = (finding.span, finding.severity);
         let (path, message) = (&finding.path, &finding.message);
         let _ = writeln!(
@@ -33,5 +38,5 @@ pub fn findings(bytes: &[u8]) -> String {
 #[wasm_bindgen]
 #[must_use]
 pub fn mended(bytes: &[u8]) -> Vec<u8> {
-    fix(bytes, &Options::default()).bytes
+    mend(bytes, &OPTIONS).0
 }

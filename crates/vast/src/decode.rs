@@ -9,6 +9,7 @@ use crate::generated::rules::Id;
 use encoding_rs::{CoderResult, Encoding};
 
 use crate::charset::{Charset, windows_1252};
+use crate::text::Text as _;
 
 /// A document as text.
 #[derive(Debug)]
@@ -180,7 +181,7 @@ pub(crate) fn declared(bytes: &[u8]) -> Option<&str> {
     }
     let end = head.windows(2).position(|pair| pair == b"?>")?;
     let declaration = std::str::from_utf8(head.get(..end)?).ok()?;
-    let (_, after) = declaration.split_once("encoding")?;
+    let (_, after) = declaration.cut_at("encoding")?;
     let value = after.trim_start().strip_prefix('=')?.trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     value.get(1..)?.split(quote).next()

@@ -6,6 +6,7 @@ use crate::decode::Map;
 use crate::generated::rules::Id;
 use crate::path::Paths;
 use crate::structure::{NameId, TypeId};
+use crate::text::is_bare;
 use adproof_model::{DocumentKind, Span};
 
 /// The number of an element in its document, in document order.
@@ -312,6 +313,7 @@ impl Document<'_> {
         self.map.span(start, end)
     }
 
+    #[inline(never)]
     pub(crate) fn slice(&self, start: u32, end: u32) -> &str {
         self.text.get(start as usize..end as usize).unwrap_or("")
     }
@@ -332,11 +334,13 @@ impl Document<'_> {
     }
 
     /// An attribute by its interned name.
+    #[inline(never)]
     pub(crate) fn attr(&self, element: &Element, name: NameId) -> Option<&Attribute> {
         self.attributes_in(element).iter().find(|attribute| attribute.name == name)
     }
 
     /// The value of an attribute by its interned name, as written.
+    #[inline(never)]
     pub(crate) fn attr_raw(&self, element: &Element, name: NameId) -> Option<&str> {
         self.attr(element, name)
             .map(|attribute| self.slice(attribute.value_start, attribute.value_end))
@@ -370,6 +374,10 @@ impl Document<'_> {
     /// What is visible of a part, and where; none when that is nothing.
     pub(crate) fn visible(&self, part: &Part) -> Option<(&str, (u32, u32))> {
         let text = self.slice(part.start, part.end);
+        // Mostly there is nothing around it.
+        if is_bare(text) {
+            return Some((text, (part.start, part.end)));
+        }
         let body = text.trim_ascii_start();
         let trimmed = body.trim_ascii_end();
         if trimmed.is_empty() {

@@ -21,10 +21,20 @@ pub struct Fixed {
 /// mends at least one finding, so this is a bound against mistakes, not a limit that is met.
 const ROUNDS: u32 = 16;
 
-/// Applies every safe fix, and where the options ask for them the unsafe ones, as edits of the original bytes and judges the result. What no edit names
-/// stays as it was, byte for byte; fixing the result again changes nothing.
+/// Applies every safe fix, and where the options ask for them the unsafe ones, as edits of the
+/// original bytes, and judges the result. What no edit names stays as it was, byte for byte; fixing
+/// the result again changes nothing.
 #[must_use]
 pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
+    let (bytes, applied) = mend(bytes, options);
+    let report = lint(&bytes, options);
+    Fixed { bytes, applied, report }
+}
+
+/// What [`fix`] does, without judging the result: the mended bytes, and how many findings of each
+/// rule were mended.
+#[must_use]
+pub fn mend(bytes: &[u8], options: &Options) -> (Vec<u8>, BTreeMap<&'static str, u32>) {
     let mut bytes = bytes.to_vec();
     let mut applied = BTreeMap::new();
     let mut unbounded = options.clone();
@@ -43,8 +53,7 @@ pub fn fix(bytes: &[u8], options: &Options) -> Fixed {
         drop(findings);
         bytes = mended;
     }
-    let report = lint(&bytes, options);
-    Fixed { bytes, applied, report }
+    (bytes, applied)
 }
 
 /// Applies the fixes that do not touch each other; none when there is none.

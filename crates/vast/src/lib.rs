@@ -32,7 +32,7 @@ mod version;
 
 pub use document::{Document, ElementId};
 pub use findings::Findings;
-pub use fix::{Fixed, fix};
+pub use fix::{Fixed, fix, mend};
 pub use limits::Limits;
 pub use lint::{Checked, DocumentVersion, Report, check, lint};
 pub use options::{Options, UnknownRule};

@@ -11,6 +11,7 @@ use crate::document::{Document, ElementId};
 use crate::findings::{Mend, Message, Note, Noted};
 use crate::generated::rules::{Id, RULES};
 use crate::parse::{NO_ELEMENT, Quoted};
+use crate::rules::name_range;
 use crate::suppress::{self, Silence};
 use crate::{Options, Version};
 
@@ -116,6 +117,14 @@ impl<'d> Sink<'d> {
             let message = self.noted.say(message);
             self.note(id, element, (start, end), message, Mend::Not);
         }
+    }
+
+    /// Reports a fault of an element as a whole, at its name.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn report_on(&mut self, id: Id, element: ElementId, message: fmt::Arguments<'_>) {
+        let range = self.doc.element(element).map_or((0, 0), name_range);
+        self.report(id, element, range, message);
     }
 
     /// Reports a fault that can be mended.

@@ -3,7 +3,8 @@
 
 use crate::generated::rules::Id;
 use crate::generated::structure::{
-    EVENTS, NAME_BITS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS, event_place, name, ty,
+    EVENT_MULTIPLIER, EVENT_SLOTS, EVENTS, NAME_MULTIPLIER, NAME_SLOTS, NAMES, TYPES, VERSIONS,
+    name, ty,
 };
 use crate::text::Text;
 
@@ -112,7 +113,6 @@ impl Masks {
 
 /// A value of Tracking@event.
 pub(crate) struct Event {
-    #[allow(dead_code, reason = "tests hold the table against its index")]
     pub(crate) name: &'static str,
     pub(crate) versions: u8,
 }
@@ -131,17 +131,7 @@ impl NameId {
 
     /// The number of a name that is not known to be text.
     pub(crate) fn intern_bytes(bytes: &[u8]) -> Self {
-        let len = u64::try_from(bytes.len()).unwrap_or(0);
-        let ends = match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-            (Some(first), Some(last)) => {
-                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
-            }
-            _ => bytes.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
-        };
-        let key = ends ^ len;
-        let slot = usize::try_from(key.wrapping_mul(NAME_MULTIPLIER) >> (64 - NAME_BITS));
-        let id = slot.ok().and_then(|slot| NAME_SLOTS.get(slot)).copied();
-        let id = id.unwrap_or(0);
+        let id = place(bytes, NAME_MULTIPLIER, &NAME_SLOTS);
         match NAMES.get(usize::from(id)) {
             Some(known) if same(known.as_bytes(), bytes) => Self(id),
             _ => Self::UNKNOWN,
@@ -175,6 +165,21 @@ impl TypeId {
         let rows = self.info().attrs.iter();
         rows.zip(0_u8..).find(|(row, _)| row.name == name).map(|(_, index)| index)
     }
+}
+
+/// Where a name is, if it is in the list that the slots were made for.
+#[inline]
+fn place(name: &[u8], multiplier: u64, slots: &[u8]) -> u8 {
+    let len = u64::try_from(name.len()).unwrap_or(0);
+    let ends = match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+        }
+        _ => name.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
+    };
+    // The number of slots is a power of two.
+    let slot = (ends ^ len).wrapping_mul(multiplier) >> (64 - slots.len().trailing_zeros());
+    usize::try_from(slot).ok().and_then(|slot| slots.get(slot)).copied().unwrap_or(0)
 }
 
 /// Whether two names are equal. They are short, so that calling a routine costs more than comparing
@@ -230,7 +235,9 @@ pub(crate) const STANDARD: [(&str, TypeId); 10] = [
 
 /// The event of a name, if any version has it.
 pub(crate) fn event(name: &str) -> Option<&'static Event> {
-    EVENTS.get(event_place(name.as_bytes())?)
+    let name = name.as_bytes();
+    let event = EVENTS.get(usize::from(place(name, EVENT_MULTIPLIER, &EVENT_SLOTS)))?;
+    same(event.name.as_bytes(), name).then_some(event)
 }
 
 #[cfg(test)]

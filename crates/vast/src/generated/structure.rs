@@ -167,10 +167,7 @@ pub(crate) static NAMES: [&str; 154] = [
 /// Spreads all names over [`NAME_SLOTS`] without a collision.
 pub(crate) const NAME_MULTIPLIER: u64 = 0x3ee5_7890_41c9_8ac3;
 
-/// Bits of a place in [`NAME_SLOTS`].
-pub(crate) const NAME_BITS: u32 = 12;
-
-/// The name that a hash belongs to.
+/// The place of the name that a hash belongs to.
 pub(crate) static NAME_SLOTS: [u8; 4096] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 94, 0, 0, 0, 4, 0, 0, 0, 0, 142, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -12826,42 +12823,18 @@ pub(crate) static EVENTS: [Event; 32] = [
     Event { name: "interactiveStart", versions: 112 },
 ];
 
-/// The place of a name in [`EVENTS`].
-pub(crate) fn event_place(name: &[u8]) -> Option<usize> {
-    let place = match name {
-        b"creativeView" => 0,
-        b"start" => 1,
-        b"midpoint" => 2,
-        b"firstQuartile" => 3,
-        b"thirdQuartile" => 4,
-        b"complete" => 5,
-        b"mute" => 6,
-        b"unmute" => 7,
-        b"pause" => 8,
-        b"rewind" => 9,
-        b"resume" => 10,
-        b"fullscreen" => 11,
-        b"expand" => 12,
-        b"collapse" => 13,
-        b"acceptInvitation" => 14,
-        b"close" => 15,
-        b"exitFullscreen" => 16,
-        b"skip" => 17,
-        b"progress" => 18,
-        b"acceptInvitationLinear" => 19,
-        b"closeLinear" => 20,
-        b"playerExpand" => 21,
-        b"playerCollapse" => 22,
-        b"timeSpentViewing" => 23,
-        b"adExpand" => 24,
-        b"adCollapse" => 25,
-        b"minimize" => 26,
-        b"overlayViewDuration" => 27,
-        b"otherAdInteraction" => 28,
-        b"loaded" => 29,
-        b"notUsed" => 30,
-        b"interactiveStart" => 31,
-        _ => return None,
-    };
-    Some(place)
-}
+/// Spreads all names over [`EVENT_SLOTS`] without a collision.
+pub(crate) const EVENT_MULTIPLIER: u64 = 0x6c4_5d18_8009_454f;
+
+/// The place of the name that a hash belongs to.
+pub(crate) static EVENT_SLOTS: [u8; 256] = [
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 8, 0, 0, 30, 0,
+    16, 29, 0, 18, 0, 21, 0, 0, 0, 0, 0, 0, 0, 11, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 0, 0,
+    0, 27, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 23, 0, 0, 0, 0, 25, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13, 0, 0, 0, 1, 0,
+    0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 7, 0, 28, 0, 0, 0,
+    0, 0, 0, 0, 31, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0,
+    0, 12, 0, 0, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0, 0, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 10, 0, 0, 0,
+];

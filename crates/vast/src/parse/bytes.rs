@@ -27,6 +27,7 @@ static CLASS: [u8; 256] = {
     table
 };
 
+#[inline]
 fn class(byte: u8) -> u8 {
     // The table has a place for every byte.
     CLASS.get(usize::from(byte)).copied().unwrap_or(0)

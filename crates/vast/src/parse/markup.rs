@@ -55,7 +55,7 @@ impl Parser<'_> {
             return None;
         };
         let body = self.text.get(start + 4..end - 3).unwrap_or("");
-        if memchr::memmem::find(body.as_bytes(), b"--").is_some() || body.ends_with('-') {
+        if body.holds("--") || body.ends_with('-') {
             self.ill_formed(
                 Id::CommentDoubleHyphen,
                 offset(start),
@@ -179,11 +179,14 @@ enum Entities {
 
 fn entities(doctype: &str) -> Entities {
     let mut found = Entities::None;
-    for declared in doctype.split("<!ENTITY").skip(1) {
+    let mut rest = doctype;
+    while let Some((_, declared)) = rest.cut_at("<!ENTITY") {
+        rest = declared;
+        let declared = declared.cut_at("<!ENTITY").map_or(declared, |(this, _)| this);
         let declared = declared.trim_ascii_start().trim_start_matches('%');
         let quote = declared.find(['"', '\'']).unwrap_or(declared.len());
         let (head, value) = declared.split_at_checked(quote).unwrap_or((declared, ""));
-        if head.contains("SYSTEM") || head.contains("PUBLIC") {
+        if head.holds("SYSTEM") || head.holds("PUBLIC") {
             return Entities::External;
         }
         let mark = value.chars().next().unwrap_or('"');

@@ -25,6 +25,7 @@ use crate::document::{
 };
 use crate::generated::rules::Id;
 use crate::known::Known;
+use crate::text::Text as _;
 
 pub(crate) use names::{OTHER_ROOTS, VAST_NAMESPACE, VMAP_NAMESPACE};
 
@@ -244,11 +245,11 @@ impl<'t> Parser<'t> {
         }
         let head = body.get(..body.floor_char_boundary(2_000)).unwrap_or(body);
         let mentions_vast =
-            || head.contains("<VAST") || head.contains("<VMAP") || head.contains("<vmap:VMAP");
+            || head.holds("<VAST") || head.holds("<VMAP") || head.holds("<vmap:VMAP");
         let escapes = memchr::memchr(b'\\', head.as_bytes()).is_some();
         let quoted = body.starts_with(['"', '{', '[', '\'']) || body.starts_with("\\\"");
-        if escapes && head.contains("=\\\"")
-            || (quoted && (mentions_vast() || head.contains("<\\/") || head.contains("\\u003c")))
+        if escapes && head.holds("=\\\"")
+            || (quoted && (mentions_vast() || head.holds("<\\/") || head.holds("\\u003c")))
         {
             self.fatal(
                 Id::JsonEscaped,

@@ -139,7 +139,6 @@ impl Parser<'_> {
         }
         let (start, end) = (element.start, element.open_end);
         let rest = self.text.get(end as usize..).unwrap_or("");
-        let holds = |name: &str| memchr::memmem::find(rest.as_bytes(), name.as_bytes()).is_some();
         if local.is_like("VAST") || local.is_like("VMAP") {
             let vast = local.is_like("VAST");
             (self.kind, element.ty) =
@@ -157,10 +156,10 @@ impl Parser<'_> {
         } else if local == "MPD" || local == "SmoothStreamingMedia" {
             let message = format_args!("the document is a manifest of a stream");
             self.fatal(Id::PlaylistInsteadOfVast, start, end, message);
-        } else if local == "Error" && holds("<Code>") {
+        } else if local == "Error" && rest.holds("<Code>") {
             let message = format_args!("the document is an error of a file store, not a tag");
             self.fatal(Id::StorageErrorInsteadOfVast, start, end, message);
-        } else if !local.is_like("html") && (holds("<VAST") || holds(":VMAP")) {
+        } else if !local.is_like("html") && (rest.holds("<VAST") || rest.holds(":VMAP")) {
             let name = excerpt(local, self.limits.excerpt);
             let message = format_args!("the root element is <{name}>, which holds VAST");
             self.fatal(Id::VastNotAtRoot, start, end, message);
@@ -249,5 +248,5 @@ fn is_our_namespace(uri: &str) -> bool {
     uri.is_empty()
         || uri == VAST_NAMESPACE
         || uri == VMAP_NAMESPACE
-        || uri.to_ascii_lowercase().contains("iab.com/vast")
+        || uri.to_ascii_lowercase().holds("iab.com/vast")
 }

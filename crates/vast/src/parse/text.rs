@@ -4,6 +4,7 @@ use super::{Parser, bytes, excerpt, offset};
 use crate::document::{ElementId, NONE, Part, PartKind, State};
 use crate::generated::rules::Id;
 use crate::references::{self, Reference};
+use crate::text::Text as _;
 
 impl Parser<'_> {
     /// Space between two pieces of markup: it matters only between two parts of one text.
@@ -105,7 +106,7 @@ impl Parser<'_> {
     fn section_end(&mut self, from: u32, to: u32) {
         let before = self.stack.last().and_then(|open| self.parts.get(open.last_part as usize));
         let nested = before.is_some_and(|part| {
-            part.kind == PartKind::Cdata && self.slice(part.start, part.end).contains("<![CDATA[")
+            part.kind == PartKind::Cdata && self.slice(part.start, part.end).holds("<![CDATA[")
         });
         if nested {
             let message =

@@ -4,7 +4,7 @@ use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::media::{begins_with_macro, value, value_range};
-use crate::rules::name_range;
+use crate::rules::{name_range, time};
 use crate::sink::Sink;
 
 const SIGNALS: [&str; 4] = ["plcmt", "pos", "playbackmethod", "attr"];
@@ -26,10 +26,9 @@ pub(crate) fn extension(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
             format_args!("`{quoted}` is no signal; it is plcmt, pos, playbackmethod or attr"),
         );
     } else if !known {
-        sink.report(
+        sink.report_on(
             Id::AdcomTypeUnknown,
             id,
-            name_range(element),
             format_args!("the extension has no `type` that names its signal"),
         );
     }
@@ -50,12 +49,19 @@ pub(crate) fn extension(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
         }
     }
     if !any && known && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::AdcomWithoutSignal,
             id,
-            name_range(element),
             format_args!("the extension says `{named}`, but holds no <{named}>"),
         );
+    }
+}
+
+/// A number that may have a sign.
+fn integer(text: &str) -> Option<i64> {
+    match text.strip_prefix('-') {
+        Some(digits) => 0_i64.checked_sub_unsigned(time::number(digits)?),
+        None => 0_i64.checked_add_unsigned(time::number(text.strip_prefix('+').unwrap_or(text))?),
     }
 }
 
@@ -70,7 +76,7 @@ pub(crate) fn signal(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
     }
     let range = doc.content_range(id).unwrap_or_else(|| name_range(element));
     let signal = element.name.as_str();
-    let Ok(number) = text.parse::<i64>() else {
+    let Some(number) = integer(&text) else {
         let quoted = sink.quote(&text);
         sink.report(
             Id::AdcomNotANumber,
@@ -148,7 +154,7 @@ impl Signals {
             let Some(of) = doc.element(child).filter(|of| of.ty == ty::ADCOM_SIGNAL) else {
                 continue;
             };
-            let Ok(number) = doc.content(child).parse::<i64>() else {
+            let Some(number) = integer(&doc.content(child)) else {
                 continue;
             };
             let range = doc.content_range(child).unwrap_or((of.start, of.open_end));

@@ -44,10 +44,9 @@ pub(crate) fn extension(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
         }
     }
     if (count != 1 || other) && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::CtvExtensionPayload,
             id,
-            name_range(element),
             format_args!("an extension of the type `{standard}` holds exactly one <{standard}>"),
         );
     }
@@ -111,10 +110,9 @@ fn location(
     } else {
         return;
     };
-    sink.report(
+    sink.report_on(
         Id::CtvExtensionLocation,
         id,
-        name_range(element),
         format_args!("VAST {version} has `{standard}` {place}"),
     );
 }
@@ -223,10 +221,9 @@ pub(crate) fn universal_ad_id(
     element: &Element,
 ) {
     if doc.content(id).is_empty() && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::CtvUniversaladidEmpty,
             id,
-            name_range(element),
             format_args!("<UniversalAdId> is empty; an ad that no registry knows says `unknown`"),
         );
     }
@@ -295,10 +292,9 @@ pub(crate) fn interactive(
         if !url && html.is_none() && element.first_child.some().is_none() {
             return;
         }
-        sink.report(
+        sink.report_on(
             Id::CtvInteractivePayload,
             id,
-            name_range(element),
             format_args!("the file is either a URL or a page in CDATA in <HTMLResource>"),
         );
     }

@@ -83,11 +83,10 @@ pub(crate) fn impressions(
     if element.twice == 0 || !sink.hears(Id::ImpressionDuplicate) {
         return;
     }
-    super::repeated(doc, id, ty::IMPRESSION, &[], |impression, element| {
-        sink.report(
+    super::repeated(doc, id, ty::IMPRESSION, &[], &mut |impression| {
+        sink.report_on(
             Id::ImpressionDuplicate,
             impression,
-            name_range(element),
             format_args!("this ad calls the same impression URL twice"),
         );
     });
@@ -112,18 +111,16 @@ pub(crate) fn quartiles(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
         any = true;
     }
     if !any {
-        sink.report(
+        sink.report_on(
             Id::LinearWithoutTracking,
             id,
-            name_range(element),
             format_args!("nothing of this ad is tracked but that it was served"),
         );
     }
     if any {
-        sink.report(
+        sink.report_on(
             Id::LinearWithoutQuartiles,
             id,
-            name_range(element),
             format_args!("events are tracked, but none that says how far the ad was watched"),
         );
     }

@@ -96,10 +96,9 @@ pub(crate) fn viewable(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         }
     }
     if !viewable && !urls.is_empty() {
-        sink.report(
+        sink.report_on(
             Id::ViewableimpressionWithoutViewable,
             id,
-            name_range(element),
             format_args!("<ViewableImpression> has no <Viewable>: views that count are not told"),
         );
     }

@@ -65,10 +65,9 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         count += 1;
     }
     if count == 0 && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::CaptionsWithoutFile,
             id,
-            name_range(element),
             format_args!("<ClosedCaptionFiles> has no <ClosedCaptionFile>"),
         );
     }
@@ -77,19 +76,17 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
 /// `ClosedCaptionFile`.
 pub(crate) fn file(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     match doc.attr(element, name::TYPE) {
-        None => sink.report(
+        None => sink.report_on(
             Id::CaptionWithoutType,
             id,
-            name_range(element),
             format_args!("<ClosedCaptionFile> does not say its `type`; players cannot choose it"),
         ),
         Some(attribute) => kind(doc, sink, id, value(doc, Some(attribute)), value_range(attribute)),
     }
     match doc.attr(element, name::LANGUAGE) {
-        None => sink.report(
+        None => sink.report_on(
             Id::CaptionWithoutLanguage,
             id,
-            name_range(element),
             format_args!("<ClosedCaptionFile> does not say its `language`"),
         ),
         Some(attribute) => {

@@ -19,10 +19,9 @@ pub(crate) fn video(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     };
     let through = of(ty::CLICK_THROUGH).next();
     if through.is_none() && element.ty == ty::VIDEO_CLICKS && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::VideoclicksWithoutClickthrough,
             id,
-            name_range(element),
             format_args!("<VideoClicks> has no <ClickThrough>, so a click opens nothing"),
         );
     }
@@ -54,11 +53,10 @@ pub(crate) fn video(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         }
     }
     if of(ty::CLICK_TRACKING).nth(1).is_some() && sink.hears(Id::ClicktrackingDuplicate) {
-        super::repeated(doc, id, ty::CLICK_TRACKING, &[], |click, element| {
-            sink.report(
+        super::repeated(doc, id, ty::CLICK_TRACKING, &[], &mut |click| {
+            sink.report_on(
                 Id::ClicktrackingDuplicate,
                 click,
-                name_range(element),
                 format_args!("the same URL counts each click twice"),
             );
         });
@@ -77,10 +75,9 @@ pub(crate) fn linear(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
     };
     let through = of(id, ty::VIDEO_CLICKS).and_then(|clicks| of(clicks, ty::CLICK_THROUGH));
     if through.is_none() {
-        sink.report(
+        sink.report_on(
             Id::LinearWithoutClickthrough,
             id,
-            name_range(element),
             format_args!("the ad has no <ClickThrough>, so a click opens nothing"),
         );
     }

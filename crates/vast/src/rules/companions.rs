@@ -7,7 +7,7 @@ use crate::findings::Mend;
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::media::{ending_of, essence};
-use crate::rules::{name_range, time};
+use crate::rules::time;
 use crate::sink::Sink;
 use crate::structure::{NameId, TypeId};
 use crate::text::Text as _;
@@ -29,7 +29,7 @@ pub(crate) fn container(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
     };
     if !element.has(UNCLOSED) && !has(doc, id, &[child]) {
         let container = element.ty.info().element_name();
-        sink.report(rule, id, name_range(element), format_args!("<{container}> has no <{name}>"));
+        sink.report_on(rule, id, format_args!("<{container}> has no <{name}>"));
     }
     if element.ty == ty::COMPANION_ADS
         && sink.hears(Id::CompanionsAllRequired)
@@ -118,18 +118,16 @@ pub(crate) fn image(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         return;
     }
     if !has(doc, id, &[ty::COMPANION_CLICK_THROUGH]) {
-        sink.report(
+        sink.report_on(
             Id::CompanionWithoutClickthrough,
             id,
-            name_range(element),
             format_args!("an image cannot open a page, and there is no <CompanionClickThrough>"),
         );
     }
     if !has(doc, id, &[ty::ALT_TEXT]) {
-        sink.report(
+        sink.report_on(
             Id::CompanionWithoutAlttext,
             id,
-            name_range(element),
             format_args!("the image has no <AltText>, so nobody hears what it shows"),
         );
     }
@@ -223,10 +221,9 @@ pub(crate) fn html(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         return;
     }
     if element.first_child.some().is_some() {
-        sink.report(
+        sink.report_on(
             Id::HtmlresourceAsElements,
             id,
-            name_range(element),
             format_args!(
                 "the HTML stands outside of CDATA, so players read its text without its tags"
             ),
@@ -234,12 +231,7 @@ pub(crate) fn html(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         return;
     }
     let Some(range) = doc.content_range(id) else {
-        sink.report(
-            Id::HtmlresourceEmpty,
-            id,
-            name_range(element),
-            format_args!("<HTMLResource> holds no HTML"),
-        );
+        sink.report_on(Id::HtmlresourceEmpty, id, format_args!("<HTMLResource> holds no HTML"));
         return;
     };
     let cdata = doc.parts(id).any(|part| part.kind == PartKind::Cdata);
@@ -265,7 +257,7 @@ pub(crate) fn html(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         }
         return;
     }
-    if memchr::memmem::find(bytes, b"document.write").is_some() {
+    if text.holds("document.write") {
         sink.report(
             Id::HtmlresourceDocumentWrite,
             id,
@@ -273,7 +265,7 @@ pub(crate) fn html(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
             format_args!("document.write erases a page that has loaded, and browsers block it"),
         );
     }
-    let plain = memchr::memmem::find_iter(bytes, b"http://").any(|at| {
+    let plain = text.places_of("http://").any(|at| {
         let before = text.get(at.saturating_sub(8)..at).unwrap_or("").to_ascii_lowercase();
         let before = before.trim_end_matches(['"', '\'', ' ']);
         before.ends_with("src=") || before.ends_with("url(")

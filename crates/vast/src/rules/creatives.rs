@@ -87,18 +87,16 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         }
     }
     if kinds == 0 && !open {
-        sink.report(
+        sink.report_on(
             Id::CreativeWithoutContent,
             id,
-            name_range(element),
             format_args!("<Creative> has no <Linear>, <NonLinearAds> or <CompanionAds>"),
         );
     }
     if kinds > 1 {
-        sink.report(
+        sink.report_on(
             Id::CreativeOfSeveralKinds,
             id,
-            name_range(element),
             format_args!(
                 "<Creative> has more than one of <Linear>, <NonLinearAds>, <CompanionAds>"
             ),
@@ -197,10 +195,9 @@ pub(crate) fn universal(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, 
                 format_args!("`idRegistry` is empty; where no registry has the id it is `unknown`"),
             );
         } else if registry.is_like("unknown") || value.is_like("unknown") {
-            sink.report(
+            sink.report_on(
                 Id::UniversaladidUnknown,
                 id,
-                name_range(element),
                 format_args!("the creative is in no registry"),
             );
         }

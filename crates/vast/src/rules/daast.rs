@@ -21,10 +21,10 @@ pub(crate) fn root(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
     }
     if element.seen == 0 && !element.has(UNCLOSED) {
         let message = format_args!("<DAAST> has neither an <Ad> nor an <Error>");
-        sink.report(Id::DaastEmpty, id, name_range(element), message);
+        sink.report_on(Id::DaastEmpty, id, message);
     }
     let message = format_args!("DAAST is not maintained any more; VAST 4.1 took it in");
-    sink.report(Id::DaastSuperseded, id, name_range(element), message);
+    sink.report_on(Id::DaastSuperseded, id, message);
 }
 
 /// `Ad`: exactly one of InLine and Wrapper.
@@ -32,16 +32,14 @@ pub(crate) fn ad(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element
     let unknown =
         || doc.children(id).any(|child| doc.element(child).is_some_and(|child| child.has(UNKNOWN)));
     match element.seen.count_ones() {
-        0 if !element.has(UNCLOSED) && !unknown() => sink.report(
+        0 if !element.has(UNCLOSED) && !unknown() => sink.report_on(
             Id::AdWithoutInlineOrWrapper,
             id,
-            name_range(element),
             format_args!("<Ad> has neither <InLine> nor <Wrapper>"),
         ),
-        2 => sink.report(
+        2 => sink.report_on(
             Id::AdWithInlineAndWrapper,
             id,
-            name_range(element),
             format_args!("<Ad> has both <InLine> and <Wrapper>"),
         ),
         _ => {}
@@ -68,10 +66,9 @@ pub(crate) fn wrapper(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
             );
         }
         None if element.has(UNCLOSED) => {}
-        None => sink.report(
+        None => sink.report_on(
             Id::DaastWrapperWithoutUri,
             id,
-            name_range(element),
             format_args!("<Wrapper> has no <DAASTAdTagURI>"),
         ),
     }

@@ -12,10 +12,9 @@ use crate::structure::NameId;
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let own = element.ty.info().element_name();
     if doc.attr(element, name::TYPE).is_none() {
-        sink.report(
+        sink.report_on(
             Id::ExtensionWithoutType,
             id,
-            name_range(element),
             format_args!("<{own}> has no `type` by which its reader would know it"),
         );
     }
@@ -24,12 +23,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         if element.attr_count > 1 {
             return;
         }
-        sink.report(
-            Id::ExtensionEmpty,
-            id,
-            name_range(element),
-            format_args!("<{own}> has nothing in it"),
-        );
+        sink.report_on(Id::ExtensionEmpty, id, format_args!("<{own}> has nothing in it"));
         return;
     }
     leaf(doc, sink, id, element);

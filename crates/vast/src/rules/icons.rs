@@ -4,7 +4,7 @@ use crate::Version;
 use crate::document::{Attribute, Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{companions, name_range, time, tracking};
+use crate::rules::{companions, time, tracking};
 use crate::sink::Sink;
 use crate::text::Text as _;
 
@@ -28,10 +28,9 @@ pub(crate) fn icon(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         ] {
             if doc.attr(element, attribute).is_none() {
                 let name = attribute.as_str();
-                sink.report(
+                sink.report_on(
                     rule,
                     id,
-                    name_range(element),
                     format_args!("<Icon> has no `{name}`, so players place it as they like or not"),
                 );
             }
@@ -132,10 +131,9 @@ fn choices(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Ele
         };
     }
     if !led {
-        sink.report(
+        sink.report_on(
             Id::AdchoicesWithoutClickthrough,
             id,
-            name_range(element),
             format_args!("the AdChoices icon leads nowhere: there is no <IconClickThrough>"),
         );
     }
@@ -149,10 +147,9 @@ pub(crate) fn clicks(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, ele
         })
     });
     if !opens && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::IconclicksWithoutClickthrough,
             id,
-            name_range(element),
             format_args!("a click on the icon opens nothing"),
         );
     }
@@ -165,10 +162,9 @@ pub(crate) fn fallback(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
             .is_some_and(|child| child.ty == ty::ICON_CLICK_FALLBACK_IMAGE_STATIC_RESOURCE)
     });
     if !image && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::FallbackimageWithoutResource,
             id,
-            name_range(element),
             format_args!("<IconClickFallbackImage> has no image"),
         );
     }

@@ -79,10 +79,9 @@ pub(crate) fn text(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         writing::check(sink, id, element, range, &text);
     }
     if element.ty == ty::AD_SYSTEM && doc.attr(element, name::VERSION).is_none() {
-        sink.report(
+        sink.report_on(
             Id::AdsystemWithoutVersion,
             id,
-            name_range(element),
             format_args!("<AdSystem> does not say which version of the ad server answered"),
         );
     }
@@ -161,8 +160,8 @@ pub(crate) fn is_unfilled(text: &str) -> bool {
         })
     };
     let between = |open: &str, close: &str| {
-        text.split_once(open).is_some_and(|(_, rest)| {
-            rest.find(close).is_some_and(|at| {
+        text.cut_at(open).is_some_and(|(_, rest)| {
+            rest.place_of(close).is_some_and(|at| {
                 rest.get(..at).is_some_and(|name| {
                     !name.is_empty()
                         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
@@ -259,15 +258,7 @@ type Report<'r> = dyn FnMut(ElementId, (u32, u32), &str) + 'r;
 
 /// Every element whose value an element before it has. What names nothing repeats nothing.
 pub(crate) fn for_repeated(all: &[Named<'_>], report: &mut Report<'_>) {
-    // Mostly all are different, and then so are their hashes, which are sorted without reading texts.
-    let mut hashes: Vec<u64> = all
-        .iter()
-        .map(|((space, value), ..)| {
-            text_hash(space.as_bytes()).rotate_left(1) ^ text_hash(value.as_bytes())
-        })
-        .collect();
-    hashes.sort_unstable();
-    if hashes.is_sorted_by(|before, after| before < after) {
+    if all_differ(all) {
         return;
     }
     let all: Vec<&Named<'_>> = all.iter().collect();
@@ -287,6 +278,31 @@ pub(crate) fn for_repeated(all: &[Named<'_>], report: &mut Report<'_>) {
     for (value, id, range) in sorted_by(&again, |a, b| a.1.cmp(&b.1)) {
         report(*id, *range, &value.1);
     }
+}
+
+/// Whether all values are surely different. Mostly they are, and then so are their hashes, which
+/// are compared without reading texts again.
+fn all_differ(all: &[Named<'_>]) -> bool {
+    /// Steps from the place of a hash to a free one, of which half are free.
+    const STEPS: usize = 64;
+    let mut slots = vec![0_u64; (all.len() * 2).next_power_of_two()];
+    all.iter().all(|((space, value), ..)| {
+        let hash = text_hash(space.as_bytes()).rotate_left(1) ^ text_hash(value.as_bytes());
+        let last = slots.len() - 1;
+        let first = usize::try_from(hash >> 40).unwrap_or(0);
+        for step in 0..STEPS {
+            match slots.get_mut((first + step) & last) {
+                Some(free) if *free == 0 => {
+                    // Zero is taken for another hash: that is no more than a wrong suspicion.
+                    *free = hash.max(1);
+                    return true;
+                }
+                Some(other) if *other == hash => return false,
+                _ => {}
+            }
+        }
+        false
+    })
 }
 
 /// Whether an ad has this text as its id.

@@ -59,9 +59,9 @@ pub(crate) fn foreign(sink: &mut Sink<'_>, url: &Url<'_>) {
                 format_args!("`{quoted}` is percent-encoded, so not every player replaces it"),
                 |_| {
                     let once = encoded_macros(text).filter(|(_, _, twice)| !twice);
-                    let brackets =
+                    let mut brackets =
                         once.flat_map(|(at, len, _)| [(at, 3, "["), (at + len - 3, 3, "]")]);
-                    url.edits("Write the brackets", brackets)
+                    url.edits("Write the brackets", &mut brackets)
                 },
             );
         }
@@ -72,7 +72,7 @@ pub(crate) fn foreign(sink: &mut Sink<'_>, url: &Url<'_>) {
 pub(crate) fn cache_buster(sink: &mut Sink<'_>, url: &Url<'_>) {
     let text = url.text.as_ref();
     let busts = ["[CACHEBUSTING]", "[TIMESTAMP]", "[TRANSACTIONID]"];
-    if !busts.iter().any(|name| text.contains(name)) {
+    if !busts.iter().any(|name| text.holds(name)) {
         sink.report(
             Id::ImpressionWithoutCachebuster,
             url.id,
@@ -159,7 +159,7 @@ fn taken(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, known: &Macro, said: &mu
             format_args!("[[{name}]] leaves a pair of brackets around the value"),
             |_| {
                 let pieces = [(at - 1, 1, ""), (at + name.len() + 2, 1, "")];
-                url.edits("Remove the outer brackets", pieces.into_iter())
+                url.edits("Remove the outer brackets", &mut pieces.into_iter())
             },
         );
     }
@@ -184,8 +184,9 @@ fn strange(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, name: &str, said: &mut
                 format_args!("players replace [{upper}], not [{quoted}]"),
                 |_| {
                     let wrong = lower_case(text);
-                    let pieces = wrong.iter().map(|(at, name)| (*at, name.len(), name.as_str()));
-                    url.edits("Write the macro in capitals", pieces)
+                    let mut pieces =
+                        wrong.iter().map(|(at, name)| (*at, name.len(), name.as_str()));
+                    url.edits("Write the macro in capitals", &mut pieces)
                 },
             );
         }
@@ -202,7 +203,7 @@ fn strange(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, name: &str, said: &mut
                 |_| {
                     let fix = url.edits(
                         "Write the macro of VAST",
-                        std::iter::once((at + 1, name.len(), right)),
+                        &mut std::iter::once((at + 1, name.len(), right)),
                     )?;
                     Some(TextFix::dangerous(fix.title, fix.edits))
                 },
@@ -328,8 +329,8 @@ fn spaced(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, said: &mut Said) {
             url.part(at, inner.len() + 2),
             format_args!("players replace [{name}], not the name with spaces around it"),
             |_| {
-                let pieces = std::iter::once((at + 1, inner.len(), name));
-                url.edits("Remove the spaces", pieces)
+                let mut pieces = std::iter::once((at + 1, inner.len(), name));
+                url.edits("Remove the spaces", &mut pieces)
             },
         );
     }

@@ -18,7 +18,7 @@ pub(crate) fn wrap_in_cdata(doc: &Document<'_>, id: ElementId) -> Option<TextFix
     }
     let (start, end) = doc.content_range(id)?;
     let text = doc.slice(start, end);
-    if memchr::memchr(b'>', text.as_bytes()).is_some() && text.contains("]]>") {
+    if memchr::memchr(b'>', text.as_bytes()).is_some() && text.holds("]]>") {
         return None;
     }
     let mut edits: Vec<TextEdit> = Vec::new();
@@ -56,7 +56,7 @@ pub(crate) fn decode_ampersands(doc: &Document<'_>, id: ElementId) -> Option<Tex
     let mut edits = Vec::new();
     for part in doc.parts(id).filter(|part| part.kind == PartKind::Cdata) {
         let text = doc.slice(part.start, part.end);
-        for at in memchr::memmem::find_iter(text.as_bytes(), b"&amp;") {
+        for at in text.places_of("&amp;") {
             let from = part.start.checked_add(u32::try_from(at).ok()?)?;
             edits.push((from, from.checked_add(5)?, "&".into()));
         }
@@ -75,7 +75,7 @@ pub(crate) fn rename_element(doc: &Document<'_>, id: ElementId, name: &str) -> O
     let mut edits = vec![(start_end.checked_sub(written)?, start_end, name.to_owned().into())];
     if !element.has(SELF_CLOSING) {
         let end_tag = doc.slice(element.open_end, element.end);
-        let at = u32::try_from(end_tag.rfind("</")?).ok()?;
+        let at = u32::try_from(end_tag.last_place_of("</")?).ok()?;
         let tag = doc.tag(id);
         if !end_tag.get(usize::try_from(at).ok()? + 2..)?.starts_with(tag) {
             return None;
@@ -150,7 +150,7 @@ pub(crate) fn attribute_to_text(
     let text = doc.content(id);
     let mut edits = remove_attribute(doc, attribute)?.edits;
     if text.is_empty() && !element.has(SELF_CLOSING) && !value.is_empty() {
-        let end_tag = doc.slice(element.open_end, element.end).rfind("</")?;
+        let end_tag = doc.slice(element.open_end, element.end).last_place_of("</")?;
         let close = element.open_end.checked_add(u32::try_from(end_tag).ok()?)?;
         if doc.children(id).next().is_some() {
             return None;

@@ -9,7 +9,7 @@ use crate::rules::portfolio::Media;
 use crate::sink::Sink;
 
 /// `NonLinear` with `MediaFiles`.
-pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
+pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
     let (mut files, mut duration, mut resource) = (None, false, false);
     for child in doc.children(id) {
         match doc.element(child).map(|child| child.ty) {
@@ -42,10 +42,9 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         );
     }
     if media.video && !duration {
-        sink.report(
+        sink.report_on(
             Id::NonlinearVideoWithoutDuration,
             id,
-            name_range(element),
             format_args!("<NonLinear> shows a video, but has no <Duration>"),
         );
     }

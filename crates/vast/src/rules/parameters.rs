@@ -4,16 +4,14 @@ use crate::document::{Document, Element, ElementId, PartKind};
 use crate::generated::rules::Id;
 use crate::generated::structure::name;
 use crate::rules::media::{value, value_range};
-use crate::rules::name_range;
 use crate::sink::Sink;
 use crate::text::Text as _;
 
 pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if element.first_child.some().is_some() {
-        sink.report(
+        sink.report_on(
             Id::AdparametersWithElements,
             id,
-            name_range(element),
             format_args!("<AdParameters> is text, but holds elements; it must be escaped or CDATA"),
         );
         return;

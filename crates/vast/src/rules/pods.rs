@@ -50,10 +50,9 @@ pub(crate) fn response(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         }
     }
     if ads == 0 && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::NoAdWithoutError,
             id,
-            name_range(element),
             format_args!("<VAST> has no ad, and no <Error> that would tell the server so"),
         );
     }
@@ -193,15 +192,14 @@ pub(crate) fn ad_body(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
     let rule = if inline { Id::InlineWithoutError } else { Id::WrapperWithoutError };
     if sink.hears(rule) && !element.has(UNCLOSED) && count(ty::ERROR) == 0 {
         let own = element.ty.info().element_name();
-        sink.report(rule, id, name_range(element), format_args!("<{own}> has no <Error>"));
+        sink.report_on(rule, id, format_args!("<{own}> has no <Error>"));
     }
     if sink.hears(Id::ImpressionsMany) {
         let impressions = count(ty::IMPRESSION);
         if impressions > IMPRESSIONS {
-            sink.report(
+            sink.report_on(
                 Id::ImpressionsMany,
                 id,
-                name_range(element),
                 format_args!("this ad calls {impressions} impression URLs at once"),
             );
         }
@@ -222,11 +220,10 @@ pub(crate) fn ad_body(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, el
 }
 
 /// `Survey`: gone from players.
-pub(crate) fn survey(_: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
-    sink.report(
+pub(crate) fn survey(_: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, _: &Element) {
+    sink.report_on(
         Id::SurveyDeprecated,
         id,
-        name_range(element),
         format_args!("<Survey> is deprecated; verification scripts ask viewers now"),
     );
 }

@@ -110,10 +110,9 @@ fn bound(
         if all.next().is_none() {
             return first;
         }
-        sink.report(
+        sink.report_on(
             Id::PortfolioWithoutCreativeid,
             id,
-            name_range(element),
             format_args!("the ad has several creatives, and no <CreativeId> says which is meant"),
         );
         // Whichever is meant: one that shows something may be it.

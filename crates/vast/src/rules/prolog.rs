@@ -64,7 +64,7 @@ fn encoding(doc: &Document<'_>, sink: &mut Sink<'_>) {
     let Some(label) = declared(doc.text.as_bytes()) else {
         return;
     };
-    let at = doc.text.find(label).and_then(|at| u32::try_from(at).ok()).unwrap_or(0);
+    let at = doc.text.place_of(label).and_then(|at| u32::try_from(at).ok()).unwrap_or(0);
     let range = (at, at.saturating_add(u32::try_from(label.len()).unwrap_or(0)));
     let lower = label.to_ascii_lowercase();
     let quoted = excerpt(label, 40);
@@ -93,7 +93,7 @@ fn encoding(doc: &Document<'_>, sink: &mut Sink<'_>) {
 
 /// `<?xml version="1.0" encoding="…" standalone="…"?>`.
 fn declaration(doc: &Document<'_>, sink: &mut Sink<'_>) {
-    let Some(end) = doc.text.find("?>") else {
+    let Some(end) = doc.text.place_of("?>") else {
         return;
     };
     let mut rest = doc.text.get(5..end).unwrap_or("");

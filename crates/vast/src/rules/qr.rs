@@ -46,18 +46,16 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         return;
     }
     if !scan {
-        sink.report(
+        sink.report_on(
             Id::QrWithoutScanUrl,
             id,
-            name_range(element),
             format_args!("the QR code has a place, but no <QrCodeScanUrl> says where it leads"),
         );
     }
     if !image {
-        sink.report(
+        sink.report_on(
             Id::QrWithoutImageUrl,
             id,
-            name_range(element),
             format_args!("the QR code has a place, but no <QrCodeImageUrl> to show there"),
         );
     }

@@ -52,10 +52,9 @@ pub(crate) fn verification(
         matches!(ty, Some(ty::JAVA_SCRIPT_RESOURCE | ty::EXECUTABLE_RESOURCE | ty::FLASH_RESOURCE))
     };
     if !element.has(UNCLOSED) && !doc.children(id).any(resource) {
-        sink.report(
+        sink.report_on(
             Id::VerificationWithoutResource,
             id,
-            name_range(element),
             format_args!("<Verification> has no script and no executable to run"),
         );
     }

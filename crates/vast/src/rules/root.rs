@@ -58,7 +58,7 @@ pub(crate) fn vast(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
 /// The namespace and the schema that the root names.
 fn schema(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if sink.hears(Id::RootWithoutNamespace)
-        && !doc.slice(element.start, element.open_end).contains("xmlns=")
+        && !doc.slice(element.start, element.open_end).holds("xmlns=")
         && !doc.tag(id).has(b':')
     {
         let (_, at) = name_range(element);
@@ -120,10 +120,9 @@ pub(crate) fn ad(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element
     }
     match (inline, wrapper) {
         (None, None) => {
-            sink.report(
+            sink.report_on(
                 Id::AdWithoutInlineOrWrapper,
                 id,
-                name_range(element),
                 format_args!("<Ad> has neither <InLine> nor <Wrapper>"),
             );
         }

@@ -102,10 +102,9 @@ pub(crate) fn interactive(
         && element.ty != ty::EXTENSION_INTERACTIVE_CREATIVE_FILE
         && !doc.content(id).is_empty()
     {
-        sink.report(
+        sink.report_on(
             Id::InteractiveTwoForms,
             id,
-            name_range(element),
             format_args!("the file is named by a URL and stands in <HTMLResource>, too"),
         );
     }
@@ -115,13 +114,12 @@ pub(crate) fn interactive(
         if extension {
             return;
         }
-        sink.report(
+        sink.report_on(
             Id::InteractiveWithoutApiframework,
             id,
-            name_range(element),
             format_args!("<InteractiveCreativeFile> has no `apiFramework`; players do not run it"),
         );
-        interactive_type(doc, sink, id, element, kind);
+        interactive_type(doc, sink, id, kind);
         return;
     };
     let range = value_range(attribute);
@@ -134,7 +132,7 @@ pub(crate) fn interactive(
     if extension {
         return;
     }
-    interactive_type(doc, sink, id, element, kind);
+    interactive_type(doc, sink, id, kind);
     if api.is_like("VPAID") {
         sink.report(
             Id::Vpaid,
@@ -158,14 +156,12 @@ fn interactive_type(
     doc: &Document<'_>,
     sink: &mut Sink<'_>,
     id: ElementId,
-    element: &Element,
     kind: Option<&crate::document::Attribute>,
 ) {
     let Some(attribute) = kind else {
-        sink.report(
+        sink.report_on(
             Id::InteractiveWithoutType,
             id,
-            name_range(element),
             format_args!("<InteractiveCreativeFile> does not say its `type`"),
         );
         return;
@@ -304,10 +300,9 @@ pub(crate) fn non_linear(
     };
     framework(doc, sink, id, value_range(api));
     if !frames && !interactive && !element.has(UNCLOSED) {
-        sink.report(
+        sink.report_on(
             Id::SimidOverlayWithoutIframe,
             id,
-            name_range(element),
             format_args!("<NonLinear> is SIMID, but has no <IFrameResource> to load"),
         );
     }

@@ -38,7 +38,7 @@ pub(crate) fn check(
     }
     // What an unclosed element lacks may have been cut off.
     if missing != 0 && !element.has(UNCLOSED) {
-        missing_children(sink, id, element, info, missing);
+        missing_children(sink, id, info, missing);
     }
     if twice != 0 {
         repeated_children(doc, sink, id, info, twice);
@@ -48,7 +48,7 @@ pub(crate) fn check(
         outdated_children(doc, sink, id, info, outdated);
     }
     if attr_missing != 0 {
-        missing_attributes(sink, id, element, info, attr_missing);
+        missing_attributes(sink, id, info, attr_missing);
     }
     if attr_outdated != 0 && stands(doc, sink, element) {
         outdated_attributes(doc, sink, id, element, info, attr_outdated);
@@ -62,22 +62,11 @@ fn stands(doc: &Document<'_>, sink: &Sink<'_>, element: &Element) -> bool {
     row.is_none_or(|row| row.versions & sink.version().bit() != 0)
 }
 
-fn missing_children(
-    sink: &mut Sink<'_>,
-    id: ElementId,
-    element: &Element,
-    info: &Type,
-    missing: u32,
-) {
+fn missing_children(sink: &mut Sink<'_>, id: ElementId, info: &Type, missing: u32) {
     for (bit, row) in info.children.iter().enumerate() {
         if missing >> bit & 1 == 1 {
             let (name, child) = (info.element_name(), row.name.as_str());
-            sink.report(
-                row.missing,
-                id,
-                name_range(element),
-                format_args!("<{name}> has no <{child}>"),
-            );
+            sink.report_on(row.missing, id, format_args!("<{name}> has no <{child}>"));
         }
     }
 }
@@ -140,20 +129,13 @@ fn outdated_children(
     }
 }
 
-fn missing_attributes(
-    sink: &mut Sink<'_>,
-    id: ElementId,
-    element: &Element,
-    info: &Type,
-    missing: u32,
-) {
+fn missing_attributes(sink: &mut Sink<'_>, id: ElementId, info: &Type, missing: u32) {
     for (bit, row) in info.attrs.iter().enumerate() {
         if missing >> bit & 1 == 1 {
             let (name, attribute) = (info.element_name(), row.name.as_str());
-            sink.report(
+            sink.report_on(
                 row.missing,
                 id,
-                name_range(element),
                 format_args!("<{name}> has no attribute `{attribute}`"),
             );
         }
@@ -232,10 +214,9 @@ fn unknown_element(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         return;
     }
     let parent = parent.element_name();
-    sink.report(
+    sink.report_on(
         Id::UnknownElement,
         id,
-        name_range(element),
         format_args!("no version of VAST has <{name}> in <{parent}>"),
     );
 }

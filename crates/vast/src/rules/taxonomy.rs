@@ -3,7 +3,7 @@
 use crate::document::{Document, Element, ElementId, UNCLOSED};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
-use crate::rules::{identity, name_range};
+use crate::rules::identity;
 use crate::sink::Sink;
 use crate::text::Text as _;
 
@@ -13,10 +13,9 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     let blocked = element.ty == ty::BLOCKED_AD_CATEGORIES;
     let mut iab = false;
     match doc.attr(element, name::AUTHORITY) {
-        None if blocked => sink.report(
+        None if blocked => sink.report_on(
             Id::BlockedadcategoriesWithoutAuthority,
             id,
-            name_range(element),
             format_args!("<{own}> does not say whose codes these are"),
         ),
         None => {}
@@ -59,12 +58,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
     }
     let text = doc.content(id);
     let Some(range) = doc.content_range(id) else {
-        sink.report(
-            Id::CategoryEmpty,
-            id,
-            name_range(element),
-            format_args!("<{own}> has no code"),
-        );
+        sink.report_on(Id::CategoryEmpty, id, format_args!("<{own}> has no code"));
         return;
     };
     let separated = |byte: u8| matches!(byte, b',' | b';' | b'|') || byte.is_ascii_whitespace();
@@ -91,7 +85,7 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
 
 /// The host of a URL, or a domain.
 fn host(text: &str) -> Option<&str> {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let rest = text.cut_at("://").map_or(text, |(_, rest)| rest);
     let rest = rest.split(['/', '?', '#', ':']).next()?;
     let valid = |label: &str| {
         !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -124,11 +118,10 @@ pub(crate) fn duplicates(
     if element.twice == 0 {
         return;
     }
-    super::repeated(doc, id, ty::CATEGORY, &[name::AUTHORITY], |category, element| {
-        sink.report(
+    super::repeated(doc, id, ty::CATEGORY, &[name::AUTHORITY], &mut |category| {
+        sink.report_on(
             Id::CategoryDuplicate,
             category,
-            name_range(element),
             format_args!("this ad has the same category twice"),
         );
     });

@@ -31,11 +31,19 @@ pub(crate) fn millis(text: &str) -> Option<u64> {
 /// Digits only; `parse` would take a sign, and is a long routine.
 #[inline(never)]
 pub(crate) fn number(text: &str) -> Option<u64> {
-    let number = text.bytes().try_fold(0_u64, |number, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(u64::from(digit))
-    });
-    number.filter(|_| !text.is_empty())
+    /// So many digits are never too large, and hardly a number has more.
+    const SAFE: usize = 19;
+    let digit = |byte: &u8| byte.checked_sub(b'0').filter(|digit| *digit < 10).map(u64::from);
+    let bytes = text.as_bytes();
+    let (head, tail) = bytes.split_at_checked(SAFE).unwrap_or((bytes, &[]));
+    let mut number = digit(head.first()?)?;
+    for byte in head.get(1..)? {
+        number = number.wrapping_mul(10).wrapping_add(digit(byte)?);
+    }
+    for byte in tail {
+        number = number.checked_mul(10)?.checked_add(digit(byte)?)?;
+    }
+    Some(number)
 }
 
 /// An offset into a linear creative.
@@ -256,10 +264,9 @@ fn skip_event(doc: &Document<'_>, linear: ElementId) -> Option<ElementId> {
 pub(crate) fn progress(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     let Some(attribute) = doc.attr(element, name::OFFSET) else {
         if doc.attr_raw(element, name::EVENT) == Some("progress") {
-            sink.report(
+            sink.report_on(
                 Id::ProgressWithoutOffset,
                 id,
-                name_range(element),
                 format_args!("the event `progress` has no `offset`"),
             );
         }

@@ -24,10 +24,9 @@ struct Around {
 pub(crate) fn events(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if element.first_child.some().is_none() {
         if !element.has(UNCLOSED) {
-            sink.report(
+            sink.report_on(
                 Id::TrackingEventsEmpty,
                 id,
-                name_range(element),
                 format_args!("<TrackingEvents> tracks nothing"),
             );
         }
@@ -190,18 +189,16 @@ fn wanted(
                 .into_iter()
                 .find(|(bit, _)| quartiles & bit == 0)
                 .map_or("complete", |(_, name)| name);
-        sink.report(
+        sink.report_on(
             Id::QuartilesIncomplete,
             id,
-            name_range(element),
             format_args!("some quartiles are tracked, but not {missing}"),
         );
     }
     if milestones & 1 == 0 && milestones & (QUARTILES | 64) != 0 {
-        sink.report(
+        sink.report_on(
             Id::LinearWithoutStart,
             id,
-            name_range(element),
             format_args!("the progress is tracked, but not the start"),
         );
     }
@@ -210,10 +207,9 @@ fn wanted(
             .element(element.parent)
             .is_some_and(|linear| doc.attr(linear, name::SKIPOFFSET).is_some())
     {
-        sink.report(
+        sink.report_on(
             Id::SkippableWithoutSkipEvent,
             id,
-            name_range(element),
             format_args!("the ad can be skipped, but nothing tracks it"),
         );
     }

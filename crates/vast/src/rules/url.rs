@@ -141,7 +141,7 @@ impl Url<'_> {
     pub(crate) fn edits<'t>(
         &self,
         title: &'static str,
-        pieces: impl Iterator<Item = (usize, usize, &'t str)>,
+        pieces: &mut dyn Iterator<Item = (usize, usize, &'t str)>,
     ) -> Option<TextFix> {
         if !self.exact {
             return None;
@@ -157,7 +157,7 @@ impl Url<'_> {
         }
         after.push_str(self.text.get(from..)?);
         // It would close the section that the URL stands in.
-        if after.contains("]]>") {
+        if after.holds("]]>") {
             return None;
         }
         Some(TextFix::safe(title, edits))

@@ -35,10 +35,9 @@ pub(crate) fn list(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
         );
     }
     if !any && element.first_child.some().is_none() {
-        sink.report(
+        sink.report_on(
             Id::AdverificationsEmpty,
             id,
-            name_range(element),
             format_args!("<AdVerifications> has no <Verification>"),
         );
     }
@@ -109,18 +108,16 @@ pub(crate) fn check(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         }
     }
     if omid && !parameters {
-        sink.report(
+        sink.report_on(
             Id::VerificationWithoutParameters,
             id,
-            name_range(element),
             format_args!("the script of <Verification> is given no <VerificationParameters>"),
         );
     }
     if script && !tracked {
-        sink.report(
+        sink.report_on(
             Id::VerificationWithoutFailureTracker,
             id,
-            name_range(element),
             format_args!("nobody hears when this verification does not run"),
         );
     }
@@ -139,7 +136,7 @@ pub(crate) fn tracking(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         return;
     }
     let url = doc.content(id);
-    if !url.is_empty() && memchr::memmem::find(url.as_bytes(), b"REASON").is_none() {
+    if !url.is_empty() && !url.holds("REASON") {
         sink.report(
             Id::VerificationTrackerWithoutReason,
             id,
@@ -174,10 +171,9 @@ pub(crate) fn resource(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         let text = doc.content(id);
         let Some(range) = doc.content_range(id) else {
             if element.first_child.some().is_none() && !element.has(UNCLOSED) {
-                sink.report(
+                sink.report_on(
                     Id::ExecutableresourceEmpty,
                     id,
-                    name_range(element),
                     format_args!("<ExecutableResource> names nothing to run"),
                 );
             }

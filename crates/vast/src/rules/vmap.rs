@@ -56,10 +56,9 @@ fn namespace(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &E
         }
         // A prefix that is not declared is a fault of its own.
         (None, Some(_)) => {}
-        (None, None) => sink.report(
+        (None, None) => sink.report_on(
             Id::VmapWithoutNamespace,
             id,
-            name_range(element),
             format_args!("<VMAP> does not declare the namespace {VMAP_NAMESPACE}"),
         ),
     }
@@ -166,20 +165,14 @@ pub(crate) fn ad_break(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         }
     }
     if element.seen == 0 && !element.has(UNCLOSED) && !holds_unknown(doc, id) {
-        sink.report(
+        sink.report_on(
             Id::AdbreakEmpty,
             id,
-            name_range(element),
             format_args!("<AdBreak> has neither <AdSource> nor <TrackingEvents>"),
         );
     }
     if sink.hears(Id::AdbreakWithoutBreakid) && doc.attr(element, name::BREAK_ID).is_none() {
-        sink.report(
-            Id::AdbreakWithoutBreakid,
-            id,
-            name_range(element),
-            format_args!("<AdBreak> has no `breakId`"),
-        );
+        sink.report_on(Id::AdbreakWithoutBreakid, id, format_args!("<AdBreak> has no `breakId`"));
     }
 }
 

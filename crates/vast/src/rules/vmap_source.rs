@@ -14,20 +14,18 @@ use crate::text::Text;
 pub(crate) fn source(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Element) {
     if element.seen == 0 {
         if !element.has(UNCLOSED) && !holds_unknown(doc, id) {
-            sink.report(
+            sink.report_on(
                 Id::AdsourceEmpty,
                 id,
-                name_range(element),
                 format_args!("<AdSource> has none of <VASTAdData>, <AdTagURI> and <CustomAdData>"),
             );
         }
         return;
     }
     if element.seen.count_ones() > 1 {
-        sink.report(
+        sink.report_on(
             Id::AdsourceSeveralContents,
             id,
-            name_range(element),
             format_args!("<AdSource> has more than one response; it takes exactly one"),
         );
     }
@@ -102,10 +100,9 @@ pub(crate) fn data(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, eleme
                 range,
                 format_args!("the response must be embedded as elements, not as text"),
             ),
-            None => sink.report(
+            None => sink.report_on(
                 Id::VastaddataWithoutVast,
                 id,
-                name_range(element),
                 format_args!("<VASTAdData> has no <VAST>"),
             ),
         }
@@ -170,7 +167,7 @@ fn custom(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elem
         } else {
             "<CustomAdData> holds elements; its data must be text in CDATA"
         };
-        sink.report(rule, id, name_range(element), format_args!("{what}"));
+        sink.report_on(rule, id, format_args!("{what}"));
         return;
     };
     let Some(range) = doc.content_range(id) else {
@@ -184,7 +181,7 @@ fn custom(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, element: &Elem
             format_args!("the data stands outside of CDATA"),
             Mend::Cdata,
         );
-    } else if doc.slice(part.start, part.end).contains("<VAST") {
+    } else if doc.slice(part.start, part.end).holds("<VAST") {
         sink.report(
             Id::CustomaddataHoldsVast,
             id,
@@ -206,12 +203,12 @@ pub(crate) fn tracking(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, e
         return;
     };
     let text = doc.content(id);
-    if text.contains("[ERROR_CODE]") {
+    if text.holds("[ERROR_CODE]") {
         return;
     }
-    if text.contains(OF_VAST) {
+    if text.holds(OF_VAST) {
         let written = doc.slice(range.0, range.1);
-        let at = written.find(OF_VAST).and_then(|at| u32::try_from(at).ok());
+        let at = written.place_of(OF_VAST).and_then(|at| u32::try_from(at).ok());
         let place = at.map_or(range, |at| {
             let start = range.0.saturating_add(at);
             (start, start.saturating_add(11))

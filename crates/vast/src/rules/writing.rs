@@ -3,6 +3,7 @@
 use crate::document::{Element, ElementId};
 use crate::generated::rules::Id;
 use crate::sink::Sink;
+use crate::text::Text as _;
 
 /// A text that people read, and lists compare.
 pub(crate) fn check(
@@ -32,7 +33,7 @@ pub(crate) fn check(
         }
     }
     let mut escaped = ["&amp;", "&#39;", "&quot;", "&lt;"].iter();
-    if let Some(twice) = escaped.find(|reference| text.contains(**reference)) {
+    if let Some(twice) = escaped.find(|reference| text.holds(reference)) {
         sink.report(
             Id::TextDoubleEscaped,
             id,

@@ -226,11 +226,9 @@ impl Structure {
                 bits(occurs, |o| o.allowed)
             )?;
         }
-        out.push_str("];\n\n/// The place of a name in [`EVENTS`].\npub(crate) fn event_place(name: &[u8]) -> Option<usize> {\n    let place = match name {\n");
-        for (place, (name, _)) in self.events.iter().enumerate() {
-            writeln!(out, "b{name:?} => {place},")?;
-        }
-        out.push_str("_ => return None,\n};\nSome(place)\n}\n");
+        out.push_str("];\n\n");
+        let events: Vec<&str> = self.events.iter().map(|(name, _)| name.as_str()).collect();
+        write_slots(&mut out, "EVENT", &events, 8)?;
         Ok(out)
     }
 
@@ -245,32 +243,12 @@ impl Structure {
 
     fn write_names(out: &mut String, names: &[&str]) -> Result<()> {
         ensure!(names.len() <= 256, "more names than a byte can number");
-        let multiplier = perfect_multiplier(names)?;
-        let mut table = vec![0_usize; 1 << TABLE_BITS];
-        for (id, name) in names.iter().enumerate().skip(1) {
-            if let Some(slot) = table.get_mut(slot(name.as_bytes(), multiplier)) {
-                *slot = id;
-            }
-        }
         writeln!(
             out,
             "/// Names of elements and attributes; a [`NameId`] is a place in it.\npub(crate) static NAMES: [&str; {}] = {names:?};\n",
             names.len()
         )?;
-        writeln!(
-            out,
-            "/// Spreads all names over [`NAME_SLOTS`] without a collision.\npub(crate) const NAME_MULTIPLIER: u64 = {};\n",
-            hex(multiplier)
-        )?;
-        writeln!(
-            out,
-            "/// Bits of a place in [`NAME_SLOTS`].\npub(crate) const NAME_BITS: u32 = {TABLE_BITS};\n"
-        )?;
-        writeln!(
-            out,
-            "/// The name that a hash belongs to.\npub(crate) static NAME_SLOTS: [u8; {}] = {table:?};\n",
-            table.len()
-        )?;
+        write_slots(out, "NAME", names, TABLE_BITS)?;
         out.push_str("/// Names as constants.\n#[allow(dead_code, reason = \"the table is complete; checks use what they need\")]\npub(crate) mod name {\nuse super::NameId;\n");
         let mut taken = BTreeMap::new();
         for (id, name) in names.iter().enumerate().skip(1) {
@@ -410,8 +388,30 @@ fn attribute_kind(kind: &str) -> String {
     format!("Kind::{name}")
 }
 
+/// The table by which a hash finds the place of a name in its list.
+fn write_slots(out: &mut String, prefix: &str, names: &[&str], bits: u32) -> Result<()> {
+    let multiplier = perfect_multiplier(names, bits)?;
+    let mut table = vec![0_usize; 1 << bits];
+    for (place, name) in names.iter().enumerate() {
+        if let Some(slot) = table.get_mut(slot(name.as_bytes(), multiplier, bits)) {
+            *slot = place;
+        }
+    }
+    writeln!(
+        out,
+        "/// Spreads all names over [`{prefix}_SLOTS`] without a collision.\npub(crate) const {prefix}_MULTIPLIER: u64 = {};\n",
+        hex(multiplier)
+    )?;
+    writeln!(
+        out,
+        "/// The place of the name that a hash belongs to.\npub(crate) static {prefix}_SLOTS: [u8; {}] = {table:?};\n",
+        table.len()
+    )?;
+    Ok(())
+}
+
 /// The ends and the length tell the names apart. The run time has the same function.
-fn slot(name: &[u8], multiplier: u64) -> usize {
+fn slot(name: &[u8], multiplier: u64, bits: u32) -> usize {
     let len = u64::try_from(name.len()).unwrap_or(0);
     let ends = match (name.first_chunk::<4>(), name.last_chunk::<4>()) {
         (Some(first), Some(last)) => {
@@ -420,10 +420,10 @@ fn slot(name: &[u8], multiplier: u64) -> usize {
         _ => name.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
     };
     let key = ends ^ len;
-    usize::try_from(key.wrapping_mul(multiplier) >> (64 - TABLE_BITS)).unwrap_or(0)
+    usize::try_from(key.wrapping_mul(multiplier) >> (64 - bits)).unwrap_or(0)
 }
 
-fn perfect_multiplier(names: &[&str]) -> Result<u64> {
+fn perfect_multiplier(names: &[&str], bits: u32) -> Result<u64> {
     // SplitMix64 from a fixed start: the same names always give the same table.
     let mut state = 0_u64;
     for _ in 0..10_000_000 {
@@ -432,12 +432,12 @@ fn perfect_multiplier(names: &[&str]) -> Result<u64> {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let multiplier = (z ^ (z >> 31)) | 1;
-        let mut seen = vec![false; 1 << TABLE_BITS];
+        let mut seen = vec![false; 1 << bits];
         let free = |name: &&str| {
-            let place = seen.get_mut(slot(name.as_bytes(), multiplier));
+            let place = seen.get_mut(slot(name.as_bytes(), multiplier, bits));
             place.is_some_and(|taken| !std::mem::replace(taken, true))
         };
-        if names.iter().skip(1).all(free) {
+        if names.iter().all(free) {
             return Ok(multiplier);
         }
     }

@@ -6,7 +6,7 @@ use crate::generated::structure::{name, ty};
 use crate::rules::media::audience::{Seen, ad_type, choice};
 use crate::rules::media::rendition::Rendition;
 use crate::rules::media::{Class, codecs, essence, file_size, kinds};
-use crate::rules::{name_range, simid, time};
+use crate::rules::{simid, time};
 use crate::sink::Sink;
 use crate::structure::TypeId;
 use crate::text::Text as _;
@@ -31,7 +31,7 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         match of.ty {
             ty::MEDIA_FILE => {
                 let file = Rendition::read(doc, child, of);
-                compare(doc, sink, child, of, &file, &window);
+                compare(doc, sink, child, &file, &window);
                 let place = usize::try_from(seen.files).unwrap_or(0) % WINDOW;
                 if let Some(slot) = window.get_mut(place) {
                     *slot = file;
@@ -41,11 +41,9 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                     let first = *shape.get_or_insert(file);
                     if !said_shape && first.differs_in_shape(&file) {
                         said_shape = true;
-                        said(
-                            sink,
+                        sink.report_on(
                             Id::MediafilesDifferInShape,
                             child,
-                            of,
                             format_args!(
                                 "{} by {} has another shape than {} by {} of the first file",
                                 file.width, file.height, first.width, first.height
@@ -59,7 +57,7 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
             }
             ty::MEZZANINE => {
                 let file = Rendition::read(doc, child, of);
-                mezzanine(doc, sink, child, of, &file, &mut seen);
+                mezzanine(doc, sink, child, &file, &mut seen);
             }
             ty::INTERACTIVE_CREATIVE_FILE => {
                 seen.interactive = seen.interactive.or(Some(child));
@@ -68,11 +66,9 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
                     .is_some_and(|api| api.trimmed().is_like("SIMID"))
                 {
                     if seen.simid.is_some() {
-                        said(
-                            sink,
+                        sink.report_on(
                             Id::SimidRepeated,
                             child,
-                            of,
                             format_args!("another SIMID file stands here already; one is run"),
                         );
                     }
@@ -83,8 +79,8 @@ pub(crate) fn files(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elem
         }
     }
     if !element.has(UNCLOSED) {
-        choice(doc, sink, id, element, &seen);
-        ad_type(doc, sink, id, element, &seen);
+        choice(sink, id, &seen);
+        ad_type(doc, sink, id, &seen);
         let facts = simid::Linear {
             simid: seen.simid,
             interactive: seen.interactive,
@@ -105,17 +101,6 @@ fn runtime(doc: &Document<'_>, files: ElementId) -> Option<u64> {
         .take(NEAR)
         .find(|child| doc.element(*child).is_some_and(|child| child.ty == ty::DURATION))?;
     time::millis(&doc.content(duration))
-}
-
-/// Reports a fault of an element as a whole.
-pub(super) fn said(
-    sink: &mut Sink<'_>,
-    rule: Id,
-    id: ElementId,
-    element: &Element,
-    message: std::fmt::Arguments<'_>,
-) {
-    sink.report(rule, id, name_range(element), message);
 }
 
 fn note<'d>(seen: &mut Seen<'d>, id: ElementId, file: &Rendition<'d>) {
@@ -147,18 +132,15 @@ fn compare(
     doc: &Document<'_>,
     sink: &mut Sink<'_>,
     id: ElementId,
-    element: &Element,
     file: &Rendition<'_>,
     window: &[Rendition<'_>],
 ) {
     let before = || window.iter().filter(|other| other.file.is_some());
     if !file.id.is_empty() && before().any(|other| other.id == file.id) {
         let quoted = sink.quote(file.id);
-        said(
-            sink,
+        sink.report_on(
             Id::MediafileIdDuplicate,
             id,
-            element,
             format_args!("another file of the creative has the id `{quoted}` already"),
         );
     }
@@ -171,19 +153,15 @@ fn compare(
         return;
     }
     if alike.any(|other| other.file.is_some_and(|other| doc.content(other) == url)) {
-        said(
-            sink,
+        sink.report_on(
             Id::MediafileDuplicate,
             id,
-            element,
             format_args!("the same file with the same type and size stands here twice"),
         );
     } else {
-        said(
-            sink,
+        sink.report_on(
             Id::MediafilesSameRendition,
             id,
-            element,
             format_args!(
                 "another file has the same type, size and bit rate; players cannot choose"
             ),
@@ -196,16 +174,13 @@ fn mezzanine<'d>(
     doc: &Document<'_>,
     sink: &mut Sink<'_>,
     id: ElementId,
-    element: &Element,
     file: &Rendition<'d>,
     seen: &mut Seen<'d>,
 ) {
     if seen.mezzanines > 0 && file.like(&seen.mezzanine) {
-        said(
-            sink,
+        sink.report_on(
             Id::MezzanineRepeated,
             id,
-            element,
             format_args!("another mezzanine has the same type and size"),
         );
     }
@@ -228,11 +203,9 @@ fn mezzanine<'d>(
         && let Some(parent) = parent
         && doc.children(parent).take(WINDOW * 4).any(|other| same(&other))
     {
-        said(
-            sink,
+        sink.report_on(
             Id::MezzanineAlsoMediafile,
             id,
-            element,
             format_args!("the mezzanine stands here as a file to play, too"),
         );
     }

@@ -4,7 +4,8 @@ use crate::document::{Document, Element, ElementId};
 use crate::generated::rules::Id;
 use crate::generated::structure::{name, ty};
 use crate::rules::media::{Class, File, value, value_range};
-use crate::rules::{name_range, time};
+use crate::rules::time;
+use crate::rules::times;
 use crate::sink::Sink;
 
 /// More pixels on a side than any camera or screen of advertising has: twice 8K.
@@ -101,10 +102,9 @@ pub(super) fn bitrates(
                 );
             }
         }
-        _ => sink.report(
+        _ => sink.report_on(
             Id::MediafileBitratePair,
             id,
-            name_range(element),
             format_args!("minBitrate and maxBitrate come together or not at all"),
         ),
     }
@@ -168,7 +168,7 @@ fn density(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, file: &File<'
     else {
         return;
     };
-    let pixels = across.saturating_mul(down);
+    let pixels = times(across, down);
     let range = value_range(bitrate);
     if pixels > 0 && pixels <= FULL_HD && rate > MOST_FOR_HD {
         sink.report(
@@ -177,7 +177,7 @@ fn density(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, file: &File<'
             range,
             format_args!("{rate} kbit/s are more than {across} by {down} pixels can show"),
         );
-    } else if rate.saturating_mul(10_000) < pixels.saturating_mul(3) {
+    } else if times(rate, 10_000) < times(pixels, 3) {
         sink.report(
             Id::MediafileBitrateTooLow,
             id,
@@ -216,8 +216,8 @@ pub(super) fn file_size(
         (rate, duration())
     {
         // Kilobits a second by milliseconds are bits.
-        let expected = rate.saturating_mul(millis) / 8;
-        if bytes > expected.saturating_mul(8) || bytes < expected / 8 {
+        let expected = times(rate, millis) / 8;
+        if bytes > times(expected, 8) || bytes < expected / 8 {
             sink.report(
                 Id::MediafileFilesizeImplausible,
                 id,

@@ -4,6 +4,7 @@ use crate::document::{Document, Element, ElementId};
 use crate::generated::structure::name;
 use crate::rules::media::{Class, essence};
 use crate::rules::time;
+use crate::rules::times;
 use crate::text::Text as _;
 
 /// What a player knows of a file before it asks for it.
@@ -58,13 +59,13 @@ impl<'d> Rendition<'d> {
 
     /// Whether the shapes differ by more than rounding does: a twentieth.
     pub(super) fn differs_in_shape(&self, other: &Self) -> bool {
-        let cross = |a: &Self, b: &Self| a.width.saturating_mul(b.height);
+        let cross = |a: &Self, b: &Self| times(a.width, b.height);
         let (one, two) = (cross(self, other), cross(other, self));
         let (less, more) = (one.min(two), one.max(two));
         less > 0 && more - less > less / 20
     }
 
-    pub(super) const fn pixels(&self) -> u64 {
-        self.width.saturating_mul(self.height)
+    pub(super) fn pixels(&self) -> u64 {
+        times(self.width, self.height)
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn judge(sink: &mut Sink<'_>, url: &Url<'_>, classes: u8) -> bool {
     }
     if classes & BEYOND_ASCII != 0 {
         let path = text
-            .find("//")
+            .place_of("//")
             .and_then(|at| text.get(at + 2..)?.find(['/', '?', '#']).map(|slash| at + 2 + slash));
         let from = path.unwrap_or(text.len());
         let beyond = text.bytes().skip(from).position(|byte| !byte.is_ascii());
@@ -70,7 +70,7 @@ pub(super) fn quoted(sink: &mut Sink<'_>, url: &Url<'_>) {
         |_| {
             let last = text.chars().next_back().filter(|c| marks.contains(c))?.len_utf8();
             let end = text.len().checked_sub(last).filter(|end| *end > first)?;
-            url.edits("Remove the quotes", [(0, first, ""), (end, last, "")].into_iter())
+            url.edits("Remove the quotes", &mut [(0, first, ""), (end, last, "")].into_iter())
         },
     );
 }
@@ -126,7 +126,7 @@ fn space(sink: &mut Sink<'_>, url: &Url<'_>) -> bool {
                     return None;
                 }
                 let bytes = text.bytes().enumerate().filter(|(_, byte)| breaks(*byte));
-                url.edits("Remove the line breaks", bytes.map(|(at, _)| (at, 1, "")))
+                url.edits("Remove the line breaks", &mut bytes.map(|(at, _)| (at, 1, "")))
             },
         );
         return false;
@@ -212,7 +212,7 @@ fn backslash(sink: &mut Sink<'_>, url: &Url<'_>, at: usize, query: usize) {
                 return None;
             }
             let places = memchr::memchr_iter(b'\\', path.as_bytes());
-            url.edits("Write slashes", places.map(|at| (at, 1, "/")))
+            url.edits("Write slashes", &mut places.map(|at| (at, 1, "/")))
         },
     );
 }

@@ -138,7 +138,8 @@ fn is_common(label: &[u8]) -> bool {
 fn double_slash(sink: &mut Sink<'_>, url: &Url<'_>, path: &str, at: usize) {
     let path = path.split(['?', '#']).next().unwrap_or(path);
     // A whole URL in a path is a redirect.
-    let found = path.find("//").filter(|place| !path.get(..*place).unwrap_or("").ends_with(':'));
+    let found =
+        path.place_of("//").filter(|place| !path.get(..*place).unwrap_or("").ends_with(':'));
     if let Some(place) = found {
         sink.report(
             Id::UrlWithDoubleSlash,
@@ -217,11 +218,11 @@ fn name(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, at: usize, classes: u8) 
         return;
     }
     if classes & HYPHEN != 0 {
-        if host.starts_with('-') || host.contains(".-") || host.contains("-.") {
+        if host.starts_with('-') || host.holds(".-") || host.holds("-.") {
             malformed(sink, url, host, range, "a label begins or ends with a hyphen");
             return;
         }
-        if host.contains("xn--") {
+        if host.holds("xn--") {
             encoded(sink, url, host, range);
         }
     }
@@ -235,7 +236,7 @@ fn name(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, at: usize, classes: u8) 
         );
         return;
     }
-    if host.starts_with('.') || host.contains("..") {
+    if host.starts_with('.') || host.holds("..") {
         malformed(sink, url, host, range, "a label is empty");
         return;
     }
@@ -289,7 +290,7 @@ fn other(sink: &mut Sink<'_>, url: &Url<'_>, host: &str, range: (u32, u32)) -> b
         }
         return false;
     }
-    if host.has(b'[') || host.contains("%5B") || macros::is_template(host) {
+    if host.has(b'[') || host.holds("%5B") || macros::is_template(host) {
         template(sink, url, range);
         return true;
     }

@@ -67,8 +67,8 @@ fn web(sink: &mut Sink<'_>, url: &Url<'_>, scheme: &str, after: &str) {
             url.part(0, scheme.len()),
             format_args!("`{quoted}:` is usually compared in small letters"),
             |_| {
-                let pieces = std::iter::once((0, scheme.len(), lower));
-                url.edits("Write the scheme in small letters", pieces)
+                let mut pieces = std::iter::once((0, scheme.len(), lower));
+                url.edits("Write the scheme in small letters", &mut pieces)
             },
         );
     }
@@ -116,7 +116,7 @@ pub(super) fn plain(sink: &mut Sink<'_>, url: &Url<'_>) {
             url.part(0, 4),
             format_args!("the URL could be asked for over https, if its server answers there"),
             |_| {
-                let fix = url.edits("Ask over https", std::iter::once((0, 4, "https")))?;
+                let fix = url.edits("Ask over https", &mut std::iter::once((0, 4, "https")))?;
                 Some(TextFix::dangerous(fix.title, fix.edits))
             },
         );
