@@ -65,15 +65,15 @@ fn a_disk_that_is_full_is_told_and_the_ledger_goes_on_when_there_is_room() {
         "$1" ledger verify ledger; echo "verified $?"
     "#;
     let desk = Desk::new();
-    let disk = desk.path("disk");
-    std::fs::create_dir(&disk).unwrap();
+    let small = desk.path("disk");
+    std::fs::create_dir(&small).unwrap();
     let mut args = decide_args(&desk, &desk.events(3_000), "disk/ledger", &[]);
     let ledger = args.iter().position(|arg| arg == "--ledger").unwrap();
     "ledger".clone_into(&mut args[ledger + 1]);
     let mut mounted = Command::new("unshare");
     mounted
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"])
-        .arg(&disk)
+        .arg(&small)
         .arg(env!("CARGO_BIN_EXE_adproof"))
         .args(args);
     let ran = finish(mounted);

@@ -138,10 +138,10 @@ impl Url<'_> {
     }
 
     /// Edits of pieces of the URL; none where the document writes it in another way than it reads.
-    pub(crate) fn edits<'t>(
+    pub(crate) fn edits(
         &self,
         title: &'static str,
-        pieces: &mut dyn Iterator<Item = (usize, usize, &'t str)>,
+        pieces: &mut dyn Iterator<Item = (usize, usize, &str)>,
     ) -> Option<TextFix> {
         if !self.exact {
             return None;
