@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
+use adproof_edge::keys::{Limits as KeyLimits, LogKeys};
+use adproof_edge::people::{Found, Limits as PeopleLimits, People, Sealed};
 use adproof_ledger::{Ack, AckStatement, MemoryKey, Opening, Signer as _, Stance, Value};
 use base64::Engine as _;
 use serde_json::Value as Json;
@@ -35,6 +37,21 @@ fn fits(document: &Json, schema: &str) {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator.iter_errors(document).map(|e| e.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
+}
+
+/// The desk's disclosures, opened with its keys.
+fn opened(desk: &Desk) -> Vec<Opening> {
+    let keys = LogKeys::open(&desk.path("keys"), None, &KeyLimits::default()).unwrap();
+    let mut people = People::read(&keys.people(), PeopleLimits::default()).unwrap();
+    let text = fs::read_to_string(desk.path("disclosures")).unwrap();
+    let lines = text.lines().map(|line| {
+        let sealed = Sealed::parse(line).unwrap();
+        let subject = sealed.subject().unwrap();
+        let (day, person) = people.of_record(&subject).unwrap().unwrap();
+        let Found::Key(key) = people.find(&day, &person).unwrap() else { panic!("no key") };
+        sealed.open(&keys.evidence().record_key(&key, &subject)).unwrap()
+    });
+    lines.collect()
 }
 
 fn count(value: &Json) -> u64 {
@@ -82,8 +99,7 @@ fn windows_sum_up_every_decision_once_and_the_sums_are_those_of_the_disclosures(
     assert!(!codes.contains(&&Json::from("window_close")), "{codes:?}");
     // The same sums, from nothing but the disclosures.
     let mut sums = BTreeMap::<String, i64>::new();
-    for line in fs::read_to_string(&disclosures).unwrap().lines() {
-        let opening = Opening::parse(line.as_bytes()).unwrap();
+    for opening in opened(&desk) {
         let bill = opening.legs.iter().find(|leg| leg.leg == "billing").unwrap();
         let of = |name: &str| {
             let found = bill.disclosures.iter().find(|one| one.name() == name)?;
@@ -234,11 +250,19 @@ fn disclosures_that_are_missing_or_of_another_ledger_are_refused() {
     lines[0] = lines[0].replace(&a, &b);
     lines[1] = lines[1].replace(&b, &a);
     fs::write(&disclosures, lines.join("\n")).unwrap();
-    close(&desk, &window).exits(2).says(&["the disclosures do not open the leg"]);
+    close(&desk, &window).exits(2).says(&["the disclosures of record 0", "do not open it"]);
     assert_eq!(verified(&desk), before);
     fs::write(&disclosures, whole.split_once('\n').unwrap().1).unwrap();
-    let known = close(&desk, &[&window[..], &["--missing-as-unknown"]].concat());
+    let known = close(&desk, &[&window[..], &["--missing-as-unknown", "--dry-run"]].concat());
     known.exits(0).says(&["decisions without disclosures, counted without party and amount: 1"]);
+    // What was erased cannot be opened, and nobody has to say so.
+    let (ledger_at, keys) = (desk.at("ledger"), desk.at("keys"));
+    let erase = ["ledger", "erase", &ledger_at, "--keys", &keys, "--day", "2026-05-27"];
+    adproof(&erase).exits(0);
+    let json = ["--output-format", "json"];
+    let closed = close(&desk, &[&window[..], &json].concat()).exits(0).json();
+    assert_eq!(closed["erased"], closed["decisions"], "{closed}");
+    assert_eq!(closed["unknown"], before["checked"]["decisions"]);
 }
 
 /// A desk with a ledger, and the other party's key in the folder `theirs`.
