@@ -185,7 +185,7 @@ fn a_day_is_erased_as_a_whole_and_what_is_not_there_is_refused() {
 fn sealed_disclosures_hold_no_address_and_open_with_the_keys_alone() {
     let case = Erasing::new();
     let private = std::fs::read_to_string(case.desk.path("private.jsonl")).unwrap();
-    assert!(!private.contains("3fff") && !private.contains(&case.device));
+    assert!(!private.contains("3fff:") && !private.contains(&case.device));
     let (ledger, path) = (case.desk.at("ledger"), case.desk.at("x.zip"));
     let file = case.desk.at("private.jsonl");
     let seq = case.seq.to_string();
