@@ -71,6 +71,9 @@ const SMALLEST: u64 = 16_000_000;
 fn share_ppm(text: &str) -> Result<u32, String> {
     let wrong = || "a share is a number from 0 to 1, such as 0.01".to_owned();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
     let fraction = format!("{fraction:0<6}");
     let digits = fraction.get(..6).filter(|_| fraction.len() == 6).ok_or_else(wrong)?;
     let ppm: u32 = format!("{whole}{digits}").parse().map_err(|_| wrong())?;
