@@ -44,3 +44,41 @@ fn judge(root: &Path, result: Result<(), TryLockError>) -> Result<(), StoreError
         Err(TryLockError::Error(error)) => Err(StoreError::io("locking the ledger")(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use adproof_ledger::{MemoryKey, RecordTime};
+
+    use super::*;
+    use crate::store::{LedgerReader, LedgerWriter, Limits, Signers};
+
+    #[test]
+    fn one_writer_holds_the_ledger_and_the_second_place_of_its_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let heads = dir.path().join("heads");
+        let open = |ledger: &str| {
+            let key = |seed| Box::new(MemoryKey::from_seed(&[seed; 32]));
+            let signers = Signers { record: key(1), checkpoint: key(2) };
+            let now = RecordTime {
+                wall_us: 0,
+                error_us: 0,
+                monotonic_us: 0,
+                source: "fixed".to_owned(),
+                beacon: None,
+            };
+            let (root, limits) = (dir.path().join(ledger), Limits::default());
+            LedgerWriter::open_or_create(&root, "log.example", signers, Some(&heads), &now, limits)
+        };
+        let held = |opened: Result<LedgerWriter, StoreError>, folder: &str| match opened.err() {
+            Some(StoreError::Held(path)) => assert_eq!(path, dir.path().join(folder)),
+            other => panic!("{other:?}"),
+        };
+        let writer = open("ledger").unwrap();
+        held(open("ledger"), "ledger");
+        assert!(matches!(LedgerReader::open(&dir.path().join("ledger")), Err(StoreError::Held(_))));
+        // A copy with the same keys would swap between this one's compare and swap.
+        held(open("copy"), "heads");
+        drop(writer);
+        open("ledger").unwrap().close().unwrap();
+    }
+}
