@@ -313,7 +313,8 @@ impl Document<'_> {
         self.map.span(start, end)
     }
 
-    #[inline(never)]
+    // It is called at a hundred places: a copy at each is what a page should not have to load.
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub(crate) fn slice(&self, start: u32, end: u32) -> &str {
         self.text.get(start as usize..end as usize).unwrap_or("")
     }
@@ -334,13 +335,13 @@ impl Document<'_> {
     }
 
     /// An attribute by its interned name.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub(crate) fn attr(&self, element: &Element, name: NameId) -> Option<&Attribute> {
         self.attributes_in(element).iter().find(|attribute| attribute.name == name)
     }
 
     /// The value of an attribute by its interned name, as written.
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     pub(crate) fn attr_raw(&self, element: &Element, name: NameId) -> Option<&str> {
         self.attr(element, name)
             .map(|attribute| self.slice(attribute.value_start, attribute.value_end))

@@ -46,7 +46,7 @@ impl Text for str {
         begins_like(self.as_bytes(), start.as_bytes())
     }
 
-    #[inline(never)]
+    #[cfg_attr(target_arch = "wasm32", inline(never))]
     fn trimmed(&self) -> &str {
         // Mostly there is nothing to trim.
         if is_bare(self) { self } else { self.trim_ascii() }

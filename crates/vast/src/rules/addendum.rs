@@ -136,7 +136,7 @@ fn binding(
     let (text, at, range);
     let wanted = if named.is_empty() {
         let Some(creative) = creative else {
-            if of.ty != ty::EXTENSION_ICON && creatives(doc, inline).nth(1).is_some() {
+            if of.ty != ty::EXTENSION_ICON && creatives(doc, inline).len() > 1 {
                 sink.report(
                     Id::CtvBindingImplicit,
                     payload,
@@ -159,18 +159,14 @@ fn binding(
         return;
     }
     let by_file = own.is_some_and(|own| own.name == name::MEDIA_FILE_ID) && !named.is_empty();
-    let (mut seen, mut matches) = (0, 0);
-    let mut count = |element: ElementId| {
-        seen += 1;
-        let id = doc.element(element).and_then(|element| doc.attr_raw(element, name::ID));
-        matches += u32::from(id.is_some_and(|id| id.trimmed() == wanted));
+    let mut among = if by_file { files(doc, inline) } else { creatives(doc, inline) };
+    among.truncate(MOST);
+    let named = |id: &&ElementId| {
+        let id = doc.element(**id).and_then(|element| doc.attr_raw(element, name::ID));
+        id.is_some_and(|id| id.trimmed() == wanted)
     };
-    if by_file {
-        files(doc, inline).take(MOST).for_each(&mut count);
-    } else {
-        creatives(doc, inline).take(MOST).for_each(&mut count);
-    }
-    if matches == 1 || seen == MOST {
+    let matches = among.iter().filter(named).count();
+    if matches == 1 || among.len() == MOST {
         return;
     }
     let what = if by_file { "media file" } else { "creative" };
@@ -185,32 +181,33 @@ fn binding(
 }
 
 /// The children of a type, among the first.
-fn of_type<'d>(
-    doc: &'d Document<'_>,
-    id: ElementId,
-    ty: TypeId,
-) -> impl Iterator<Item = ElementId> + 'd {
+fn of_type(doc: &Document<'_>, id: ElementId, ty: TypeId) -> Vec<ElementId> {
     doc.children(id)
         .take(NEAR)
-        .filter(move |child| doc.element(*child).is_some_and(|child| child.ty == ty))
+        .filter(|child| doc.element(*child).is_some_and(|child| child.ty == ty))
+        .collect()
 }
 
 /// The first creatives of an inline ad.
-pub(crate) fn creatives<'d>(
-    doc: &'d Document<'_>,
-    inline: ElementId,
-) -> impl Iterator<Item = ElementId> + 'd {
-    of_type(doc, inline, ty::CREATIVES)
-        .take(1)
-        .flat_map(|creatives| of_type(doc, creatives, ty::CREATIVE))
+pub(crate) fn creatives(doc: &Document<'_>, inline: ElementId) -> Vec<ElementId> {
+    let list = of_type(doc, inline, ty::CREATIVES).first().copied();
+    list.map_or_else(Vec::new, |list| of_type(doc, list, ty::CREATIVE))
 }
 
-fn files<'d>(doc: &'d Document<'_>, inline: ElementId) -> impl Iterator<Item = ElementId> + 'd {
-    creatives(doc, inline)
-        .take(MOST)
-        .flat_map(|creative| of_type(doc, creative, ty::LINEAR))
-        .flat_map(|linear| of_type(doc, linear, ty::MEDIA_FILES))
-        .flat_map(|files| of_type(doc, files, ty::MEDIA_FILE))
+/// The first media files of an inline ad: at least so many as are compared, if there are.
+fn files(doc: &Document<'_>, inline: ElementId) -> Vec<ElementId> {
+    let mut found = Vec::new();
+    for creative in creatives(doc, inline).into_iter().take(MOST) {
+        for linear in of_type(doc, creative, ty::LINEAR) {
+            for files in of_type(doc, linear, ty::MEDIA_FILES) {
+                found.extend(of_type(doc, files, ty::MEDIA_FILE));
+                if found.len() >= MOST {
+                    return found;
+                }
+            }
+        }
+    }
+    found
 }
 
 /// `UniversalAdId` in an extension.

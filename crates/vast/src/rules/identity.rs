@@ -210,16 +210,18 @@ pub(crate) fn ads(doc: &Document<'_>, sink: &mut Sink<'_>, id: ElementId, elemen
             for (child, found) in of_type(inline, ty::AD_SERVING_ID) {
                 servings.push((("", doc.content(child)), child, name_range(found)));
             }
-            let creatives = of_type(inline, ty::CREATIVES);
-            let creatives = creatives.flat_map(|(list, _)| of_type(list, ty::CREATIVE));
-            // Companions travel with their video and repeat its id.
-            let linear = creatives
-                .filter(|(creative, _)| in_pod && of_type(*creative, ty::LINEAR).next().is_some());
-            for (child, found) in
-                linear.flat_map(|(creative, _)| of_type(creative, ty::UNIVERSAL_AD_ID).take(1))
-            {
-                let registry = doc.attr_raw(found, name::ID_REGISTRY).unwrap_or("").trimmed();
-                played.push(((registry, doc.content(child)), child, name_range(found)));
+            for (list, _) in of_type(inline, ty::CREATIVES).filter(|_| in_pod) {
+                for (creative, _) in of_type(list, ty::CREATIVE) {
+                    // Companions travel with their video and repeat its id.
+                    let video = of_type(creative, ty::LINEAR).next().is_some();
+                    if let Some((child, found)) = of_type(creative, ty::UNIVERSAL_AD_ID).next()
+                        && video
+                    {
+                        let registry =
+                            doc.attr_raw(found, name::ID_REGISTRY).unwrap_or("").trimmed();
+                        played.push(((registry, doc.content(child)), child, name_range(found)));
+                    }
+                }
             }
         }
     }

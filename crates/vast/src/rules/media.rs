@@ -66,7 +66,7 @@ pub(crate) const fn value_range(attribute: &Attribute) -> (u32, u32) {
 }
 
 /// The value of an attribute as written, without outer space.
-#[inline(never)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 pub(crate) fn value<'d>(doc: &'d Document<'_>, attribute: Option<&Attribute>) -> &'d str {
     attribute
         .map_or("", |attribute| doc.slice(attribute.value_start, attribute.value_end).trimmed())

@@ -103,12 +103,11 @@ fn bound(
     element: &Element,
 ) -> Option<ElementId> {
     let inline = ancestor(doc, id, ty::IN_LINE)?;
-    let mut all = creatives(doc, inline);
+    let all = creatives(doc, inline);
     let named = child(doc, id, ty::EXTENSION_CREATIVE_ID);
     let Some(named) = named.filter(|named| !doc.content(*named).is_empty()) else {
-        let first = all.next();
-        if all.next().is_none() {
-            return first;
+        if let [] | [_] = *all {
+            return all.first().copied();
         }
         sink.report_on(
             Id::PortfolioWithoutCreativeid,
@@ -116,12 +115,12 @@ fn bound(
             format_args!("the ad has several creatives, and no <CreativeId> says which is meant"),
         );
         // Whichever is meant: one that shows something may be it.
-        return creatives(doc, inline).take(MOST).find(|creative| shows_something(doc, *creative));
+        return all.into_iter().take(MOST).find(|creative| shows_something(doc, *creative));
     };
     let wanted = doc.content(named);
     let mut seen = 0;
     let mut ids = false;
-    let found = all.take(MOST).find(|creative| {
+    let found = all.into_iter().take(MOST).find(|creative| {
         seen += 1;
         let id = doc.element(*creative).and_then(|creative| doc.attr_raw(creative, name::ID));
         ids |= id.is_some();
@@ -152,8 +151,9 @@ fn shows_something(doc: &Document<'_>, creative: ElementId) -> bool {
     let Some(ads) = child(doc, creative, ty::NON_LINEAR_ADS) else {
         return false;
     };
-    doc.children(ads).take(MOST).flat_map(|ad| doc.children(ad).take(MOST)).any(|resource| {
+    let shows = |resource: ElementId| {
         let ty = doc.element(resource).map(|resource| resource.ty);
         matches!(ty, Some(ty::STATIC_RESOURCE | ty::NON_LINEAR_IFRAME_RESOURCE | ty::HTMLRESOURCE))
-    })
+    };
+    doc.children(ads).take(MOST).any(|ad| doc.children(ad).take(MOST).any(shows))
 }

@@ -29,7 +29,7 @@ pub(crate) fn millis(text: &str) -> Option<u64> {
 }
 
 /// Digits only; `parse` would take a sign, and is a long routine.
-#[inline(never)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
 pub(crate) fn number(text: &str) -> Option<u64> {
     /// So many digits are never too large, and hardly a number has more.
     const SAFE: usize = 19;
