@@ -7,9 +7,9 @@ use adproof_edge::store::{LedgerReader, LedgerWriter, Limits, Signers};
 use adproof_ledger::tree::{CompactTree, leaf_hash};
 use adproof_ledger::verify::Limits as VerifyLimits;
 use adproof_ledger::{
-    Action, Body, Chain, Completeness, Decision, Draft, EvidenceKey, Hash, Input, Leg, LegState,
-    Legs, MemoryKey, NamedKey, Number, Reason, Record, RecordTime, Repro, Role, SignError, Signer,
-    TrustedKeys, Value, dsse,
+    Action, Body, Chain, Completeness, DayKey, Decision, Draft, EvidenceKey, Hash, Input, Leg,
+    LegState, Legs, MemoryKey, NamedKey, Number, Reason, Record, RecordTime, Repro, Role,
+    SignError, Signer, TrustedKeys, Value, dsse,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -125,10 +125,11 @@ fn records(c: &mut Criterion) {
         b.iter(|| dsse::verify(&public, black_box(&bytes), &signature));
     });
     let evidence = EvidenceKey::new([3; 32]);
+    let day = DayKey::new([4; 32]);
     group.bench_function("commit to six legs of four values", |b| {
         let values = ["ip", "asn", "device", "bundle"].map(|name| (name, Value::from(name)));
         b.iter(|| {
-            let key = evidence.record_key(&evidence.subject("transaction", "1"));
+            let key = evidence.record_key(&day, &evidence.subject("transaction", "1"));
             Legs::NAMES.map(|leg| key.commit(leg, &values).map(|one| one.root))
         });
     });

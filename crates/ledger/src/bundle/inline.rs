@@ -60,7 +60,7 @@ pub fn write(files: &Files) -> String {
     text
 }
 
-/// Reads exactly what [`write`] writes.
+/// Reads exactly what [`write()`] writes.
 pub fn parse(text: &str, limits: &Limits) -> Result<Files, InlineError> {
     if text.len() > limits.text_bytes {
         return Err(InlineError::TooMuch("bytes"));
