@@ -108,7 +108,7 @@ fn the_aggregate_gives_the_bytes_of_the_kernel_in_any_grouping() {
         expected.expose(Exposure {
             address: address::parse(&ip).unwrap().prefix.bits(),
             asn: Some(u32::try_from(asn).unwrap()),
-            device: device_key(&format!("d{device}")),
+            device: device_key(format!("d{device}")),
             day: at.parse::<Timestamp>().unwrap().day(),
             impressions: u32::try_from(count).unwrap(),
             revenue_micros: money,
