@@ -234,7 +234,7 @@ fn main() -> Outcome<()> {
 fn run(dir: &Path, total: usize, out: &mut impl Write) -> Outcome<()> {
     let cores = thread::available_parallelism()?.get();
     limits(cores, out)?;
-    for batch in [64, 512] {
+    for batch in [64, 256, 512] {
         throughput(dir, batch, out)?;
     }
     length(dir, total, out)

@@ -1,5 +1,5 @@
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,19 @@ use super::writer::{Appended, LedgerWriter, Rest, new_beacon};
 /// Bounds of a group commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupLimits {
-    /// The most records of a batch; one submission with more is a batch of its own.
+    /// Signing pauses when so many records wait for the disk; a batch holds at most
+    /// 128 more, or one submission that is larger.
     pub batch_records: usize,
     /// The most records that wait; whoever submits more is held up until there is room.
     pub queue_records: usize,
-    /// For how long a batch that is not full waits for more. Without it a batch takes what has come
-    /// while the one before was signed and synced.
+    /// For how long signing waits for more records than have come. Without it, it takes what there
+    /// is.
     pub linger: Duration,
 }
+
+/// The most records that are signed at once: some milliseconds of work, after which the disk may
+/// have them. One submission with more is signed as a whole.
+const SIGN_RECORDS: usize = 128;
 
 impl Default for GroupLimits {
     fn default() -> Self {
@@ -34,8 +39,9 @@ impl Default for GroupLimits {
 /// What became of a submission. The error is shared by all that were in one batch.
 pub type Outcome = Result<Vec<Appended>, Arc<StoreError>>;
 
-/// Appends records for any number of threads: what they submit is put into batches, each of which
-/// is signed on all cores while the one before is brought to the disk.
+/// Appends records for any number of threads: what they submit is signed on all cores, without a
+/// pause, while what was signed before is brought to the disk. A batch is what has been signed when
+/// the disk is done with the one before, so batches grow with the time that a sync takes.
 ///
 /// Records of one submission follow each other; submissions of one thread keep their order.
 pub struct LedgerGroup<D: Disk = Folder> {
@@ -48,7 +54,12 @@ pub struct LedgerGroup<D: Disk = Folder> {
 
 struct Shared {
     queue: Mutex<Queue>,
-    changed: Condvar,
+    /// Told to those who submit: there may be room.
+    room: Condvar,
+    /// Told to the signing thread: there may be something to sign, or room for it.
+    work: Condvar,
+    /// Told to the thread at the disk: something is signed.
+    signed: Condvar,
     limits: GroupLimits,
 }
 
@@ -56,6 +67,12 @@ struct Shared {
 struct Queue {
     waiting: VecDeque<Submission>,
     records: usize,
+    /// How many are being signed.
+    signing: usize,
+    /// What is signed, and not yet being brought to the disk.
+    signed: Batch,
+    /// Nothing will be signed any more.
+    made: bool,
     closed: bool,
     /// A step of the commit failed: nothing is taken any more.
     poisoned: bool,
@@ -112,8 +129,12 @@ impl Drop for Promise {
     }
 }
 
-/// A batch that is signed: its records, and how many of them each promise is for.
-type Batch = (Vec<SignedRecord>, Vec<(Promise, usize)>);
+/// Signed records, and how many of them each promise is for.
+#[derive(Default)]
+struct Batch {
+    records: Vec<SignedRecord>,
+    promises: Vec<(Promise, usize)>,
+}
 
 impl<D: Disk + Send + 'static> LedgerGroup<D> {
     /// Puts threads to work with a writer.
@@ -122,17 +143,21 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
         let signer = Arc::clone(&rest.signer);
         let beacon = new_beacon(&committer.disk, None);
         let queue = Mutex::new(Queue { beacon, ..Queue::default() });
-        let shared = Arc::new(Shared { queue, changed: Condvar::new(), limits });
+        let shared = Arc::new(Shared {
+            queue,
+            room: Condvar::new(),
+            work: Condvar::new(),
+            signed: Condvar::new(),
+            limits,
+        });
         let start = Made { chain, carried: rest.carried };
-        // No batch waits between both threads: what is not being signed is still taking records.
-        let (to, batches) = mpsc::sync_channel::<Batch>(0);
         let commit = {
-            let shared = Arc::clone(&shared);
-            move || bring(committer, &batches, &shared)
+            let falling = Falling(Arc::clone(&shared));
+            move || bring(committer, &falling.0)
         };
         let make = {
-            let shared = Arc::clone(&shared);
-            move || make(start, signer.as_ref(), &to, &shared)
+            let ending = Ending(Arc::clone(&shared));
+            move || make(start, signer.as_ref(), &ending.0)
         };
         let spawn = |name: &str| thread::Builder::new().name(name.to_owned());
         let io = || StoreError::io("starting a thread");
@@ -154,13 +179,13 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
         let promise = Promise(ticket.clone());
         let mut queue = lock(&self.shared.queue);
         while queue.records >= self.shared.limits.queue_records && queue.takes() {
-            queue = self.shared.wait(queue);
+            queue = wait(&self.shared.room, queue);
         }
         if queue.takes() {
             queue.records += bodies.len();
             queue.waiting.push_back(Submission { bodies, promise });
             drop(queue);
-            self.shared.changed.notify_all();
+            self.shared.work.notify_one();
         }
         ticket
     }
@@ -186,7 +211,7 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
 impl<D: Disk> LedgerGroup<D> {
     fn end(&self) {
         lock(&self.shared.queue).closed = true;
-        self.shared.changed.notify_all();
+        self.shared.all();
     }
 }
 
@@ -208,42 +233,84 @@ impl Queue {
     }
 }
 
+impl Queue {
+    /// Whether a batch had better be joined by what is about to be signed. Every batch costs two
+    /// syncs, however small it is; half of all that is under way suffices for the other half to be
+    /// signed while it is on its way.
+    fn pays_to_wait(&self, limits: GroupLimits) -> bool {
+        let signed = self.signed.records.len();
+        signed < limits.batch_records && signed < self.signing + self.records
+    }
+}
+
 impl Shared {
-    fn wait<'q>(&self, queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
-        self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner)
+    /// Wakes everybody: the end is near.
+    fn all(&self) {
+        self.room.notify_all();
+        self.work.notify_all();
+        self.signed.notify_all();
     }
 
-    /// The submissions of the next batch, and the beacon; none when there will be no more.
+    /// The submissions that are signed next, and the beacon; none when there will be no more.
     fn next(&self) -> Option<(Vec<Submission>, Option<Hash>)> {
         let mut queue = lock(&self.queue);
-        while queue.waiting.is_empty() {
-            if queue.closed || queue.poisoned {
-                return None;
-            }
-            queue = self.wait(queue);
+        while !queue.poisoned
+            && (queue.signed.records.len() >= self.limits.batch_records
+                || (queue.waiting.is_empty() && !queue.closed))
+        {
+            queue = wait(&self.work, queue);
+        }
+        if queue.poisoned || queue.waiting.is_empty() {
+            return None;
         }
         let deadline = Instant::now() + self.limits.linger;
-        while queue.records < self.limits.batch_records && queue.takes() {
+        while queue.records < SIGN_RECORDS && queue.takes() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
-            let waited = self.changed.wait_timeout(queue, left);
+            let waited = self.work.wait_timeout(queue, left);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let (mut batch, mut records) = (Vec::new(), 0);
+        let (mut some, mut records) = (Vec::new(), 0);
         while let Some(next) = queue.waiting.front() {
-            if !batch.is_empty() && records + next.bodies.len() > self.limits.batch_records {
+            if !some.is_empty() && records + next.bodies.len() > SIGN_RECORDS {
                 break;
             }
             records += next.bodies.len();
-            batch.extend(queue.waiting.pop_front());
+            some.extend(queue.waiting.pop_front());
         }
         queue.records = queue.records.saturating_sub(records);
+        queue.signing = records;
         let beacon = queue.beacon;
         drop(queue);
-        self.changed.notify_all();
-        Some((batch, beacon))
+        self.room.notify_all();
+        Some((some, beacon))
+    }
+
+    /// Hands signed records over to the disk.
+    fn hand_over(&self, records: Vec<SignedRecord>, promises: Vec<(Promise, usize)>) {
+        let mut queue = lock(&self.queue);
+        queue.signing = 0;
+        // What comes too late fails as its promises are dropped.
+        if !queue.poisoned {
+            queue.signed.records.extend(records);
+            queue.signed.promises.extend(promises);
+        }
+        drop(queue);
+        self.signed.notify_one();
+    }
+
+    /// All that is signed; none when there will be no more.
+    fn batch(&self) -> Option<Batch> {
+        let mut queue = lock(&self.queue);
+        while !queue.made && (queue.signed.promises.is_empty() || queue.pays_to_wait(self.limits)) {
+            queue = wait(&self.signed, queue);
+        }
+        let batch = std::mem::take(&mut queue.signed);
+        drop(queue);
+        self.work.notify_one();
+        (!batch.promises.is_empty()).then_some(batch)
     }
 
     /// Takes nothing any more, and fails what waits.
@@ -251,11 +318,34 @@ impl Shared {
         let mut queue = lock(&self.queue);
         queue.poisoned = true;
         let waiting = std::mem::take(&mut queue.waiting);
+        let signed = std::mem::take(&mut queue.signed);
         drop(queue);
-        self.changed.notify_all();
+        self.all();
         let error = Arc::new(error.unwrap_or(StoreError::Poisoned));
-        for submission in waiting {
-            submission.promise.settle(Err(Arc::clone(&error)));
+        let signed = signed.promises.into_iter().map(|(promise, _)| promise);
+        for promise in signed.chain(waiting.into_iter().map(|submission| submission.promise)) {
+            promise.settle(Err(Arc::clone(&error)));
+        }
+    }
+}
+
+/// Says that nothing will be signed any more, however the signing thread has ended.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        lock(&self.0.queue).made = true;
+        self.0.signed.notify_one();
+    }
+}
+
+/// Lets nobody wait for a disk that nobody brings anything to any more.
+struct Falling(Arc<Shared>);
+
+impl Drop for Falling {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.poison(None);
         }
     }
 }
@@ -267,13 +357,8 @@ struct Made {
     carried: Option<Hash>,
 }
 
-/// Makes and signs batches until there are no more.
-fn make(
-    Made { mut chain, mut carried }: Made,
-    signer: &dyn Signer,
-    to: &mpsc::SyncSender<Batch>,
-    shared: &Shared,
-) -> Made {
+/// Makes and signs records until there are no more.
+fn make(Made { mut chain, mut carried }: Made, signer: &dyn Signer, shared: &Shared) -> Made {
     let kid = signer.key_id();
     while let Some((mut submissions, beacon)) = shared.next() {
         let before = (chain.clone(), carried);
@@ -301,29 +386,22 @@ fn make(
                 }
             }
         }
-        let batch = match sign_all(records, signer, threads()) {
-            Ok(records) => (records, promises),
+        match sign_all(records, signer, threads()) {
+            Ok(records) => shared.hand_over(records, promises),
             Err(error) => {
-                // Nothing was written, and later batches may find the signer back.
+                // Nothing was written, and later records may find the signer back.
                 (chain, carried) = before;
                 fail(&promises, AppendError::Sign(error).into());
-                continue;
+                shared.hand_over(Vec::new(), Vec::new());
             }
-        };
-        if to.send(batch).is_err() {
-            break;
         }
     }
     Made { chain, carried }
 }
 
 /// Brings batches to the disk until there are no more, or one fails.
-fn bring<D: Disk>(
-    mut committer: Committer<D>,
-    batches: &mpsc::Receiver<Batch>,
-    shared: &Shared,
-) -> Committer<D> {
-    for (records, promises) in batches {
+fn bring<D: Disk>(mut committer: Committer<D>, shared: &Shared) -> Committer<D> {
+    while let Some(Batch { records, promises }) = shared.batch() {
         let done = if records.is_empty() { Ok(()) } else { committer.commit(&records) };
         if let Err(error) = done {
             fail(&promises, error);
@@ -349,6 +427,10 @@ fn fail(promises: &[(Promise, usize)], error: StoreError) {
     for (promise, _) in promises {
         promise.settle(Err(Arc::clone(&error)));
     }
+}
+
+fn wait<'q>(told: &Condvar, queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
+    told.wait(queue).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a thread that panicked held is whole: every change under a lock is one assignment.
