@@ -11,6 +11,7 @@ use super::StoreError;
 use super::commit::Committer;
 use super::disk::{Disk, Folder};
 use super::sign::{sign_all, threads};
+use super::ticket::{Promise, Ticket, lock};
 use super::writer::{Appended, LedgerWriter, Rest, new_beacon};
 
 /// Bounds of a group commit.
@@ -35,9 +36,6 @@ impl Default for GroupLimits {
         Self { batch_records: 512, queue_records: 4096, linger: Duration::ZERO }
     }
 }
-
-/// What became of a submission. The error is shared by all that were in one batch.
-pub type Outcome = Result<Vec<Appended>, Arc<StoreError>>;
 
 /// Appends records for any number of threads: what they submit is signed on all cores, without a
 /// pause, while what was signed before is brought to the disk. A batch is what has been signed when
@@ -83,50 +81,6 @@ struct Queue {
 struct Submission {
     bodies: Vec<(Body, RecordTime)>,
     promise: Promise,
-}
-
-/// A claim to the outcome of a submission.
-#[derive(Clone, Debug, Default)]
-pub struct Ticket(Arc<(Mutex<Option<Outcome>>, Condvar)>);
-
-impl Ticket {
-    /// Waits until the records are durable and published, or have failed.
-    pub fn wait(&self) -> Outcome {
-        let (outcome, changed) = &*self.0;
-        let mut outcome = lock(outcome);
-        loop {
-            if let Some(outcome) = outcome.as_ref() {
-                return outcome.clone();
-            }
-            outcome = changed.wait(outcome).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    /// The outcome, if there is one yet.
-    #[must_use]
-    pub fn outcome(&self) -> Option<Outcome> {
-        lock(&self.0.0).clone()
-    }
-}
-
-/// The other side of a ticket. Whoever drops it has not kept it.
-struct Promise(Ticket);
-
-impl Promise {
-    fn settle(&self, outcome: Outcome) {
-        let (settled, changed) = &*self.0.0;
-        let mut settled = lock(settled);
-        if settled.is_none() {
-            *settled = Some(outcome);
-            changed.notify_all();
-        }
-    }
-}
-
-impl Drop for Promise {
-    fn drop(&mut self) {
-        self.settle(Err(Arc::new(StoreError::Poisoned)));
-    }
 }
 
 /// Signed records, and how many of them each promise is for.
@@ -231,9 +185,7 @@ impl Queue {
     const fn takes(&self) -> bool {
         !self.closed && !self.poisoned
     }
-}
 
-impl Queue {
     /// Whether a batch had better be joined by what is about to be signed. Every batch costs two
     /// syncs, however small it is; half of all that is under way suffices for the other half to be
     /// signed while it is on its way.
@@ -431,9 +383,4 @@ fn fail(promises: &[(Promise, usize)], error: StoreError) {
 
 fn wait<'q>(told: &Condvar, queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
     told.wait(queue).unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What a thread that panicked held is whole: every change under a lock is one assignment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
