@@ -133,6 +133,12 @@ impl Run {
         Self::from_sorted(merge_sorted(self.sorted, other.sorted))
     }
 
+    /// Its sorted records. Whoever calls it has sealed the run.
+    pub(crate) fn into_sorted(self) -> Vec<Record> {
+        debug_assert!(self.is_sealed());
+        self.sorted
+    }
+
     /// The records, sorted by key. Whoever calls it has sealed the run.
     pub(crate) fn records(&self) -> &[Record] {
         debug_assert!(self.is_sealed());

@@ -18,6 +18,7 @@ mod gather;
 mod marks;
 mod num;
 mod params;
+mod parts;
 mod rank;
 mod rng;
 mod rows;

@@ -94,6 +94,20 @@ impl Tally {
         self.marks.addresses().collect()
     }
 
+    pub(crate) const fn from_parts(marks: MarkSet, exposure: Run) -> Self {
+        Self { marks, exposure }
+    }
+
+    pub(crate) const fn mark_set(&self) -> &MarkSet {
+        &self.marks
+    }
+
+    /// The records of its own log, sorted by key without repeats.
+    pub(crate) fn into_records(mut self) -> Vec<Record> {
+        self.exposure.seal();
+        self.exposure.into_sorted()
+    }
+
     pub(crate) fn marks(&self) -> Marks {
         self.marks.canonical()
     }
