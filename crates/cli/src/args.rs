@@ -69,6 +69,8 @@ pub(crate) enum Verb {
     Keys(verb::keys::KeysArgs),
     /// Answers a query over CSV, JSONL and Parquet files.
     Sql(verb::sql::SqlArgs),
+    /// Shares the work of `sql` and `score` among many machines.
+    Cluster(verb::cluster::ClusterArgs),
     /// Serves the endpoint and the page.
     Serve(verb::serve::ServeArgs),
     /// Prints shell completions.

@@ -56,6 +56,37 @@ pub(crate) fn missing(what: &str) -> Failure {
         )
 }
 
+/// The error of a build without the cluster.
+#[cfg(not(feature = "cluster"))]
+pub(crate) fn without_cluster(what: &str) -> crate::out::Failure {
+    crate::out::Failure::new(format!(
+        "{what} needs the cluster, and this adproof was built without it"
+    ))
+    .at("feature `cluster` (Ballista), left out of the default build")
+    .todo(
+        "build it in, which takes some minutes: cargo build --release -p adproof --features cluster",
+    )
+}
+
+/// Partitions of a plan on a cluster, whose cores nobody here knows.
+#[cfg(feature = "cluster")]
+pub(crate) const CLUSTER_PARTITIONS: std::num::NonZeroUsize =
+    std::num::NonZeroUsize::MIN.saturating_add(15);
+
+/// Where `--cluster` and `--coordinator` say that a coordinator is.
+#[cfg(feature = "cluster")]
+pub(crate) fn coordinator(
+    text: &str,
+    option: &str,
+) -> anyhow::Result<adproof_engine::cluster::Coordinator> {
+    text.parse().map_err(|error| {
+        crate::out::Failure::new(format!("{error}"))
+            .at(format!("{option} {text}"))
+            .todo("copy it from the first line of `adproof cluster coordinator`")
+            .into()
+    })
+}
+
 #[cfg(feature = "engine")]
 pub(crate) use with_engine::{explain, scan, sections};
 
@@ -146,6 +177,21 @@ mod with_engine {
                 failure.todo("give it more with --max-memory, or group by fewer columns")
             }
             EngineError::QueryLength { .. } | EngineError::Query(_) => failure.at("the query"),
+            EngineError::NoCoordinator { .. } => {
+                failure.todo("start it with `adproof cluster coordinator`, and look for a firewall")
+            }
+            EngineError::Differs { .. } => {
+                failure.todo("run the same adproof on all machines of a cluster")
+            }
+            EngineError::Cluster { .. } => failure.todo(
+                "check that workers run, and that each can open the inputs under the same paths",
+            ),
+            EngineError::Listen { .. } => {
+                failure.at("--listen").todo("choose another port, or port 0 for a free one")
+            }
+            EngineError::WorkDir { .. } => {
+                failure.at("--work").todo("name a folder with room that may be written")
+            }
             _ => failure,
         }
     }

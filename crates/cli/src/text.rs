@@ -77,6 +77,30 @@ pub(crate) fn distance(given: &str, name: &str) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
+/// A size of memory such as `2GB`, `512MiB` or a number of bytes.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" | "k" => 1_000,
+        "mb" | "m" => 1_000_000,
+        "gb" | "g" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err("a size is a number and a unit, such as 2GB or 512MiB".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "a size starts with a number".to_owned())?;
+    let bytes = number.checked_mul(unit).ok_or("that is more than there is anywhere")?;
+    if bytes < SMALLEST {
+        return Err("at least 16MB are needed".to_owned());
+    }
+    Ok(bytes)
+}
+
+const SMALLEST: u64 = 16_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;

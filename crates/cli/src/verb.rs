@@ -1,6 +1,7 @@
 //! One module a verb: its arguments and `run`.
 
 pub(crate) mod bundle;
+pub(crate) mod cluster;
 pub(crate) mod completions;
 pub(crate) mod decide;
 pub(crate) mod demo;
@@ -38,6 +39,7 @@ pub(crate) fn run(verb: &Verb, out: &mut Out) -> anyhow::Result<Exit> {
         Verb::Bundle(args) => bundle::run(args, out),
         Verb::Keys(args) => keys::run(args, out),
         Verb::Sql(args) => sql::run(args, out),
+        Verb::Cluster(args) => cluster::run(args, out),
         Verb::Serve(args) => serve::run(args, out),
         Verb::Completions(args) => completions::run(args, out),
         Verb::Man(args) => completions::man(args, out),

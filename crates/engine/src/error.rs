@@ -99,6 +99,47 @@ pub enum EngineError {
     /// The frame library failed on our own data.
     #[error("a summary frame failed: {0}")]
     Frame(#[from] polars::error::PolarsError),
+    /// No coordinator of a cluster answers there. Likely it was not started, or a firewall is
+    /// between.
+    #[error("no coordinator answers at {coordinator}: {reason}")]
+    NoCoordinator {
+        /// Where it should be.
+        coordinator: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The coordinator takes part only with those of its own version and functions.
+    #[error("the coordinator at {coordinator} refused this adproof: {reason}")]
+    Differs {
+        /// Where it is.
+        coordinator: String,
+        /// What differs.
+        reason: String,
+    },
+    /// A job on a cluster failed. The message names the file or the value.
+    #[error("the job failed on the cluster of {coordinator}: {reason}")]
+    Cluster {
+        /// Whose cluster.
+        coordinator: String,
+        /// What a worker says.
+        reason: String,
+    },
+    /// An address cannot be listened on. Likely another process has the port.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The folder for what a worker makes cannot be written.
+    #[error("{} cannot be used for what a worker makes: {source}", path.display())]
+    WorkDir {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// Worker threads could not be started.
     #[error("the engine's threads cannot be started: {0}")]
     Threads(#[from] std::io::Error),

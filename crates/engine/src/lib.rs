@@ -7,9 +7,12 @@
 //!   same bytes as the default build's reader gives it.
 //! - [`sql`] answers a query over files, read-only and bounded.
 //! - [`frames`] holds the summary frames of reports, through Polars.
+//! - `cluster`, a feature, runs the same plans on many machines.
 //! - [`session::state`] builds the session with our functions for everybody who runs a plan.
 
 mod answer;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod error;
 mod events;
 pub mod frames;
@@ -21,7 +24,7 @@ mod source;
 pub use answer::{Answer, Cell, Column};
 pub use error::EngineError;
 pub use events::{EventScan, RejectedRow, ScannedLog, event_schema, scan_events};
-pub use function::{Ipv6Prefix, Ipv6Text, TallyAggregate, register};
+pub use function::{Ipv6Prefix, Ipv6Text, MergeTallies, TallyAggregate, register};
 pub use query::sql;
 pub use session::{EngineOptions, Limits};
 pub use source::{SourceFormat, Table};

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast;
 
 use crate::answer::Answer;
 use crate::source::Table;
-use crate::{EngineError, EngineOptions, session};
+use crate::{EngineError, EngineOptions, Limits, session};
 
 /// Answers one query over the tables.
 ///
@@ -17,19 +17,21 @@ use crate::{EngineError, EngineOptions, session};
 /// statement must be a query, `EXPLAIN` of one, or `SHOW` of tables, columns or functions.
 pub fn sql(query: &str, tables: &[Table], options: &EngineOptions) -> Result<Answer, EngineError> {
     let (query, tables, options) = (query.to_owned(), tables.to_vec(), *options);
-    session::run(&options.clone(), async move { answer(&query, &tables, &options).await })
+    session::run(&options.clone(), async move {
+        answer(session::state(&options)?, &query, &tables, &options.limits).await
+    })
 }
 
-async fn answer(
+/// Answers one query over the tables in a session, wherever that runs its plans.
+pub(crate) async fn answer(
+    state: SessionState,
     query: &str,
     tables: &[Table],
-    options: &EngineOptions,
+    limits: &Limits,
 ) -> Result<Answer, EngineError> {
-    let limits = &options.limits;
     if query.len() > limits.query_bytes {
         return Err(EngineError::QueryLength { bytes: query.len(), limit: limits.query_bytes });
     }
-    let state = session::state(options)?;
     // Refused before any file is opened.
     let statement = readable(&state, query)?;
     let context = SessionContext::new_with_state(state);

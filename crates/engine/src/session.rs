@@ -69,24 +69,40 @@ impl Default for EngineOptions {
     }
 }
 
-/// The session of every plan: our functions, our bounds, no table and no store but local files.
+/// The session of every plan that runs here: our functions, our bounds, no table and no store but
+/// local files.
 pub fn state(options: &EngineOptions) -> Result<SessionState, EngineError> {
-    let mut config = SessionConfig::new()
-        .with_target_partitions(options.partitions.get())
-        .with_information_schema(true);
+    with_functions(builder(options, settings(SessionConfig::new(), options))?.build())
+}
+
+/// Our settings on top of those that are given.
+pub(crate) fn settings(config: SessionConfig, options: &EngineOptions) -> SessionConfig {
+    let mut config =
+        config.with_target_partitions(options.partitions.get()).with_information_schema(true);
     // A user agent may hold a quoted line break, and a scan that splits a file at line breaks
     // would cut the row there.
     config.options_mut().catalog.newlines_in_values = true;
+    config
+}
+
+/// What every session is built from, wherever its plans run.
+pub(crate) fn builder(
+    options: &EngineOptions,
+    config: SessionConfig,
+) -> Result<SessionStateBuilder, EngineError> {
     let pool = FairSpillPool::new(options.limits.memory_bytes);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS)))
         .with_max_temp_directory_size(options.limits.spill_bytes)
         .build_arc()?;
-    let mut state = SessionStateBuilder::new()
+    Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_default_features()
-        .build();
+        .with_default_features())
+}
+
+/// The state with all of our functions.
+pub(crate) fn with_functions(mut state: SessionState) -> Result<SessionState, EngineError> {
     function::register(&mut state)?;
     Ok(state)
 }
@@ -104,7 +120,7 @@ where
         .worker_threads(options.partitions.get())
         .thread_stack_size(STACK_BYTES)
         .thread_name("adproof-engine")
-        .enable_time()
+        .enable_all()
         .build()?;
     let limit_ms = options.limits.time_ms;
     let result = runtime.block_on(async {

@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pipeline", &["model", "join", "ledger", "policy", "signal", "vast"]),
     ("wire", &["model", "feeds", "join", "ledger", "pipeline", "policy", "signal", "vast"]),
     ("batch", &["model", "feeds", "signal"]),
-    ("engine", &["model", "feeds", "join", "signal", "wire"]),
+    ("engine", &["model", "batch", "feeds", "join", "signal", "wire"]),
     ("edge", &["model", "feeds", "ledger", "pipeline", "vast"]),
     ("server", &["model", "edge", "feeds", "ledger", "policy", "signal", "vast", "wire"]),
     ("verifier", &["ledger"]),

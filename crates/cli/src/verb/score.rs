@@ -38,6 +38,7 @@ Examples:
   adproof score datasets/ioc-ipv6-*
   adproof score feeds/ --asn asn.csv --events events.jsonl --level /64
   adproof score feeds/ --events 'logs/2026-05-*.csv.zst' --memory 4GB --rejects bad.csv
+  adproof score feeds/ --events '/mnt/logs/*.csv.zst' --cluster df://10.0.0.5:50050
   adproof score feed-2026-05.xlsx --output-format html > report.html
   curl -s https://feed.example/today.csv | adproof score - --issue 2026-05-31")]
 pub(crate) struct ScoreArgs {

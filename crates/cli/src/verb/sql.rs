@@ -23,7 +23,9 @@ Examples:
   adproof sql --table 'feeds/*.csv' 'SHOW TABLES'
   adproof sql --table log=logs/ --output-format csv \\
     'SELECT ipv6_text(ipv6_prefix(ip, 64)) AS block, count(DISTINCT ifa) AS devices
-     FROM log GROUP BY block ORDER BY devices DESC LIMIT 20'")]
+     FROM log GROUP BY block ORDER BY devices DESC LIMIT 20'
+  adproof sql --cluster df://10.0.0.5:50050 -t 'log=/mnt/logs/*.parquet' \\
+    'SELECT count(*) FROM log'")]
 pub(crate) struct SqlArgs {
     /// The query; `-` reads it from standard input.
     query: String,
@@ -49,6 +51,11 @@ pub(crate) struct SqlArgs {
     /// Partitions and threads [default: the number of cores].
     #[arg(long, value_name = "N")]
     partitions: Option<NonZeroUsize>,
+
+    /// Lets the workers of a cluster answer: df://HOST:PORT of its coordinator. They open the
+    /// files under the same paths.
+    #[arg(long, value_name = "URL")]
+    cluster: Option<String>,
 }
 
 #[cfg(not(feature = "engine"))]
@@ -84,8 +91,7 @@ mod with_engine {
             args.query.clone()
         };
         let options = options(args);
-        let answer = adproof_engine::sql(&query, &tables(&args.tables)?, &options)
-            .map_err(engine::explain)?;
+        let answer = answer(args, &query, &options)?;
         if answer.truncated {
             out.note(format_args!(
                 "note: there are more than {} rows; --max-rows gives more",
@@ -112,6 +118,30 @@ mod with_engine {
             _ => table(&answer, out)?,
         }
         Ok(Exit::Clean)
+    }
+
+    #[cfg(not(feature = "cluster"))]
+    fn answer(args: &SqlArgs, query: &str, options: &EngineOptions) -> anyhow::Result<Answer> {
+        if args.cluster.is_some() {
+            return Err(engine::without_cluster("`--cluster`").into());
+        }
+        let tables = tables(&args.tables)?;
+        Ok(adproof_engine::sql(query, &tables, options).map_err(engine::explain)?)
+    }
+
+    #[cfg(feature = "cluster")]
+    fn answer(args: &SqlArgs, query: &str, options: &EngineOptions) -> anyhow::Result<Answer> {
+        let tables = tables(&args.tables)?;
+        let answer = match &args.cluster {
+            None => adproof_engine::sql(query, &tables, options),
+            Some(url) => {
+                let coordinator = engine::coordinator(url, "--cluster")?;
+                let partitions = args.partitions.unwrap_or(engine::CLUSTER_PARTITIONS);
+                let options = EngineOptions { partitions, ..*options };
+                adproof_engine::cluster::sql(&coordinator, query, &tables, &options)
+            }
+        };
+        Ok(answer.map_err(engine::explain)?)
     }
 
     fn options(args: &SqlArgs) -> EngineOptions {

@@ -8,6 +8,7 @@
 )]
 
 mod bundle;
+mod cluster;
 mod decide;
 mod demo;
 mod diff;

@@ -3,6 +3,7 @@
 
 mod address;
 mod ipv6;
+mod merge;
 mod tally;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub use ipv6::{Ipv6Prefix, Ipv6Text};
+pub use merge::MergeTallies;
 pub use tally::TallyAggregate;
 
 /// Registers all of our functions. They travel by name, so every session that runs a plan must
@@ -21,5 +23,6 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udf(Arc::new(function))?;
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(TallyAggregate::default())))?;
+    registry.register_udaf(Arc::new(AggregateUDF::from(MergeTallies::default())))?;
     Ok(())
 }

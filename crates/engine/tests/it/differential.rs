@@ -138,6 +138,10 @@ fn the_aggregate_gives_the_bytes_of_the_kernel_in_any_grouping() {
         });
         // The prefix row widens to nothing at 128 bits, and the others are as above.
         assert!(merged.to_bytes() == expected.to_bytes(), "{partitions} partitions, grouped");
+        let in_sql = "SELECT merge_tallies(part) FROM (SELECT asn, \
+                      tally(ip, ifa, at, asn, n, money, bad) AS part FROM t GROUP BY asn)";
+        let in_sql = sql(in_sql, &[table(&path)], &options).unwrap();
+        assert!(*one(&in_sql) == Cell::Bytes(expected.to_bytes()), "{partitions} partitions");
     }
 }
 
@@ -159,6 +163,8 @@ fn arguments_that_are_left_out_have_the_documented_defaults() {
         crate::ask("SELECT tally('3fff::1', 'd', 1) FROM (SELECT 1) WHERE false").unwrap();
     assert_eq!(*one(&nothing), Cell::Bytes(Tally::empty().to_bytes()));
     for (call, says) in [
+        ("merge_tallies(X'00')", "these bytes are no tally"),
+        ("merge_tallies('text')", "one column of tallies"),
         ("tally('3fff::1', 'd')", "3 to 7 arguments"),
         ("tally('3fff::1', 'd', 'yesterday')", "RFC 3339"),
         ("tally('3fff::1', 'd', 1, -5)", "no number of an AS"),

@@ -3,6 +3,8 @@
 //! Panics and unwraps are how a test fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod differential;
 mod functions;
 mod queries;

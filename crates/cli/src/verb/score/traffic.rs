@@ -22,7 +22,7 @@ use crate::text;
 #[derive(Debug, Args)]
 pub(crate) struct TrafficArgs {
     /// Memory for the tables of a traffic log; what goes beyond waits in --spill.
-    #[arg(long, value_name = "SIZE", default_value = "2GB", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "2GB", value_parser = text::size)]
     memory: u64,
 
     /// The folder for what does not fit into memory, instead of the system's temporary one.
@@ -41,31 +41,12 @@ pub(crate) struct TrafficArgs {
     /// Fails when more than this share of the rows of a traffic log is not taken, from 0 to 1.
     #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = share_ppm)]
     max_reject_ratio: u32,
-}
 
-/// A size such as `2GB`, `512MiB` or a number of bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "kb" | "k" => 1_000,
-        "mb" | "m" => 1_000_000,
-        "gb" | "g" => 1_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        _ => return Err("a size is a number and a unit, such as 2GB or 512MiB".to_owned()),
-    };
-    let number: u64 = number.parse().map_err(|_| "a size starts with a number".to_owned())?;
-    let bytes = number.checked_mul(unit).ok_or("that is more than there is anywhere")?;
-    if bytes < SMALLEST {
-        return Err("at least 16MB are needed".to_owned());
-    }
-    Ok(bytes)
+    /// Lets the workers of a cluster read logs of traffic: df://HOST:PORT of its coordinator. Each
+    /// log is read whole by one worker, under the same path, with --memory for its table.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["threads", "spill"])]
+    cluster: Option<String>,
 }
-
-const SMALLEST: u64 = 16_000_000;
 
 /// A share from 0 to 1 in parts per million.
 fn share_ppm(text: &str) -> Result<u32, String> {
@@ -90,6 +71,9 @@ pub(super) fn add(
     if paths.is_empty() {
         return Ok(());
     }
+    if let Some(url) = &args.cluster {
+        return clustered(url, paths, args, prepared, out);
+    }
     let mut options = Options {
         memory_bytes: usize::try_from(args.memory).unwrap_or(usize::MAX),
         ..Options::default()
@@ -113,7 +97,62 @@ pub(super) fn add(
         judge(log, args)?;
     }
     traffic.expose(&mut prepared.tally).map_err(|error| explain(&error))?;
-    note(&traffic, out);
+    note(&traffic.logs, out);
+    prepared.logs.extend(traffic.logs.iter().map(document));
+    Ok(())
+}
+
+#[cfg(not(feature = "cluster"))]
+fn clustered(
+    _: &str,
+    _: &[PathBuf],
+    _: &TrafficArgs,
+    _: &mut Prepared,
+    _: &Out,
+) -> anyhow::Result<()> {
+    Err(crate::engine::without_cluster("`--cluster`").into())
+}
+
+/// The same on the workers of a cluster.
+#[cfg(feature = "cluster")]
+fn clustered(
+    url: &str,
+    paths: &[PathBuf],
+    args: &TrafficArgs,
+    prepared: &mut Prepared,
+    out: &Out,
+) -> anyhow::Result<()> {
+    use adproof_engine::cluster::{self, TrafficOptions};
+    use adproof_engine::{EngineOptions, Limits as EngineLimits};
+    use adproof_signal::Tally;
+
+    use crate::engine;
+
+    let coordinator = engine::coordinator(url, "--cluster")?;
+    let mut file = args.rejects.as_deref().map(RejectFile::create).transpose()?;
+    let how = TrafficOptions {
+        memory_bytes: usize::try_from(args.memory).unwrap_or(usize::MAX),
+        all_rejects: file.is_some(),
+    };
+    let options = EngineOptions {
+        partitions: engine::CLUSTER_PARTITIONS,
+        // It takes as long as it takes, as it does here.
+        limits: EngineLimits { time_ms: u64::from(u32::MAX), ..EngineLimits::default() },
+    };
+    let traffic = cluster::traffic(&coordinator, paths, &prepared.tally, &how, &options)
+        .map_err(engine::explain)?;
+    if let Some(mut file) = file.take() {
+        for (log, reject) in &traffic.rejects {
+            file.write(paths.get(*log).map_or(Path::new(""), |path| path), reject);
+        }
+        file.finish()?;
+    }
+    for log in &traffic.logs {
+        judge(log, args)?;
+    }
+    let tally = std::mem::replace(&mut prepared.tally, Tally::empty());
+    prepared.tally = tally.merge(traffic.tally);
+    note(&traffic.logs, out);
     prepared.logs.extend(traffic.logs.iter().map(document));
     Ok(())
 }
@@ -170,8 +209,8 @@ fn judge(log: &Log, args: &TrafficArgs) -> anyhow::Result<()> {
         .into())
 }
 
-fn note(traffic: &Traffic, out: &Out) {
-    for log in &traffic.logs {
+fn note(logs: &[Log], out: &Out) {
+    for log in logs {
         if log.counts.rejected > 0 {
             out.note(format_args!(
                 "{}: {} of {} rows were not taken; --rejects FILE writes them down",
@@ -261,12 +300,12 @@ mod tests {
         for (text, bytes) in
             [("2GB", 2_000_000_000), ("16 MiB", 16 << 20), ("20000000", 20_000_000)]
         {
-            assert_eq!(size(text), Ok(bytes), "{text}");
+            assert_eq!(text::size(text), Ok(bytes), "{text}");
         }
         for text in
             ["", "GB", "2 potatoes", "1MB", "99999999999999999999", "18446744073709551615GB"]
         {
-            assert!(size(text).is_err(), "{text}");
+            assert!(text::size(text).is_err(), "{text}");
         }
         for (text, ppm) in [("0", 0), ("1", 1_000_000), ("0.01", 10_000), (".5", 500_000)] {
             assert_eq!(share_ppm(text), Ok(ppm), "{text}");

@@ -1,0 +1,298 @@
+//! The operator that reads logs of traffic where a plan runs: one partition a log.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use adproof_batch::Options;
+use adproof_model::Reject;
+use adproof_signal::{Grain, Tally};
+use datafusion::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, UInt32Array};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, exec_datafusion_err, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+};
+use serde::{Deserialize, Serialize};
+
+/// What is read, and how.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Order {
+    /// The logs, by absolute paths.
+    pub(super) logs: Vec<PathBuf>,
+    /// Parts that the tally of each log is cut into.
+    pub(super) parts: NonZeroU32,
+    /// Memory for the table of one log; what goes beyond waits in the worker's folder.
+    pub(super) memory_bytes: usize,
+    /// Rejects of a log that are sent, at most.
+    pub(super) rejects: u64,
+}
+
+/// A line about a log, beside its tally. It travels as JSON, between processes of one version.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Note {
+    /// The log was read to its end.
+    End {
+        /// As [`adproof_feeds::Counts`].
+        rows: u64,
+        /// As [`adproof_feeds::Counts`].
+        rejected: u64,
+        /// As [`adproof_feeds::Counts`].
+        lines: u64,
+        /// The digest of the file, if it was computed.
+        sha256: Option<String>,
+    },
+    /// A row that was not taken.
+    Reject {
+        /// Which one, in the order of the log. Also keeps two of one line apart.
+        number: u64,
+        /// As [`Reject`].
+        row: u64,
+        /// As [`Reject`].
+        column: String,
+        /// As [`Reject`].
+        value: String,
+        /// As [`Reject`].
+        reason: String,
+    },
+}
+
+/// `log` and `note` stand in a row about a log, `part` and `tally` in a row of a tally.
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    Arc::new(Schema::new(vec![
+        Field::new("log", DataType::UInt32, true),
+        Field::new("note", DataType::Utf8, true),
+        Field::new("part", DataType::UInt32, true),
+        Field::new("tally", DataType::Binary, true),
+    ]))
+});
+
+/// Reads one log a partition into its tally, cut into parts.
+#[derive(Debug)]
+pub(super) struct LogsExec {
+    order: Arc<Order>,
+    /// The tally of the feeds: which single addresses are kept.
+    marks: Arc<[u8]>,
+    properties: Arc<PlanProperties>,
+}
+
+impl LogsExec {
+    pub(super) fn new(order: Order, marks: Arc<[u8]>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&SCHEMA)),
+            Partitioning::UnknownPartitioning(order.logs.len()),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self { order: Arc::new(order), marks, properties: Arc::new(properties) }
+    }
+
+    pub(super) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    pub(super) fn marks(&self) -> &[u8] {
+        &self.marks
+    }
+}
+
+impl DisplayAs for LogsExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LogsExec: logs={}, parts={}", self.order.logs.len(), self.order.parts)
+    }
+}
+
+impl ExecutionPlan for LogsExec {
+    fn name(&self) -> &'static str {
+        "LogsExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let Some(path) = self.order.logs.get(partition).cloned() else {
+            return internal_err!("there is no log {partition}");
+        };
+        let log = u32::try_from(partition).unwrap_or(u32::MAX);
+        let (order, marks) = (Arc::clone(&self.order), Arc::clone(&self.marks));
+        let spill = context.runtime_env().disk_manager.temp_dir_paths().into_iter().next();
+        let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&SCHEMA), 2);
+        let out = stream.tx();
+        stream.spawn_blocking(move || {
+            let mut rows = Rows::default();
+            read(log, &path, &order, &marks, spill, &mut |row| {
+                rows.push(row);
+                // A stream that nobody reads any more is no fault of the log.
+                if rows.bytes >= BATCH_BYTES {
+                    let _ = out.blocking_send(rows.take());
+                }
+            })?;
+            let _ = out.blocking_send(rows.take());
+            Ok(())
+        });
+        Ok(stream.build())
+    }
+}
+
+/// Bytes that a batch may have before it is sent.
+const BATCH_BYTES: usize = 4 << 20;
+
+enum Row {
+    Note(u32, Note),
+    Part(u32, Vec<u8>),
+}
+
+fn read(
+    log: u32,
+    path: &Path,
+    order: &Order,
+    marks: &[u8],
+    spill: Option<PathBuf>,
+    give: &mut (dyn FnMut(Row) + Send),
+) -> Result<()> {
+    let marks = Tally::from_bytes(marks)
+        .map_err(|error| exec_datafusion_err!("the tally of the feeds: {error}"))?;
+    let default = Options::default();
+    let options = Options {
+        // Each log has a task of its own.
+        threads: 1,
+        memory_bytes: order.memory_bytes,
+        spill: spill.unwrap_or(default.spill),
+        ..default
+    };
+    let mut told = 0;
+    let mut tell = |_: &Path, reject: &Reject| {
+        if told < order.rejects {
+            let note = Note::Reject {
+                number: told,
+                row: reject.row,
+                column: reject.column.to_string(),
+                value: reject.value.to_string(),
+                reason: reject.reason.to_string(),
+            };
+            give(Row::Note(log, note));
+        }
+        told += 1;
+    };
+    let failed = |error: adproof_batch::BatchError| exec_datafusion_err!("{error}");
+    let (grain, paths) = (Grain::Network(marks.listed()), [path.to_path_buf()]);
+    let progress = Arc::default();
+    let mut traffic =
+        adproof_batch::read(&paths, &grain, &options, &progress, &mut tell).map_err(failed)?;
+    let mut tally = Tally::empty();
+    traffic.expose(&mut tally).map_err(failed)?;
+    for found in &traffic.logs {
+        let counts = found.counts;
+        let note = Note::End {
+            rows: counts.rows,
+            rejected: counts.rejected,
+            lines: counts.lines,
+            sha256: found.sha256.map(|digest| digest.to_string()),
+        };
+        give(Row::Note(log, note));
+    }
+    // What was read is in the tally now.
+    drop(traffic);
+    for (number, part) in tally.into_parts(order.parts) {
+        give(Row::Part(number, part.to_bytes()));
+    }
+    Ok(())
+}
+
+/// Rows that wait to be sent.
+#[derive(Default)]
+struct Rows {
+    logs: Vec<Option<u32>>,
+    notes: Vec<Option<String>>,
+    parts: Vec<Option<u32>>,
+    tallies: Vec<Option<Vec<u8>>>,
+    bytes: usize,
+}
+
+impl Rows {
+    fn push(&mut self, row: Row) {
+        let (log, note, part, tally) = match row {
+            Row::Note(log, note) => (Some(log), serde_json::to_string(&note).ok(), None, None),
+            Row::Part(part, tally) => (None, None, Some(part), Some(tally)),
+        };
+        self.bytes += note.as_ref().map_or(0, String::len) + tally.as_ref().map_or(0, Vec::len);
+        self.logs.push(log);
+        self.notes.push(note);
+        self.parts.push(part);
+        self.tallies.push(tally);
+    }
+
+    fn take(&mut self) -> Result<RecordBatch> {
+        let rows = std::mem::take(self);
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt32Array::from(rows.logs)),
+            Arc::new(StringArray::from(rows.notes)),
+            Arc::new(UInt32Array::from(rows.parts)),
+            Arc::new(rows.tallies.iter().map(Option::as_deref).collect::<BinaryArray>()),
+        ];
+        Ok(RecordBatch::try_new(Arc::clone(&SCHEMA), columns)?)
+    }
+}
+
+/// The logs as a table, from which a plan is made.
+#[derive(Debug)]
+pub(super) struct LogsTable(pub(super) Arc<LogsExec>);
+
+#[async_trait::async_trait]
+impl TableProvider for LogsTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&SCHEMA)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match projection {
+            // The one plan over it needs all of its columns.
+            Some(columns) if !columns.iter().copied().eq(0..SCHEMA.fields().len()) => {
+                internal_err!("all columns of a log are read, not {columns:?}")
+            }
+            _ => Ok(Arc::<LogsExec>::clone(&self.0)),
+        }
+    }
+}
