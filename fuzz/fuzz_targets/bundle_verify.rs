@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use adproof_ledger::bundle::{self, inline};
+use adproof_ledger::bundle::{self, Outside, inline};
 use adproof_ledger::{Hash, TrustedKeys};
 use libfuzzer_sys::fuzz_target;
 
@@ -37,10 +37,11 @@ fuzz_target!(|text: &str| {
     for one in &report.records {
         assert!(KNOWN.leaves.contains(&one.verified.leaf()));
     }
-    let told = bundle::page_report(text, None).expect("what was read can be told");
-    assert!(told.starts_with("{\"case\":"));
+    let told = bundle::page_report(text, None, None).expect("what was read can be told");
+    assert!(told.starts_with("{\"anchors\":"));
     if let Some(own) = bundle::own_keys(&files) {
-        let good = bundle::verify(&files, &own).is_good();
+        let outside = Outside { believe_sender: true, ..Outside::default() };
+        let good = bundle::verify_with(&files, &own, &outside).is_good();
         assert_eq!(good, told.contains("\"problems\":[],\"records\""));
     }
 });

@@ -29,8 +29,8 @@ pub enum TrustError {
     },
     /// The keys are of more than one log. Likely cause: files of two logs were mixed.
     TwoLogs(String, String),
-    /// No key may sign checkpoints, or none may sign records. Likely cause: only a part of the
-    /// exported keys was given.
+    /// No key may sign checkpoints, or none may sign records, and there is no root key that could
+    /// name one. Likely cause: only a part of the exported keys was given.
     NoKey(Role),
     /// One key has two roles. A thief of one would have both.
     TwoRoles(KeyId),
@@ -102,10 +102,11 @@ impl TrustedKeys {
                 Role::Witness | Role::Evidence => {}
             }
         }
-        if trusted.checkpoint.is_empty() {
+        // Whoever trusts a root takes the others from the log's key records.
+        if trusted.root.is_empty() && trusted.checkpoint.is_empty() {
             return Err(TrustError::NoKey(Role::Checkpoint));
         }
-        if trusted.record.is_empty() && trusted.root.is_empty() {
+        if trusted.root.is_empty() && trusted.record.is_empty() {
             return Err(TrustError::NoKey(Role::Record));
         }
         Ok(trusted)
@@ -204,6 +205,9 @@ mod tests {
         let of = |keys: [&NamedKey; 2]| TrustedKeys::new(keys.map(Clone::clone));
         assert_eq!(of([&checkpoint, &checkpoint]), Err(TrustError::NoKey(Role::Record)));
         assert_eq!(of([&record, &record]), Err(TrustError::NoKey(Role::Checkpoint)));
+        // A root alone is enough: the log's key records name the others.
+        let root = key("a.example", Role::Root, 3);
+        assert!(of([&root, &root]).is_ok());
         assert!(matches!(
             of([&checkpoint, &key("b.example", Role::Record, 2)]),
             Err(TrustError::TwoLogs(..))

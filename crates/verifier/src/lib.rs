@@ -9,9 +9,13 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Checks the files that lie in a page, see [`adproof_ledger::bundle::inline`]. `keys` are vkeys
-/// that the reader brings. Gives the JSON of [`page_report`].
+/// that the reader brings, `policy` the witnesses that the reader trusts. Gives the JSON of [`page_report`].
 #[wasm_bindgen]
 #[expect(clippy::needless_pass_by_value, reason = "JavaScript gives its string away")]
-pub fn check(files: &str, keys: Option<String>) -> Result<String, JsError> {
-    Ok(page_report(files, keys.as_deref())?)
+pub fn check(
+    files: &str,
+    keys: Option<String>,
+    policy: Option<String>,
+) -> Result<String, JsError> {
+    Ok(page_report(files, keys.as_deref(), policy.as_deref())?)
 }

@@ -2,6 +2,8 @@ use std::fmt;
 
 use crate::commit::OpenError;
 use crate::fault::ParseError;
+use crate::note::NoteError;
+use crate::policy::PolicyError;
 use crate::verify::RecordError;
 
 /// What is wrong with one record of a bundle, or with the bundle.
@@ -51,6 +53,72 @@ pub enum BundleFault {
     StrangeFile(String),
     /// There is no record at all.
     Empty,
+    /// The record of this place changes keys and does not hold, so whose keys the others are signed
+    /// with is not known.
+    KeysUnknown(u64),
+    /// The policy in the bundle cannot be read.
+    Policy(PolicyError),
+    /// No checkpoint in the bundle that covers its decisions meets the policy that the reader gave.
+    PolicyNotMet,
+    /// The checkpoint carries a line of a witness that does not fit it.
+    Cosignature(String),
+    /// A checkpoint that outsiders have seen is none, or is not the beginning of the bundle's.
+    Anchor {
+        /// How many records it is said to cover.
+        size: u64,
+        /// What is wrong.
+        fault: AnchorFault,
+    },
+    /// A time stamp does not hold.
+    Stamp {
+        /// Its file.
+        file: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// What is wrong with a checkpoint below `anchors/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnchorFault {
+    /// There are more of them than are read. Likely cause: made to exhaust whoever opens it.
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// The bound.
+        most: usize,
+    },
+    /// A file is missing.
+    NoFile(&'static str),
+    /// It cannot be trusted.
+    Checkpoint(NoteError),
+    /// It covers another number of records than its folder says.
+    OtherSize(u64),
+    /// Nothing shows that the bundle's checkpoint continues it.
+    NotLinked,
+    /// Both are signed, have one size, and different roots: the log has signed two histories.
+    Fork,
+}
+
+impl fmt::Display for AnchorFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooMany { found, most } => {
+                write!(f, "there are {found} checkpoints besides, at most {most} are read")
+            }
+            Self::NoFile(name) => write!(f, "its file {name} is missing"),
+            Self::Checkpoint(error) => error.fmt(f),
+            Self::OtherSize(size) => write!(f, "it covers {size} records"),
+            Self::NotLinked => {
+                f.write_str("nothing shows that the checkpoint of the bundle continues it")
+            }
+            Self::Fork => f.write_str(
+                "FORK: it and the checkpoint of the bundle are both signed and have different \
+                 roots; together they prove that the log signed two histories",
+            ),
+        }
+    }
 }
 
 impl fmt::Display for BundleFault {
@@ -83,6 +151,19 @@ impl fmt::Display for BundleFault {
             ),
             Self::StrangeFile(name) => write!(f, "the file {name} has no place in a bundle"),
             Self::Empty => f.write_str("there is no record in it"),
+            Self::KeysUnknown(by) => write!(
+                f,
+                "whose key has signed it is not known, because record {by} about keys does not hold"
+            ),
+            Self::Policy(error) => write!(f, "the policy in the bundle: {error}"),
+            Self::PolicyNotMet => f.write_str(
+                "no checkpoint in it that covers its decisions meets the policy that you gave",
+            ),
+            Self::Cosignature(name) => {
+                write!(f, "the line of the witness `{name}` does not fit the checkpoint")
+            }
+            Self::Anchor { size, fault } => write!(f, "the checkpoint of {size} records: {fault}"),
+            Self::Stamp { file, why } => write!(f, "the time stamp {file}: {why}"),
         }
     }
 }

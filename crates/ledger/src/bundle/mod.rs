@@ -12,7 +12,12 @@
 //! records/<seq>.tlog-proof         its place under the checkpoint
 //! records/<seq>.disclosures.json   the values that this bundle reveals, where it reveals any
 //! records/<seq>.ack.json           what the other party has signed about it, where it has
+//! policy                           who witnesses the log, by the sender's word: a C2SP tlog-policy
+//! anchors/<size>/…                 older checkpoints, and what witnesses and time stamps say of them
 //! ```
+//!
+//! All `key` records under the checkpoint belong into a bundle, so that whoever trusts the log's
+//! root follows its keys; [`verify()`] cannot tell whether one was left out.
 //!
 //! They travel as a zip file, or inside a page that checks them itself; [`inline`] is how they lie
 //! in the page. [`verify()`] is the same for both, and the page runs it as WebAssembly.
@@ -21,6 +26,7 @@ mod case;
 mod check;
 mod fault;
 pub mod inline;
+mod outside;
 mod report;
 
 use std::collections::BTreeMap;
@@ -29,13 +35,18 @@ use crate::ack::Ack;
 use crate::commit::Opening;
 use crate::dsse::{Envelope, RecordSignature};
 use crate::fault::EncodeError;
+use crate::hash::Hash;
 use crate::key::{NamedKey, PublicKey};
 use crate::proof::TlogProof;
 use crate::trust::TrustedKeys;
+use crate::witness::AddCheckpoint;
 
 pub use case::{Case, Erased};
-pub use check::{AckState, BundleRecord, BundleReport, verify};
-pub use fault::BundleFault;
+pub use check::{AckState, BundleRecord, BundleReport, verify, verify_with};
+pub use fault::{AnchorFault, BundleFault};
+pub use outside::{
+    BundleAnchor, BundleWitnesses, CheckLimits, Outside, PolicyOf, Stamp, own_policy, stamp_files,
+};
 pub use report::page_report;
 
 /// The file with the log's public keys.
@@ -46,6 +57,9 @@ pub const CHECKPOINT_FILE: &str = "checkpoint";
 
 /// The file with what the sender says of the bundle.
 pub const CASE_FILE: &str = "case.json";
+
+/// The file with the sender's list of witnesses.
+pub const POLICY_FILE: &str = "policy";
 
 /// The file for people, the same in every bundle.
 pub const README_FILE: &str = "README.txt";
@@ -75,6 +89,45 @@ pub struct Item {
     pub opening: Option<Opening>,
     /// What the other party has signed about it.
     pub ack: Option<Ack>,
+}
+
+/// A checkpoint on its way into a bundle, with what outsiders say of it.
+#[derive(Clone, Debug)]
+pub struct AnchorItem {
+    /// How many records it covers.
+    pub size: u64,
+    /// The note as the log has signed it: what is stamped.
+    pub checkpoint: Vec<u8>,
+    /// Lines of witnesses.
+    pub cosignatures: Vec<u8>,
+    /// The proof that the bundle's checkpoint continues it; none where it has its size.
+    pub consistency: Option<AddCheckpoint>,
+    /// Responses of RFC 3161 authorities.
+    pub tokens: Vec<Vec<u8>>,
+    /// OpenTimestamps receipts.
+    pub receipts: Vec<Vec<u8>>,
+}
+
+impl AnchorItem {
+    /// Puts it into a bundle.
+    pub fn put(&self, files: &mut Files) {
+        let folder = outside::folder(self.size);
+        let mut put = |name: &str, bytes: &[u8]| {
+            files.insert(format!("{folder}{name}"), bytes.to_vec());
+        };
+        put(CHECKPOINT_FILE, &self.checkpoint);
+        if !self.cosignatures.is_empty() {
+            put("cosignatures", &self.cosignatures);
+        }
+        if let Some(proof) = &self.consistency {
+            put("consistency", proof.to_text().as_bytes());
+        }
+        for (stamps, end) in [(&self.tokens, "tsr"), (&self.receipts, "ots")] {
+            for stamp in stamps {
+                put(&format!("{}.{end}", Hash::of(stamp)), stamp);
+            }
+        }
+    }
 }
 
 /// Puts records into a bundle. All proofs are under one checkpoint.

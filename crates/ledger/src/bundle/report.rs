@@ -1,24 +1,40 @@
-use super::{AckState, BundleRecord, Files, inline, own_case, own_keys, verify};
+use super::{
+    AckState, BundleAnchor, BundleRecord, BundleWitnesses, Files, Outside, PolicyOf, Stamp, inline,
+    own_case, own_keys, verify_with,
+};
 use crate::ack::Ack;
 use crate::canon::Writer;
 use crate::change::Role;
+use crate::cosign::Cosigned;
 use crate::fault::EncodeError;
 use crate::key::{KeyId, NamedKey};
+use crate::policy::{Policy, PolicyLimits};
 use crate::trust::TrustedKeys;
 
 /// What the page shows: the check of the files that lie in it as canonical JSON. `keys` are vkeys
 /// that the reader brings; without them the bundle's own are used, and the document says so.
+/// `policy` is a C2SP tlog-policy of the reader's, which the bundle must then meet; without it the
+/// bundle's own says who witnesses, by the sender's word.
 ///
 /// ```text
-/// {"case": {"case", "for"} | null, "checkpoint": {"root", "size"} | null,
+/// {"anchors": [{"size", "stamps": [{"file", "not_after_us" | null, "state": "stands" |
+///               "not_known" | "fails", "text"}], "witnessed"}],
+///  "case": {"case", "for"} | null, "checkpoint": {"root", "size"} | null,
 ///  "keys": [{"id", "name", "role"}], "log",
+///  "policy": {"by": "reader" | "sender", "log_known", "met", "met_at": size | null, "witnesses":
+///             [{"name", "state": "cosigned" | "missing" | "bad" | "other_algorithm",
+///               "time_s": seconds | null}]} | null,
 ///  "problems": [{"message", "record": seq | null}],
 ///  "records": [{"ack": {…} | null, "entry": the signed text, "erased_by": seq | null,
 ///               "inner_ack": {"state"} | null, "leaf", "linked",
 ///               "revealed": [{"leg", "name", "value"}], "seq", "signed_by"}],
 ///  "trust": "given" | "own" | "none"}
 /// ```
-pub fn page_report(text: &str, keys: Option<&str>) -> Result<String, EncodeError> {
+pub fn page_report(
+    text: &str,
+    keys: Option<&str>,
+    policy: Option<&str>,
+) -> Result<String, EncodeError> {
     let files = match inline::parse(text, &inline::Limits::default()) {
         Ok(files) => files,
         Err(error) => return failed(&error.to_string()),
@@ -33,16 +49,22 @@ pub fn page_report(text: &str, keys: Option<&str>) -> Result<String, EncodeError
             None => return failed("the file log.pub is missing or holds no keys of a log"),
         },
     };
-    write(&files, &trusted, trust)
+    let policy = policy.map(|text| Policy::parse(text.as_bytes(), &PolicyLimits::default()));
+    match policy.transpose() {
+        Ok(policy) => write(&files, &trusted, trust, policy.as_ref()),
+        Err(error) => failed(&format!("the policy that you gave: {error}")),
+    }
 }
 
 fn failed(message: &str) -> Result<String, EncodeError> {
     let mut writer = Writer::new();
     writer.object(|fields| {
+        fields.key("anchors").array::<()>(&[], |_, ()| ());
         fields.null("case");
         fields.null("checkpoint");
         fields.key("keys").array::<()>(&[], |_, ()| ());
         fields.text("log", "");
+        fields.null("policy");
         let problems = [(None, message.to_owned())];
         fields.key("problems").array(&problems, problem);
         fields.key("records").array::<()>(&[], |_, ()| ());
@@ -51,10 +73,17 @@ fn failed(message: &str) -> Result<String, EncodeError> {
     finish(writer)
 }
 
-fn write(files: &Files, trusted: &TrustedKeys, trust: &str) -> Result<String, EncodeError> {
-    let report = verify(files, trusted);
+fn write(
+    files: &Files,
+    trusted: &TrustedKeys,
+    trust: &str,
+    policy: Option<&Policy>,
+) -> Result<String, EncodeError> {
+    let outside = Outside { policy, believe_sender: trust == "own", ..Outside::default() };
+    let report = verify_with(files, trusted, &outside);
     let mut writer = Writer::new();
     writer.object(|fields| {
+        fields.key("anchors").array(&report.anchors, anchor);
         match own_case(files) {
             Some(case) => fields.key("case").object(|fields| {
                 fields.text("case", &case.case);
@@ -62,7 +91,7 @@ fn write(files: &Files, trusted: &TrustedKeys, trust: &str) -> Result<String, En
             }),
             None => fields.null("case"),
         }
-        match report.records.first().map(|one| one.verified.checkpoint()) {
+        match &report.checkpoint {
             Some(checkpoint) => fields.key("checkpoint").object(|fields| {
                 fields.hash("root", &checkpoint.root());
                 fields.count("size", checkpoint.size());
@@ -77,6 +106,10 @@ fn write(files: &Files, trusted: &TrustedKeys, trust: &str) -> Result<String, En
             });
         });
         fields.text("log", trusted.log());
+        match &report.witnesses {
+            Some(witnesses) => policy_of(fields.key("policy"), witnesses),
+            None => fields.null("policy"),
+        }
         let problems: Vec<(Option<u64>, String)> =
             report.problems.iter().map(|(record, fault)| (*record, fault.to_string())).collect();
         fields.key("problems").array(&problems, problem);
@@ -84,6 +117,59 @@ fn write(files: &Files, trusted: &TrustedKeys, trust: &str) -> Result<String, En
         fields.text("trust", trust);
     });
     finish(writer)
+}
+
+fn anchor(writer: &mut Writer, one: &BundleAnchor) {
+    writer.object(|fields| {
+        fields.count("size", one.checkpoint.size());
+        fields.key("stamps").array(&one.stamps, |writer, (file, stamp)| {
+            let (state, text, at) = match stamp {
+                Stamp::Stands { not_after_us, by } => ("stands", by, Some(*not_after_us)),
+                Stamp::NotKnown(why) => ("not_known", why, None),
+                Stamp::Fails(why) => ("fails", why, None),
+            };
+            writer.object(|fields| {
+                fields.text("file", file);
+                fields.optional_int("not_after_us", at);
+                fields.text("state", state);
+                fields.text("text", text);
+            });
+        });
+        fields.bool("witnessed", one.witnessed);
+    });
+}
+
+fn policy_of(writer: &mut Writer, witnesses: &BundleWitnesses) {
+    let report = &witnesses.report;
+    writer.object(|fields| {
+        fields.text(
+            "by",
+            match witnesses.policy_of {
+                PolicyOf::Reader => "reader",
+                PolicyOf::Sender => "sender",
+            },
+        );
+        fields.bool("log_known", report.log_known);
+        fields.bool("met", report.is_met());
+        match witnesses.met_at {
+            Some(size) => fields.count("met_at", size),
+            None => fields.null("met_at"),
+        }
+        fields.key("witnesses").array(&report.witnesses, |writer, (name, said)| {
+            let (state, time_s) = match said {
+                Cosigned::At { time_s } => ("cosigned", i64::try_from(*time_s).ok()),
+                Cosigned::Missing => ("missing", None),
+                Cosigned::Bad => ("bad", None),
+                Cosigned::OtherAlgorithm(_) => ("other_algorithm", None),
+            };
+            writer.object(|fields| {
+                fields.text("name", name);
+                fields.text("state", state);
+                // Beyond 2⁵³ it is no time, and no number of this format either.
+                fields.optional_int("time_s", time_s.filter(|time| *time <= crate::MAX_INT));
+            });
+        });
+    });
 }
 
 fn named(trusted: &TrustedKeys) -> Vec<(Role, String, KeyId)> {
@@ -155,6 +241,7 @@ const fn state(state: AckState) -> &'static str {
     match state {
         AckState::Holds => "holds",
         AckState::UnknownKey(_) => "unknown_key",
+        AckState::Revoked(_) => "revoked_key",
     }
 }
 

@@ -6,6 +6,7 @@ use crate::trust::TrustedKeys;
 
 /// A key, its role, and the records that it may sign. Checkpoint keys sign sizes instead: a
 /// checkpoint of `size` records is signed by a key whose span holds `size`.
+#[derive(Clone, Debug)]
 struct Span {
     id: KeyId,
     key: PublicKey,
@@ -19,6 +20,7 @@ struct Span {
 }
 
 /// The keys of a log as time goes by.
+#[derive(Clone, Debug)]
 pub(super) struct KeyLife {
     spans: Vec<Span>,
     set: KeySet,
@@ -55,17 +57,62 @@ impl KeyLife {
 
     /// The key that may sign record `seq` in a role, and notes that it did.
     pub(super) fn signer(&mut self, role: Role, kid: KeyId, seq: u64) -> Result<PublicKey, Fault> {
+        let at = self.find(role, kid, seq)?;
+        let span = self.spans.get_mut(at).ok_or(Fault::UntrustedKey(kid))?;
+        match span.signed.last_mut() {
+            Some((_, end)) if *end == seq => *end = seq.saturating_add(1),
+            _ => span.signed.push((seq, seq.saturating_add(1))),
+        }
+        Ok(span.key)
+    }
+
+    /// The key that may sign record `seq` in a role. What a key that was revoked later has signed
+    /// stands only where one of `sizes`, those of checkpoints that others have seen, is behind it
+    /// and not behind the revocation.
+    pub(super) fn stands(
+        &self,
+        role: Role,
+        kid: KeyId,
+        seq: u64,
+        sizes: &[u64],
+    ) -> Result<PublicKey, Fault> {
+        let at = self.find(role, kid, seq)?;
+        let span = self.spans.get(at).ok_or(Fault::UntrustedKey(kid))?;
+        match span.ended {
+            Some((KeyAction::Revoke, by))
+                if !sizes.iter().any(|size| (seq.saturating_add(1)..=by).contains(size)) =>
+            {
+                Err(Fault::Revoked { kid, by, records: 1 })
+            }
+            _ => Ok(span.key),
+        }
+    }
+
+    fn find(&self, role: Role, kid: KeyId, seq: u64) -> Result<usize, Fault> {
         let mut fault = Fault::UntrustedKey(kid);
-        for span in self.spans.iter_mut().filter(|span| span.role == role && span.id == kid) {
+        for (at, span) in self.spans.iter().enumerate() {
+            if span.role != role || span.id != kid {
+                continue;
+            }
             if (span.from..span.until).contains(&seq) {
-                match span.signed.last_mut() {
-                    Some((_, end)) if *end == seq => *end = seq.saturating_add(1),
-                    _ => span.signed.push((seq, seq.saturating_add(1))),
-                }
-                return Ok(span.key);
+                return Ok(at);
             }
             if let Some((action, by)) = span.ended.filter(|_| seq >= span.until) {
                 fault = Fault::EndedKey { kid, action, by };
+            }
+        }
+        Err(fault)
+    }
+
+    /// A key of a role that no record revokes, whenever it may sign.
+    pub(super) fn unrevoked(&self, role: Role, kid: &KeyId) -> Result<PublicKey, Fault> {
+        let mut fault = Fault::UntrustedKey(*kid);
+        for span in self.spans.iter().filter(|span| span.role == role && span.id == *kid) {
+            match span.ended {
+                Some((action @ KeyAction::Revoke, by)) => {
+                    fault = Fault::EndedKey { kid: *kid, action, by };
+                }
+                _ => return Ok(span.key),
             }
         }
         Err(fault)
@@ -113,6 +160,18 @@ impl KeyLife {
             }
         }
         if found { Ok(()) } else { Err(Fault::KeyChange("the key that it ends is not there")) }
+    }
+
+    /// Keeps a place for a key that ends and is not known: it may sign nothing, and a revoked one
+    /// cannot be added later.
+    pub(super) fn remember(&mut self, change: &KeyChange) {
+        let Ok(key) = PublicKey::from_bytes(change.public.as_bytes()) else {
+            return;
+        };
+        let ends = change.action != KeyAction::Add && change.role != Role::Evidence;
+        if ends && !self.spans.iter().any(|span| span.id == key.id()) {
+            self.add(key, change.role, u64::MAX);
+        }
     }
 
     /// The keys that may sign a checkpoint of `size` records.

@@ -13,6 +13,7 @@
 
 mod examine;
 mod fault;
+mod history;
 mod keys;
 mod report;
 mod single;
@@ -20,6 +21,7 @@ mod times;
 
 pub use examine::{Examined, KeySet};
 pub use fault::{Fault, Layer, Problem, Standing};
+pub use history::KeyHistory;
 pub use report::{Checked, NotChecked, Report};
 pub use single::{RecordError, VerifiedRecord};
 pub use times::{TimeBound, TimeStamp};

@@ -1,7 +1,8 @@
 use std::fmt;
 
-use super::Fault;
 use super::examine::check_signature;
+use super::{Fault, KeyHistory};
+use crate::change::Role;
 use crate::dsse::RecordSignature;
 use crate::hash::Hash;
 use crate::note::{NoteError, VerifiedCheckpoint};
@@ -62,34 +63,48 @@ impl VerifiedRecord {
         signatures: &[RecordSignature],
         proof: &TlogProof,
     ) -> Result<Self, RecordError> {
+        Self::verify_with(&KeyHistory::new(trusted), entry, signatures, proof)
+    }
+
+    /// The same where the log's keys have changed.
+    pub fn verify_with(
+        keys: &KeyHistory,
+        entry: &[u8],
+        signatures: &[RecordSignature],
+        proof: &TlogProof,
+    ) -> Result<Self, RecordError> {
+        let checkpoint = keys.checkpoint(proof.checkpoint.as_bytes());
+        Self::under(keys, entry, signatures, proof, checkpoint.as_ref())
+    }
+
+    /// The same under a checkpoint that was verified before, and is that of the proof.
+    pub(crate) fn under(
+        keys: &KeyHistory,
+        entry: &[u8],
+        signatures: &[RecordSignature],
+        proof: &TlogProof,
+        checkpoint: Result<&VerifiedCheckpoint, &NoteError>,
+    ) -> Result<Self, RecordError> {
         let record =
             Record::parse(entry).map_err(|error| RecordError::Record(Fault::NotARecord(error)))?;
-        if record.log != trusted.log() {
+        if record.log != keys.log() {
             return Err(RecordError::Record(Fault::OtherLog(record.log)));
         }
-        let keys = match record.body {
-            Body::Key(_) => trusted.root_keys(),
-            _ => trusted.record_keys(),
+        let role = match record.body {
+            Body::Key(_) => Role::Root,
+            _ => Role::Record,
         };
-        let key = keys.iter().find(|key| key.id() == record.kid);
-        let key = key.ok_or(RecordError::Record(Fault::UntrustedKey(record.kid)))?;
-        check_signature(key, &record.kid, entry, signatures).map_err(RecordError::Record)?;
+        let key = keys.signer(role, record.kid, record.seq).map_err(RecordError::Record)?;
+        check_signature(&key, &record.kid, entry, signatures).map_err(RecordError::Record)?;
         if proof.index != record.seq {
             return Err(RecordError::OtherPlace { proof: proof.index, record: record.seq });
         }
-        let note = proof.checkpoint.as_bytes();
-        let checkpoint = VerifiedCheckpoint::verify(note, trusted.log(), trusted.checkpoint_keys())
-            .map_err(RecordError::Checkpoint)?;
+        let checkpoint = checkpoint.map_err(|error| RecordError::Checkpoint(error.clone()))?;
         let leaf = leaf_hash(entry);
-        tree::verify_inclusion(
-            &leaf,
-            proof.index,
-            checkpoint.size(),
-            &proof.hashes,
-            &checkpoint.root(),
-        )
-        .map_err(|_| RecordError::NotIncluded)?;
-        Ok(Self { record, leaf, checkpoint })
+        let (size, root) = (checkpoint.size(), checkpoint.root());
+        tree::verify_inclusion(&leaf, proof.index, size, &proof.hashes, &root)
+            .map_err(|_| RecordError::NotIncluded)?;
+        Ok(Self { record, leaf, checkpoint: checkpoint.clone() })
     }
 
     /// The record.

@@ -22,6 +22,7 @@ mod notes;
 mod openssl;
 mod published;
 mod python;
+mod rotation;
 mod sample;
 mod standards;
 mod tamper;

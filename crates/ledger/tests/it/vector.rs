@@ -145,7 +145,7 @@ fn the_page_is_told_what_holds_and_what_does_not() {
     let files = bundled(2);
     let text = inline::write(&files);
     let told = |text: &str, keys: Option<&str>| -> serde_json::Value {
-        serde_json::from_str(&bundle::page_report(text, keys).unwrap()).unwrap()
+        serde_json::from_str(&bundle::page_report(text, keys, None).unwrap()).unwrap()
     };
     let own = told(&text, None);
     assert_eq!((&own["trust"], own["records"].as_array().unwrap().len()), (&"own".into(), 2));
