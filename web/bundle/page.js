@@ -162,7 +162,10 @@ function article(one) {
   const entry = JSON.parse(one.entry);
   const parts = entry.typ === 'decision' ? decision(entry, one) : other(entry);
   if (one.ack) {
-    const known = one.ack.state === 'holds' ? '' : ' (signed with a key that is not among those you trust, so nobody can tell whose it is)';
+    const known = {
+      holds: '',
+      revoked_key: ' (signed with a key that was revoked, so anybody may have signed it)',
+    }[one.ack.state] ?? ' (signed with a key that is not among those you trust, so nobody can tell whose it is)';
     parts.push(el('h3', '', 'What the other party has signed'), el('p', '', `On ${time(one.ack.time_us)}: it ${STANCES[one.ack.stance]}${known}.`, one.ack.reason ? ` Reason: “${one.ack.reason}”.` : ''));
   }
   const raw = el('details', '', el('summary', '', 'The record as it was signed, and its fingerprint'), el('pre', '', el('code', '', one.entry)),
@@ -203,17 +206,45 @@ function checks(told) {
     if (revealed) items.push(good(`${plural(revealed, 'revealed value')}: the signed record commits to ${revealed === 1 ? 'it' : 'each'}, so none was changed afterwards.`));
     const acks = told.records.filter((one) => one.ack?.state === 'holds' || one.inner_ack === 'holds').length;
     if (acks) items.push(good(`${plural(acks, 'statement')} of the other party, signed with its key.`));
+    const changes = told.records.filter((one) => JSON.parse(one.entry).typ === 'key').length;
+    if (changes) items.push(good(`${plural(changes, 'change')} of the log’s keys, signed with its root key; what comes behind ${changes === 1 ? 'it' : 'them'} is checked with the keys that ${changes === 1 ? 'it brings' : 'they bring'}.`));
   }
+  for (const { name, state, time_s: seconds } of told.policy?.witnesses ?? []) {
+    if (state === 'cosigned') items.push(good(`The witness “${name}” signed the head of the log on ${seconds === null ? 'a day that cannot be read' : time(seconds * 1e6)}: by then it knew no other history.`));
+    if (state === 'missing') items.push(el('li', 'unknown', `The witness “${name}” has not signed this head of the log.`));
+    if (state === 'other_algorithm') items.push(el('li', 'unknown', `The witness “${name}” uses a kind of key that this page cannot check.`));
+  }
+  if (told.policy?.by === 'reader' && told.policy.met_at !== null) items.push(good(`The policy that you gave is met at ${plural(told.policy.met_at, 'record')}: a rewrite of those by the key holder alone would show.`));
+  const older = told.anchors.filter((anchor) => told.checkpoint && anchor.size < told.checkpoint.size);
+  for (const { size, witnessed } of older) items.push(good(`The head of the log continues an older one of ${plural(size, 'record')}${witnessed ? ', which witnesses have signed' : ''}.`));
   return items;
+}
+
+/** What a page cannot judge of time stamps, because it knows no authority and follows no chain. */
+function stamps(told) {
+  return told.anchors.flatMap(({ size, stamps: all }) => all.filter(({ state }) => state === 'not_known').map(({ file, text }) => (file.endsWith('.ots')
+    ? `A time stamp (OpenTimestamps) over the first ${plural(size, 'record')}: ${text}.`
+    : `A time stamp (RFC 3161) over the first ${plural(size, 'record')}: this page does not know its authority. adproof bundle verify --tsa-root checks it, and so does openssl ts -verify with the raw files.`)));
+}
+
+/** What witnesses leave open. */
+function witnesses(told) {
+  if (!told.policy || told.policy.met_at === null) {
+    return 'No witness: a rewrite by the key holder would not show. Compare the head of the log with one that somebody else has held.';
+  }
+  return told.policy.by === 'reader' ? null
+    : 'Whether the witnesses are independent of the log: the list of them came with this file, by the sender’s word. Without witnesses that you trust, a rewrite by the key holder might not show; paste your own list below.';
 }
 
 function unchecked(told) {
   const items = [
-    'No witness: a rewrite by the key holder would not show. Compare the head of the log with one that somebody else has held.',
+    witnesses(told),
+    'Other changes of the log’s keys: whether it has more than this file shows, such as a revocation, only the whole log tells.',
+    ...stamps(told),
     'Left-out records: that the log was told everything shows only when both parties compare their sums.',
     'Whether the decision was right: whoever has the inputs can run it again (adproof rerun) and compare bytes.',
     'The clock: the times are those of the log’s own clock.',
-  ];
+  ].filter((text) => text !== null);
   if (told.trust !== 'given') items.unshift('The keys: they came with this file. Compare them below with those that you know.');
   if (told.records.some((one) => one.ack?.state === 'unknown_key' || one.inner_ack === 'unknown_key')) items.push('A statement of the other party: its key is not among those given.');
   return items.map((text) => el('li', 'unknown', text));
@@ -269,14 +300,15 @@ async function start() {
   const base64 = byId('verifier').textContent;
   await wasm_bindgen({ module_or_path: Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)) });
   const files = byId('bundle').textContent.replace(/^\n/, '');
-  const check = (keys) => show(JSON.parse(wasm_bindgen.check(files, keys)));
+  const check = (keys, policy) => show(JSON.parse(wasm_bindgen.check(files, keys, policy)));
   const name = decodeURIComponent(location.pathname.split('/').pop() ?? '');
   if (name) for (const place of document.querySelectorAll('.own-name')) place.textContent = name;
-  check(undefined);
+  check(undefined, undefined);
   byId('own-keys').addEventListener('submit', (event) => {
     event.preventDefault();
     const keys = byId('own-keys-text').value.trim();
-    guarded(() => check(keys ? `${keys}\n` : undefined));
+    const policy = byId('own-policy-text').value.trim();
+    guarded(() => check(keys ? `${keys}\n` : undefined, policy ? `${policy}\n` : undefined));
     byId('own-keys-said').textContent = byId('verdict').querySelector('h1').textContent;
     byId('verdict').scrollIntoView({ block: 'start' });
   });

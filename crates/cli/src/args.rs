@@ -13,7 +13,7 @@ use crate::verb;
 ///
 /// Exit codes: 0 nothing wrong, 1 findings, 2 the tool could not do its work.
 #[derive(Debug, Parser)]
-#[command(name = "adproof", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "adproof", version, max_term_width = 80, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -77,4 +77,45 @@ pub(crate) enum Verb {
     Completions(verb::completions::CompletionsArgs),
     /// Prints the manual page.
     Man(verb::completions::ManArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::Cli;
+
+    /// As many columns as every terminal has.
+    const COLUMNS: usize = 80;
+
+    fn wide(text: &str) -> Option<&str> {
+        text.lines().find(|line| line.chars().count() > COLUMNS)
+    }
+
+    fn walk(verb: &mut Command, path: &str, seen: &mut usize, told: &mut Vec<String>) {
+        *seen += 1;
+        for help in [verb.render_long_help(), verb.render_help()] {
+            let help = help.to_string();
+            told.extend(wide(&help).map(|line| format!("{path}: {line}")));
+        }
+        // What is written by hand fits as it stands: breaking it anew would leave ragged lines.
+        let own = [verb.get_after_help(), verb.get_after_long_help(), verb.get_before_help()];
+        for text in own.into_iter().flatten().map(ToString::to_string) {
+            told.extend(wide(&text).map(|line| format!("{path}, by hand: {line}")));
+        }
+        for verb in verb.get_subcommands_mut() {
+            let path = format!("{path} {}", verb.get_name());
+            walk(verb, &path, seen, told);
+        }
+    }
+
+    #[test]
+    fn every_help_text_fits_eighty_columns() {
+        let (mut seen, mut told) = (0, Vec::new());
+        let mut all = Cli::command();
+        all.build();
+        walk(&mut all, "adproof", &mut seen, &mut told);
+        assert!(seen > 40, "{seen} verbs");
+        assert!(told.is_empty(), "wider than {COLUMNS} columns:\n{}", told.join("\n"));
+    }
 }

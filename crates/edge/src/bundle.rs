@@ -6,7 +6,7 @@ pub mod page;
 use std::io::{Cursor, Read as _, Write as _};
 
 use adproof_ledger::bundle::Files;
-use adproof_ledger::bundle::inline::is_plain_name;
+use adproof_ledger::bundle::inline::{self, is_plain_name};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
@@ -63,6 +63,65 @@ pub enum ZipError {
     /// Something other than a plain file.
     #[error("`{0}` is not a plain file")]
     NotAFile(String),
+}
+
+/// A bundle as somebody sent it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Its files.
+    pub files: Files,
+    /// The page that they came in; none for a zip file.
+    pub page: Option<page::Page>,
+}
+
+/// Why a file is no bundle, whichever form it has.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SentError {
+    /// A zip file that is refused.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    /// A page that is refused.
+    #[error(transparent)]
+    Page(#[from] page::PageError),
+    /// Neither of both.
+    #[error("it is neither a page nor a zip file that `adproof bundle make` wrote: {0}")]
+    Neither(&'static str),
+}
+
+/// Reads a bundle in either form. Nothing in it is run or written anywhere.
+pub fn read_sent(bytes: &[u8]) -> Result<Sent, SentError> {
+    if bytes.starts_with(b"PK") {
+        return Ok(Sent { files: unpack(bytes, &Limits::default())?, page: None });
+    }
+    match page::read(bytes, &inline::Limits::default()) {
+        Ok(page) => Ok(Sent { files: page.files.clone(), page: Some(page) }),
+        Err(page::PageError::NotAPage) => Err(SentError::Neither(guess(bytes))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What a file that is no bundle looks like.
+fn guess(bytes: &[u8]) -> &'static str {
+    let text = std::str::from_utf8(bytes).unwrap_or_default().trim_start();
+    let holds = |part: &str| text.get(..2048).unwrap_or(text).contains(part);
+    if bytes.is_empty() {
+        "it is empty"
+    } else if bytes.starts_with(b"%PDF") {
+        "it is a PDF document, and a print of a bundle proves nothing"
+    } else if text.starts_with('{') && holds("\"payloadType\"") {
+        "it is a signed envelope; `adproof ledger verify-proof` takes it with its proof"
+    } else if text.starts_with("c2sp.org/tlog-proof") {
+        "it is the proof of one record; `adproof ledger verify-proof` takes it with its record"
+    } else if text.lines().nth(2).is_some_and(|line| line.len() == 44) && holds("\n\n\u{2014} ") {
+        "it is a checkpoint; `adproof ledger checkpoint` takes it"
+    } else if text.starts_with('<') {
+        "it is a page or a document, and no bundle lies in it"
+    } else if text.is_empty() {
+        "it is not text"
+    } else {
+        "it is text of another kind"
+    }
 }
 
 /// Packs files. The same files give the same bytes: no time, sorted names.

@@ -1,11 +1,12 @@
 //! `adproof.bundle-verify/1`.
 
 use adproof_ledger::Body;
-use adproof_ledger::bundle::{AckState, BundleRecord, BundleReport, Case};
+use adproof_ledger::bundle::{AckState, BundleRecord, BundleReport, Case, PolicyOf, Stamp};
+use adproof_model::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ledger::CheckpointV1;
+use crate::ledger::{AnchorV1, CheckpointV1, PolicyV1};
 
 /// What checking a bundle found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -28,10 +29,31 @@ pub struct BundleVerifyV1 {
     pub recipient: Option<String>,
     /// The page that it came in, or null for a zip file.
     pub page: Option<BundlePageV1>,
+    /// The checkpoint that all records are under, or null where it cannot be trusted.
+    pub checkpoint: Option<CheckpointV1>,
+    /// What witnesses say, or null where nobody says who they are.
+    pub witnesses: Option<BundleWitnessesV1>,
+    /// Time stamps over this checkpoint and older ones that it continues.
+    pub anchors: Vec<AnchorV1>,
+    /// How many of its records change the log's keys. Whether the log has more, only the whole log
+    /// tells.
+    pub key_changes: u64,
     /// The records that hold.
     pub records: Vec<BundleRecordV1>,
     /// What is wrong.
     pub problems: Vec<BundleProblemV1>,
+}
+
+/// What witnesses say of a bundle's checkpoints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct BundleWitnessesV1 {
+    /// Whose list of witnesses it is: the `reader`'s, or the `sender`'s, who lists whom it wants.
+    #[schemars(extend("enum" = ["reader", "sender"]))]
+    pub policy_of: &'static str,
+    /// What the policy says of the bundle's checkpoint.
+    pub policy: PolicyV1,
+    /// The size of the largest checkpoint in the bundle that meets the policy, or null.
+    pub met_at: Option<u64>,
 }
 
 /// The page that a bundle came in: its own code, without the files in it.
@@ -170,10 +192,51 @@ impl BundleVerifyV1 {
             case: case_name,
             recipient: case.and_then(|case| case.recipient.clone()),
             page,
+            checkpoint: report.checkpoint.as_ref().map(Into::into),
+            witnesses: report.witnesses.as_ref().map(|witnesses| BundleWitnessesV1 {
+                policy_of: match witnesses.policy_of {
+                    PolicyOf::Reader => "reader",
+                    _ => "sender",
+                },
+                policy: (&witnesses.report).into(),
+                met_at: witnesses.met_at,
+            }),
+            anchors: anchors(report),
+            key_changes: key_changes(report),
             records: report.records.iter().map(Into::into).collect(),
             problems,
         }
     }
+}
+
+fn anchors(report: &BundleReport) -> Vec<AnchorV1> {
+    let stamps = report.anchors.iter().flat_map(|anchor| {
+        anchor.stamps.iter().map(|(file, stamp)| (anchor.checkpoint.size(), file, stamp))
+    });
+    let documents = stamps.map(|(size, file, stamp)| {
+        let (verdict, not_after_us, message) = match stamp {
+            Stamp::Stands { not_after_us, by } => ("stands", Some(*not_after_us), by.clone()),
+            Stamp::NotKnown(why) => ("not_known", None, why.clone()),
+            Stamp::Fails(why) => ("fails", None, why.clone()),
+            _ => ("not_known", None, String::new()),
+        };
+        AnchorV1 {
+            size,
+            kind: if file.ends_with(".tsr") { "rfc3161" } else { "opentimestamps" },
+            file: file.clone(),
+            verdict,
+            not_after: not_after_us.map(|us| Timestamp::from_micros(us).to_string()),
+            not_after_us,
+            message,
+        }
+    });
+    documents.collect()
+}
+
+fn key_changes(report: &BundleReport) -> u64 {
+    let bodies = report.records.iter().map(|one| &one.verified.record().body);
+    let changes = bodies.filter(|body| matches!(body, Body::Key(_))).count();
+    u64::try_from(changes).unwrap_or(u64::MAX)
 }
 
 /// The JSON Schema of [`BundleVerifyV1`].

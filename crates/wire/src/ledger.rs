@@ -1,7 +1,7 @@
 //! `adproof.ledger-verify/1` and `adproof.ledger-show/1`; `adproof.bundle-verify/1` is in `bundle`.
 
 use adproof_ledger::verify::{Checked, NotChecked, Problem, Report, TimeBound};
-use adproof_ledger::{Hash, Record, VerifiedCheckpoint};
+use adproof_ledger::{Cosigned, Hash, PolicyReport, Record, VerifiedCheckpoint};
 use adproof_model::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -66,6 +66,30 @@ pub struct PolicyV1 {
     pub quorum_met: bool,
     /// What each witness says, in the policy's order.
     pub witnesses: Vec<WitnessV1>,
+}
+
+impl From<&PolicyReport> for PolicyV1 {
+    fn from(report: &PolicyReport) -> Self {
+        let witnesses = report.witnesses.iter().map(|(name, cosigned)| WitnessV1 {
+            name: name.clone(),
+            state: match cosigned {
+                Cosigned::At { .. } => "cosigned",
+                Cosigned::Missing => "missing",
+                Cosigned::Bad => "bad",
+                _ => "other_algorithm",
+            },
+            time_s: match cosigned {
+                Cosigned::At { time_s } => Some(*time_s),
+                _ => None,
+            },
+        });
+        Self {
+            met: report.is_met(),
+            log_known: report.log_known,
+            quorum_met: report.quorum_met,
+            witnesses: witnesses.collect(),
+        }
+    }
 }
 
 /// What one witness says of a checkpoint.

@@ -1,6 +1,7 @@
 //! `adproof bundle`: what one gives to the other side of a dispute.
 
 mod make;
+mod outside;
 mod private;
 mod verify;
 

@@ -22,15 +22,17 @@ use crate::verb::score::unread;
 /// Arguments of `adproof decide`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Joins the legs of each impression, looks its address up in what the feeds say, and lets the policy
-decide; tells why it did not go further. With --ledger, each decision becomes a signed record.
-Impressions that are in the ledger already are not recorded again, so a run that was cut off is
-finished by running it again.
+Joins the legs of each impression, looks its address up in what the feeds say,
+and lets the policy decide; tells why it did not go further. With --ledger, each
+decision becomes a signed record. Impressions that are in the ledger already are
+not recorded again, so a run that was cut off is finished by running it again.
 
 Examples:
-  adproof decide --events events.jsonl --feed feeds/ --tags tags/ --policy policy.toml
+  adproof decide --events events.jsonl --feed feeds/ --tags tags/ \\
+    --policy policy.toml
   adproof keys new keys --log example.com/adproof
-  adproof decide --events events.jsonl --feed feeds/ --tags tags/ --policy policy.toml \\
+  adproof decide --events events.jsonl --feed feeds/ --tags tags/ \\
+    --policy policy.toml \\
     --ledger ledger --keys keys --init --disclosures disclosures.jsonl")]
 pub(crate) struct DecideArgs {
     /// The event log: JSON lines or CSV. May be given more than once.

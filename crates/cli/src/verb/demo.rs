@@ -15,8 +15,8 @@ use crate::out::{Exit, Failure, Format, Out};
 /// Arguments of `adproof demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The data is invented and lies in documentation address space. The demo needs no network, writes
-into a temporary folder and removes it at its end.
+The data is invented and lies in documentation address space. The demo needs no
+network, writes into a temporary folder and removes it at its end.
 
 Examples:
   adproof demo

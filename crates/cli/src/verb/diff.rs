@@ -17,7 +17,8 @@ use crate::text::{clip, wrap};
 /// Arguments of `adproof diff`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What a new issue no longer lists is not cleared: feeds are cut at a fixed number of rows.
+What a new issue no longer lists is not cleared: feeds are cut at a fixed number
+of rows.
 
 Examples:
   adproof diff feed-2026-W20.xlsx feed-2026-W21.xlsx

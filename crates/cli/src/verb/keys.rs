@@ -40,13 +40,15 @@ enum KeysVerb {
 /// Arguments of `adproof keys new`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Private keys are PKCS#8 PEM, mode 0600, encrypted with scrypt and AES-256 unless told otherwise:
-`openssl pkey -in keys/record.key` opens them. Keep the folder apart from the ledger: it also
-holds the last checkpoint that was signed, which keeps a ledger restored from a backup from
-signing a second history. Keep root.key somewhere else: it only signs changes of the other keys.
+Private keys are PKCS#8 PEM, mode 0600, encrypted with scrypt and AES-256 unless
+told otherwise: `openssl pkey -in keys/record.key` opens them. Keep the folder
+apart from the ledger: it also holds the last checkpoint that was signed, which
+keeps a ledger restored from a backup from signing a second history. Keep
+root.key somewhere else: it only signs changes of the other keys.
 
-A key can stay in an HSM or a cloud's key service: a program of yours signs with it. It is started
-once and answers each line on its standard input with one on its standard output:
+A key can stay in an HSM or a cloud's key service: a program of yours signs with
+it. It is started once and answers each line on its standard input with one on
+its standard output:
 
   public             ok BASE64     the public key, SubjectPublicKeyInfo in DER
   sign KID BASE64    ok BASE64     the Ed25519 signature over the bytes
@@ -56,7 +58,8 @@ Examples:
   ADPROOF_PASSPHRASE=… adproof keys new keys --log example.com/adproof
   adproof keys new keys --log example.com/adproof --passphrase-file passphrase
   adproof keys new mine --log example.com/adproof --role counterparty
-  adproof keys new keys --log example.com/adproof --signer 'record=./hsm.sh slot-1'
+  adproof keys new keys --log example.com/adproof \\
+    --signer 'record=./hsm.sh slot-1'
   adproof keys new /tmp/try --log localhost/try --no-passphrase")]
 struct NewArgs {
     /// The folder, which is made.
@@ -143,7 +146,8 @@ impl From<RoleName> for Role {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  adproof keys export keys > log.pub            # what `ledger verify --key` takes
+  # what `ledger verify --key` takes
+  adproof keys export keys > log.pub
   adproof keys export keys --format spki        # for openssl
   adproof keys export keys --format openssh --role record")]
 struct ExportArgs {

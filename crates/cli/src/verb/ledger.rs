@@ -2,18 +2,19 @@
 
 mod ack;
 mod anchor;
+mod changes;
 mod checkpoint;
 mod close;
 mod compare;
 pub(crate) mod erase;
 mod export;
 mod line;
-mod outside;
+pub(crate) mod outside;
 mod proof;
 mod reconcile;
 mod reindex;
 mod show;
-mod shown;
+pub(crate) mod shown;
 mod witness;
 
 use std::io::Write as _;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use adproof_edge::anchors::Outside;
 use adproof_edge::store::{LedgerReader, OwnedFrame, Published};
 use adproof_ledger::dsse::Envelope;
-use adproof_ledger::verify::{Limits, Problem, Verifier};
+use adproof_ledger::verify::{KeyHistory, Limits, Problem, Verifier};
 use adproof_ledger::{Report, TlogProof, TrustedKeys, VerifiedCheckpoint};
 use adproof_wire::ledger::LedgerVerifyV1;
 use clap::{Args, Subcommand};
@@ -72,18 +73,21 @@ enum LedgerVerb {
 /// Arguments of `adproof ledger verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What passes was signed by the holders of the keys, in this order, and nobody else changed, left
-out or added a record. That the holders themselves did not write another history, or cut the
-tail, shows only against a checkpoint that somebody else has held: keep a copy of the ledger's
-file `checkpoint` and give it with --checkpoint.
+What passes was signed by the holders of the keys, in this order, and nobody
+else changed, left out or added a record. That the holders themselves did not
+write another history, or cut the tail, shows only against a checkpoint that
+somebody else has held: keep a copy of the ledger's file `checkpoint` and give
+it with --checkpoint.
 
 Exit codes: 0 verified, 1 something is wrong, 2 it could not be checked.
 
 Examples:
   adproof ledger verify ledger --key log.pub
   adproof ledger verify ledger --key log.pub --checkpoint held-in-march
-  adproof ledger verify ledger --key log.pub --policy policy --tsa-root tsa-root.pem
-  adproof ledger verify held-by-me held-by-them --key log.pub    # a fork, or one history?")]
+  adproof ledger verify ledger --key log.pub --policy policy \\
+    --tsa-root tsa-root.pem
+  # a fork, or one history?
+  adproof ledger verify held-by-me held-by-them --key log.pub")]
 struct VerifyArgs {
     /// The ledger.
     #[arg(value_name = "DIR")]
@@ -105,6 +109,9 @@ struct VerifyArgs {
 
     #[command(flatten)]
     outside: outside::OutsideArgs,
+
+    #[command(flatten)]
+    changes: changes::ChangesArgs,
 }
 
 /// Arguments of `adproof ledger prove`.
@@ -112,7 +119,8 @@ struct VerifyArgs {
 #[command(after_help = "\
 Examples:
   adproof ledger prove ledger 7 -o 7.tlog-proof --record 7.json
-  adproof ledger prove ledger 7 --policy policy          # under a checkpoint that meets it
+  # under a checkpoint that meets it
+  adproof ledger prove ledger 7 --policy policy
   adproof ledger prove ledger --consistency held-in-march -o since-march")]
 struct ProveArgs {
     /// The ledger.
@@ -165,17 +173,30 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<LedgerReader> {
     LedgerReader::open(path).map_err(store_failure)
 }
 
+/// The keys of a ledger as its key records tell. Its own file has the keys of all times.
+pub(crate) fn history(
+    reader: &LedgerReader,
+    trusted: &TrustedKeys,
+    given: bool,
+) -> anyhow::Result<KeyHistory> {
+    if given {
+        reader.key_history(trusted).map_err(store_failure)
+    } else {
+        Ok(KeyHistory::new(trusted))
+    }
+}
+
 /// Checks a ledger; `held` are checkpoints that somebody has kept.
 fn check(
     reader: &LedgerReader,
     trusted: &TrustedKeys,
-    held: &[PathBuf],
+    held: Vec<VerifiedCheckpoint>,
     outside: &Outside,
     out: &Out,
 ) -> anyhow::Result<Report> {
     let mut verifier = Verifier::new(trusted, Limits::default());
-    for path in held {
-        verifier = verifier.held(read_checkpoint(path, trusted)?);
+    for checkpoint in held {
+        verifier = verifier.held(checkpoint);
     }
     for (checkpoint, standing) in outside.seen.iter().cloned() {
         verifier = verifier.against(checkpoint, standing);
@@ -193,7 +214,7 @@ fn check(
     report.map_err(store_failure)
 }
 
-fn read_checkpoint(path: &Path, trusted: &TrustedKeys) -> anyhow::Result<VerifiedCheckpoint> {
+fn read_checkpoint(path: &Path, keys: &KeyHistory) -> anyhow::Result<VerifiedCheckpoint> {
     let cannot = |what: String| {
         Failure::new(what)
             .at(path.display())
@@ -201,21 +222,24 @@ fn read_checkpoint(path: &Path, trusted: &TrustedKeys) -> anyhow::Result<Verifie
     };
     let bytes = std::fs::read(path)
         .map_err(|error| cannot(format!("the held checkpoint cannot be read: {error}")))?;
-    VerifiedCheckpoint::verify(&bytes, trusted.log(), trusted.checkpoint_keys())
+    keys.checkpoint(&bytes)
         .map_err(|error| cannot(format!("the held checkpoint cannot be trusted: {error}")).into())
 }
 
 fn verify(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
     if let Some(other) = &args.other {
-        return compare::run(&args.ledger, other, &args.keys, out);
+        return compare::run((&args.ledger, other), (&args.keys, &args.changes), out);
     }
     let format = out.format(&[Format::Table, Format::Json])?;
     let reader = open(&args.ledger)?;
     let (trusted, given) = trusted_or_own(&args.keys, &reader, out)?;
-    let outside = outside::gather(&args.outside, &reader, &trusted)?;
-    let report = check(&reader, &trusted, &args.held, &outside, out)?;
+    let history = history(&reader, &trusted, given)?;
+    let outside = outside::gather(&args.outside, &reader, &history)?;
+    let held = args.held.iter().map(|path| read_checkpoint(path, &history));
+    let held = held.collect::<anyhow::Result<Vec<_>>>()?;
+    let report = check(&reader, &trusted, held, &outside, out)?;
     if format == Format::Json {
-        let policy = outside.policy.as_ref().map(outside::policy_document);
+        let policy = outside.policy.as_ref().map(Into::into);
         let anchors = outside.anchors.iter().map(outside::anchor_document).collect();
         let document = LedgerVerifyV1::new(&report, given, args.held.len());
         out.json(&document.with_outside(policy, anchors, outside.is_good()))?;
@@ -311,15 +335,22 @@ pub(crate) fn proofs(
     trusted: &TrustedKeys,
     seqs: &[u64],
 ) -> anyhow::Result<Vec<TlogProof>> {
+    reader.proofs(&published(reader, trusted)?, seqs).map_err(store_failure)
+}
+
+/// The ledger's own checkpoint with the lines of its witnesses, under the ledger's own keys.
+pub(crate) fn published(
+    reader: &LedgerReader,
+    trusted: &TrustedKeys,
+) -> anyhow::Result<VerifiedCheckpoint> {
     let published = Published::open(&reader.root()).map_err(store_failure)?;
     let note = published.checkpoint().map_err(store_failure)?;
-    let checkpoint = VerifiedCheckpoint::verify(&note, trusted.log(), trusted.checkpoint_keys());
-    let checkpoint = checkpoint.map_err(|error| {
+    VerifiedCheckpoint::verify(&note, trusted.log(), trusted.checkpoint_keys()).map_err(|error| {
         Failure::new(format!("the checkpoint of the ledger: {error}"))
             .at(reader.root().join("checkpoint").display())
             .todo("run `adproof ledger verify` to see what is wrong")
-    })?;
-    reader.proofs(&checkpoint, seqs).map_err(store_failure)
+            .into()
+    })
 }
 
 fn prove(args: &ProveArgs, out: &mut Out) -> anyhow::Result<Exit> {
@@ -343,13 +374,7 @@ fn prove_place(args: &ProveArgs, seq: u64) -> anyhow::Result<String> {
         None => proofs(&reader, &trusted, &[seq])?,
         Some(path) => {
             let policy = shown::read_policy(path)?;
-            let met = shown::meeting(&args.ledger, &trusted, &policy)?;
-            let covers = met.into_iter().rev().find(|checkpoint| checkpoint.size() > seq);
-            let checkpoint = covers.ok_or_else(|| {
-                Failure::new(format!("no checkpoint over record {seq} meets the policy"))
-                    .at(path.display())
-                    .todo("ask the witnesses: `adproof ledger witness submit`")
-            })?;
+            let checkpoint = shown::meeting_over(&args.ledger, &trusted, (path, &policy), seq)?;
             reader.proofs(&checkpoint, &[seq]).map_err(store_failure)?
         }
     };

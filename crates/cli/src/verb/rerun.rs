@@ -26,18 +26,21 @@ const DIFFERENCES: usize = 100;
 /// Arguments of `adproof rerun`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Give what the decisions were made from. A record pins the digest of each input; inputs that are
-not the pinned ones are refused and named. Whether the records were signed and are all there is
-the question of `adproof ledger verify`.
+Give what the decisions were made from. A record pins the digest of each input;
+inputs that are not the pinned ones are refused and named. Whether the records
+were signed and are all there is the question of `adproof ledger verify`.
 
-Exit codes: 0 every decision came out the same, 1 one did not, 2 the inputs are not the pinned
-ones or could not be read.
+Exit codes: 0 every decision came out the same, 1 one did not, 2 the inputs are
+not the pinned ones or could not be read.
 
 Examples:
-  adproof rerun ledger:17 --keys keys --store inputs     # as `decide --store inputs` kept them
-  adproof rerun ledger --keys keys --events events.jsonl --feed feeds/ --tags tags/ \\
+  # as `decide --store inputs` kept them
+  adproof rerun ledger:17 --keys keys --store inputs
+  adproof rerun ledger --keys keys --events events.jsonl --feed feeds/ \\
+    --tags tags/ \\
     --policy policy.toml
-  adproof rerun ledger:17 --keys keys --events events.jsonl --feed feeds/ --policy policy.toml")]
+  adproof rerun ledger:17 --keys keys --events events.jsonl --feed feeds/ \\
+    --policy policy.toml")]
 pub(crate) struct RerunArgs {
     /// The ledger, or one record of it: DIR or DIR:SEQ.
     #[arg(value_name = "LEDGER[:SEQ]")]

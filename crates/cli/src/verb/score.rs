@@ -23,22 +23,27 @@ use crate::text;
 /// Arguments of `adproof score`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A feed is a workbook (.xlsx), CSV, JSON lines, a plain list, a STIX 2.1 bundle or a MISP event; its
-content decides. Each file is one issue, dated by its name (2026-05, 2026-W22, 2026-05-31) or its
-content. Of a folder, workbooks and files whose name holds a date are read.
+A feed is a workbook (.xlsx), CSV, JSON lines, a plain list, a STIX 2.1 bundle
+or a MISP event; its content decides. Each file is one issue, dated by its name
+(2026-05, 2026-W22, 2026-05-31) or its content. Of a folder, workbooks and files
+whose name holds a date are read.
 
-A traffic log is CSV or JSON lines, also packed with gzip or zstd, of any size. It has columns for
-the time and the address (ts or time, ip) and maybe asn, device, impressions, revenue_micros (of
-one currency, which no column names) and flagged; others are passed over.
+A traffic log is CSV or JSON lines, also packed with gzip or zstd, of any size.
+It has columns for the time and the address (ts or time, ip) and maybe asn,
+device, impressions, revenue_micros (of one currency, which no column names) and
+flagged; others are passed over.
 
-A block is ranked when it returns more often than chance and its neighbours do. One issue ranks
-nothing. A block wider than a /48 is a population: it needs --events to be ranked.
+A block is ranked when it returns more often than chance and its neighbours do.
+One issue ranks nothing. A block wider than a /48 is a population: it needs
+--events to be ranked.
 
 Examples:
   adproof score datasets/ioc-ipv6-*
   adproof score feeds/ --asn asn.csv --events events.jsonl --level /64
-  adproof score feeds/ --events 'logs/2026-05-*.csv.zst' --memory 4GB --rejects bad.csv
-  adproof score feeds/ --events '/mnt/logs/*.csv.zst' --cluster df://10.0.0.5:50050
+  adproof score feeds/ --events 'logs/2026-05-*.csv.zst' --memory 4GB \\
+    --rejects bad.csv
+  adproof score feeds/ --events '/mnt/logs/*.csv.zst' \\
+    --cluster df://10.0.0.5:50050
   adproof score feed-2026-05.xlsx --output-format html > report.html
   curl -s https://feed.example/today.csv | adproof score - --issue 2026-05-31")]
 pub(crate) struct ScoreArgs {

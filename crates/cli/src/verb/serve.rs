@@ -18,13 +18,14 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 /// Arguments of `adproof serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The first line of the output is `listening on http://ADDRESS:PORT/`.
-There is no TLS and no login: put a proxy that has them before anything but loopback.
+The first line of the output is `listening on http://ADDRESS:PORT/`. There is no
+TLS and no login: put a proxy that has them before anything but loopback.
 
 Examples:
   adproof serve
   adproof serve --listen 127.0.0.1:0 --page web/dist
-  adproof serve --ledger ledger    # then: curl http://127.0.0.1:8787/v1/ledger/checkpoint
+  # then: curl http://127.0.0.1:8787/v1/ledger/checkpoint
+  adproof serve --ledger ledger
   curl --data-binary @tag.xml http://127.0.0.1:8787/v1/lint
   curl --data-binary @feed.xlsx 'http://127.0.0.1:8787/v1/score?name=feed.xlsx'")]
 pub(crate) struct ServeArgs {

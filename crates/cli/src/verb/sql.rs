@@ -9,20 +9,23 @@ use crate::out::{Exit, Out};
 /// Arguments of `adproof sql`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Nothing is written and nothing is fetched: only queries are answered (SELECT, WITH, VALUES,
-EXPLAIN, SHOW), over the files that are named.
+Nothing is written and nothing is fetched: only queries are answered (SELECT,
+WITH, VALUES, EXPLAIN, SHOW), over the files that are named.
 
 Functions beside those of SQL:
   ipv6_prefix(address, length)  the block that holds the address, as 16 bytes
   ipv6_text(bytes)              the same as text (RFC 5952)
-  tally(address, device, time [, asn [, impressions [, revenue_micros [, flagged]]]])
-                                an aggregate: the mergeable state that scoring starts from
+  tally(address, device, time [, asn [, impressions
+    [, revenue_micros [, flagged]]]])
+                                an aggregate: what scoring starts from
 
 Examples:
-  adproof sql --table events=events.jsonl 'SELECT leg, count(*) FROM events GROUP BY leg'
+  adproof sql --table events=events.jsonl \\
+    'SELECT leg, count(*) FROM events GROUP BY leg'
   adproof sql --table 'feeds/*.csv' 'SHOW TABLES'
   adproof sql --table log=logs/ --output-format csv \\
-    'SELECT ipv6_text(ipv6_prefix(ip, 64)) AS block, count(DISTINCT ifa) AS devices
+    'SELECT ipv6_text(ipv6_prefix(ip, 64)) AS block,
+       count(DISTINCT ifa) AS devices
      FROM log GROUP BY block ORDER BY devices DESC LIMIT 20'
   adproof sql --cluster df://10.0.0.5:50050 -t 'log=/mnt/logs/*.parquet' \\
     'SELECT count(*) FROM log'")]

@@ -26,25 +26,31 @@ use crate::out::{Exit, Failure, Format, Out};
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
-A day is decided when the log has received something three days after its end. At the end of the
-input everything that is open is decided; after Ctrl-C or SIGTERM nothing is.
+A day is decided when the log has received something three days after its end.
+At the end of the input everything that is open is decided; after Ctrl-C or
+SIGTERM nothing is.
 
-With --state, what arrives is durable before it is worked on, and its sender hears of it when all
-that was decided by it is durable too: an HTTP client gets 200, a broker its acknowledgement. After
-a stop anywhere, kill -9 included, running again goes on where it was, and ends with the records of
-an undisturbed run: nothing is lost, nothing is there twice. Lines that were not taken are kept with
-their reason: see `adproof stream dlq`. Without --state, run again over the whole log: what is
-recorded is not recorded again.
+With --state, what arrives is durable before it is worked on, and its sender
+hears of it when all that was decided by it is durable too: an HTTP client gets
+200, a broker its acknowledgement. After a stop anywhere, kill -9 included,
+running again goes on where it was, and ends with the records of an undisturbed
+run: nothing is lost, nothing is there twice. Lines that were not taken are kept
+with their reason: see `adproof stream dlq`. Without --state, run again over the
+whole log: what is recorded is not recorded again.
 
-Each line of the output (--output-format ndjson) is a decision that is durable. What is worked on
-again after a stop is told again.
+Each line of the output (--output-format ndjson) is a decision that is durable.
+What is worked on again after a stop is told again.
 
 Examples:
-  tail -F events.jsonl | adproof stream --source - --feed feeds/ --policy policy.toml
-  adproof stream --source events.jsonl --follow --state state --feed feeds/ --tags tags/ \\
+  tail -F events.jsonl | adproof stream --source - --feed feeds/ \\
+    --policy policy.toml
+  adproof stream --source events.jsonl --follow --state state --feed feeds/ \\
+    --tags tags/ \\
     --policy policy.toml --ledger ledger --keys keys
-  adproof stream --source http://127.0.0.1:8080 --state state --feed feeds/ --policy policy.toml
-  adproof stream --source 'nats://127.0.0.1:4222/EVENTS?consumer=adproof&dead=dead.events' \\
+  adproof stream --source http://127.0.0.1:8080 --state state --feed feeds/ \\
+    --policy policy.toml
+  adproof stream \\
+    --source 'nats://127.0.0.1:4222/EVENTS?consumer=adproof&dead=dead.events' \\
     --state state --feed feeds/ --policy policy.toml --ledger ledger --keys keys
   adproof stream dlq list --state state"
 )]

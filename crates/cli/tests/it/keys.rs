@@ -230,6 +230,7 @@ fn keys_come_and_go_and_whoever_trusts_the_root_follows() {
     desk.decide(&log, "ledger", &[]).exits(0);
     verify(&desk, &first).exits(0);
     verify(&desk, &desk.at("keys/log.pub")).exits(0);
+    behind_rotations(&desk, &first);
     // The key that writes now is lost: what it has signed is doubtful from here on.
     let lost = change("revoke", &["--role", "record", plain, "--reason", "laptop lost"]).exits(0);
     let kid = lost.json()["records"][1]["kid"].as_str().unwrap().to_owned();
@@ -247,6 +248,55 @@ fn keys_come_and_go_and_whoever_trusts_the_root_follows() {
         .exits(2)
         .says(&["this root key is not that of the log"]);
     assert!(!desk.path("keys/record.key.new").exists());
+}
+
+/// Bundles, proofs and checkpoints from behind rotations, for whoever holds the first keys or the
+/// root alone.
+fn behind_rotations(desk: &Desk, first: &str) {
+    let at = |name: &str| desk.at(name);
+    let ledger = at("ledger");
+    let shown = adproof(&["ledger", "show", &ledger, "--output-format", "json"]).exits(0).json();
+    let records = shown["records"].as_array().unwrap();
+    let last = records.last().unwrap()["seq"].to_string();
+    let changes: Vec<String> = records
+        .iter()
+        .filter(|record| record["type"] == "key" || record["typ"] == "key")
+        .map(|record| record["seq"].to_string())
+        .collect();
+    assert_eq!(changes.len(), 4);
+    let keys = fs::read_to_string(first).unwrap();
+    let root = keys.lines().find(|line| line.contains("/root+")).unwrap();
+    fs::write(desk.path("root.pub"), format!("{root}\n")).unwrap();
+    let bundle = at("behind.zip");
+    adproof(&["bundle", "make", &ledger, &last, "-o", &bundle]).exits(0);
+    for keys in [first, &at("root.pub"), &at("keys/log.pub")] {
+        let ran = adproof(&["bundle", "verify", &bundle, "--key", keys]).exits(0);
+        assert!(ran.stdout.contains("the bundle shows 4 changes"), "{}", ran.stdout);
+    }
+    // A proof alone needs the records that changed the keys.
+    let (proof, record) = (at("p"), at("r"));
+    adproof(&["ledger", "prove", &ledger, &last, "-o", &proof, "--record", &record]).exits(0);
+    let mut verify = vec!["ledger", "verify-proof", &proof, "--record", &record, "--key", first];
+    adproof(&verify).exits(1);
+    let files: Vec<String> = changes.iter().map(|seq| at(&format!("change-{seq}"))).collect();
+    for (seq, file) in changes.iter().zip(&files) {
+        adproof(&["ledger", "prove", &ledger, seq, "--record", file, "-o", &at("ignored")])
+            .exits(0);
+        verify.extend(["--key-record", file]);
+    }
+    adproof(&verify).exits(0);
+    // The ledger's own records tell by themselves.
+    let held = at("held");
+    adproof(&["ledger", "checkpoint", &ledger, "--key", first, "-o", &held]).exits(0);
+    adproof(&["ledger", "checkpoint", &held, "--key", first]).exits(1);
+    let mut check = vec!["ledger", "checkpoint", &held, "--key", first];
+    for file in &files {
+        check.extend(["--key-record", file]);
+    }
+    adproof(&check).exits(0);
+    adproof(&["ledger", "verify", &ledger, "--key", first, "--checkpoint", &held]).exits(0);
+    adproof(&["ledger", "verify", &ledger, &held, "--key", first]).exits(0);
+    adproof(&["ledger", "export", &ledger, &last, "--key", first, "-o", &at("out")]).exits(0);
 }
 
 #[test]

@@ -616,3 +616,91 @@ fn a_verification_with_a_policy_fails_until_it_is_met() {
     let said = log.run(&verify).exits(1).stdout;
     assert!(said.contains("[witness]"), "{said}");
 }
+
+#[test]
+fn a_bundle_carries_what_witnesses_and_authorities_say_and_whose_word_it_is() {
+    let log = Log::new();
+    authority(&log);
+    log.append_at("ledger", 4, 0, now_us());
+    let (one, two) = (new_key(&log, "one.key"), new_key(&log, "two.key"));
+    let witness = Witness::start(&log, "state", "one.key");
+    let policy = format!("witness one {one} http://{}/\nquorum one\n", witness.address);
+    fs::write(log.path("policy"), policy).unwrap();
+    fs::write(log.path("other"), format!("witness two {two}\nquorum two\n")).unwrap();
+    let make = ["bundle", "make", "@ledger", "2", "-o", "@b.zip"];
+    let verify = ["bundle", "verify", "@b.zip", "--key", "@keys/log.pub"];
+    let with = |more: &[&str]| log.run(&[&verify[..], more].concat());
+    // Nobody has seen it: that is said.
+    log.run(&make).exits(0);
+    let said = with(&[]).exits(0).stdout;
+    assert!(said.contains("No witness: a rewrite by the key's holder would not show."), "{said}");
+    with(&["--policy", "@policy"]).exits(1).says(&["meets the policy that you gave"]);
+    // A witness and an authority see a checkpoint, and the log goes on.
+    log.run(&["ledger", "witness", "submit", "@ledger", "--policy", "@policy"]).exits(0);
+    log.run(&["ledger", "anchor", "request", "@ledger", "-o", "@q.tsq"]).exits(0);
+    stamp(&log, "q.tsq", "r.tsr");
+    let add = ["ledger", "anchor", "add", "@ledger", "@r.tsr", "--tsa-root", "@root.pem"];
+    log.run(&add).exits(0);
+    log.append_at("ledger", 3, 0, now_us() + 1_000_000);
+    log.run(&[&make[..], &["--policy", "@policy"]].concat()).exits(0);
+    // The sender's list of witnesses is the sender's word.
+    let said = with(&[]).exits(0).stdout;
+    for part in [
+        "witness  one: cosigned 20",
+        "policy   the sender's own policy is met at 4 records",
+        "anchor   4 records, not checked: no root of its authority was given",
+        "That the witnesses are independent of the log: the list of them is the",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("No witness"), "{said}");
+    let trusting = ["--policy", "@policy", "--tsa-root", "@root.pem"];
+    let said = with(&trusting).exits(0).stdout;
+    assert!(said.contains("policy   the policy that you gave is met at 4 records"), "{said}");
+    assert!(said.contains("anchor   4 records, not after 20"), "{said}");
+    assert!(!said.contains("independent of the log"), "{said}");
+    let document = with(&[&trusting[..], &["--output-format", "json"]].concat()).json();
+    assert_eq!(document["witnesses"]["policy_of"], "reader");
+    assert_eq!(document["anchors"][0]["verdict"], "stands");
+    with(&["--policy", "@other"]).exits(1).says(&["meets the policy that you gave"]);
+    // The last checkpoint, which nobody has seen, continues the one that they have.
+    log.run(&make).exits(0);
+    let said = with(&trusting).exits(0).stdout;
+    assert!(said.contains("under a checkpoint of 7"), "{said}");
+    assert!(said.contains("anchor   4 records, not after 20"), "{said}");
+    // A token that was changed is told, by whoever can check it.
+    let bytes = fs::read(log.path("b.zip")).unwrap();
+    let mut files = adproof_edge::bundle::read_sent(&bytes).unwrap().files;
+    let name = files.keys().find(|name| name.ends_with(".tsr")).unwrap().clone();
+    let mut token = files.remove(&name).unwrap();
+    let last = token.len() - 1;
+    token[last] ^= 1;
+    let name = format!("anchors/00000000000000000004/{}.tsr", Hash::of(&token));
+    files.insert(name, token);
+    fs::write(log.path("b.zip"), adproof_edge::bundle::pack(&files).unwrap()).unwrap();
+    with(&[]).exits(0);
+    with(&trusting).exits(1).says(&["its signature does not fit"]);
+    drop(witness);
+}
+
+#[test]
+fn what_is_no_bundle_is_told_by_what_it_is() {
+    let log = Log::new();
+    log.append("ledger", 3, 0);
+    log.run(&["ledger", "prove", "@ledger", "1", "-o", "@proof", "--record", "@record"]).exits(0);
+    log.hold("ledger", "checkpoint");
+    fs::write(log.path("pdf"), "%PDF-1.7 print of a bundle").unwrap();
+    fs::write(log.path("page"), "<!doctype html><p>hello").unwrap();
+    fs::write(log.path("empty"), "").unwrap();
+    for (file, told) in [
+        ("@record", "it is a signed envelope"),
+        ("@proof", "it is the proof of one record"),
+        ("@checkpoint", "it is a checkpoint"),
+        ("@pdf", "a print of a bundle proves nothing"),
+        ("@page", "no bundle lies in it"),
+        ("@empty", "it is empty"),
+        ("@keys/log.pub", "it is text of another kind"),
+    ] {
+        log.run(&["bundle", "verify", file]).exits(2).says(&[told]);
+    }
+}

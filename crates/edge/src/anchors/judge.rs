@@ -1,9 +1,12 @@
 //! What outsiders say of a ledger, judged by what the verifier trusts.
 
+use std::collections::BTreeMap;
+
+use adproof_ledger::bundle::{self, Files, Stamp as Word};
 use adproof_ledger::ots::{Attestation, BlockHeader, OtsError, OtsLimits, Receipt};
 use adproof_ledger::policy::Policy;
-use adproof_ledger::verify::{Standing, TimeStamp};
-use adproof_ledger::{Hash, PolicyReport, TrustedKeys, VerifiedCheckpoint};
+use adproof_ledger::verify::{KeyHistory, Standing, TimeStamp};
+use adproof_ledger::{Hash, PolicyReport, VerifiedCheckpoint};
 
 use super::rfc3161::{self, Stamp, TokenError, TokenLimits};
 use super::{Kept, Token, TokenKind};
@@ -11,8 +14,8 @@ use super::{Kept, Token, TokenKind};
 /// Whom the verifier trusts. Nothing of it comes from the ledger's folder.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust<'a> {
-    /// The keys of the log.
-    pub keys: &'a TrustedKeys,
+    /// The keys of the log, as its key records tell.
+    pub keys: &'a KeyHistory,
     /// The witnesses, and how many of them must have cosigned.
     pub policy: Option<&'a Policy>,
     /// Root certificates of time stamp authorities, in DER.
@@ -90,9 +93,8 @@ pub fn judge(kept: &[Kept], current: Option<&VerifiedCheckpoint>, trust: &Trust<
         }),
         ..Outside::default()
     };
-    let (log, keys) = (trust.keys.log(), trust.keys.checkpoint_keys());
     for one in kept {
-        let Ok(checkpoint) = VerifiedCheckpoint::verify(&one.cosigned(), log, keys) else {
+        let Ok(checkpoint) = trust.keys.checkpoint(&one.cosigned()) else {
             outside.strange.push(one.size);
             continue;
         };
@@ -121,6 +123,39 @@ pub fn judge(kept: &[Kept], current: Option<&VerifiedCheckpoint>, trust: &Trust<
         }
     }
     outside
+}
+
+/// Judges the time stamps in a bundle, by the names of their files. Receipts for which no header
+/// was given are left to the bundle's own check, which says what they lead to.
+#[must_use]
+pub fn judge_bundle(
+    files: &Files,
+    roots: &[Vec<u8>],
+    headers: &[(u32, BlockHeader)],
+) -> BTreeMap<String, Word> {
+    let mut words = BTreeMap::new();
+    for (name, stamped, stamp) in bundle::stamp_files(files) {
+        let of = |kind| {
+            let token = Token { kind, name: name.to_owned(), bytes: stamp.to_vec() };
+            let (checkpoint, cosignatures) = (stamped.to_vec(), Vec::new());
+            (Kept { size: 0, checkpoint, cosignatures, tokens: Vec::new() }, token)
+        };
+        let verdict = if name.ends_with(".tsr") {
+            let (kept, token) = of(TokenKind::Rfc3161);
+            judge_token(&kept, &token, roots).0
+        } else {
+            let (kept, token) = of(TokenKind::OpenTimestamps);
+            judge_receipt(&kept, &token, headers).0
+        };
+        let word = match verdict {
+            Verdict::Stands { not_after_us, by } => Word::Stands { not_after_us, by },
+            Verdict::Fails(why) => Word::Fails(why),
+            Verdict::NotKnown(_) if name.ends_with(".ots") => continue,
+            Verdict::NotKnown(why) => Word::NotKnown(why),
+        };
+        words.insert(name.to_owned(), word);
+    }
+    words
 }
 
 fn judge_token(kept: &Kept, token: &Token, roots: &[Vec<u8>]) -> (Verdict, Option<TimeStamp>) {

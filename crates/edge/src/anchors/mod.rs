@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use adproof_ledger::note::{MAX_NOTE_SIGNATURES, UnverifiedNote};
 use adproof_ledger::{Hash, VerifiedCheckpoint};
 
-pub use judge::{Anchor, Outside, Trust, Verdict, judge};
+pub use judge::{Anchor, Outside, Trust, Verdict, judge, judge_bundle};
 
 use crate::store::{Disk as _, Folder, replace};
 

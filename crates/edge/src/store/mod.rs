@@ -107,7 +107,7 @@ pub use group::{GroupLimits, LedgerGroup};
 pub use index::{FoundBy, HashPrefix, Query};
 pub(crate) use lock::Lock;
 pub use published::Published;
-pub use reader::{LedgerReader, OwnedFrame};
+pub use reader::{LedgerReader, OwnedFrame, is_key_record};
 pub use ticket::{Outcome, Ticket};
 pub use verify::Progress;
 pub use writer::{Appended, LedgerWriter, Limits, Opened, Signers};

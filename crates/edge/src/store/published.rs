@@ -1,12 +1,14 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use adproof_ledger::TrustedKeys;
 use adproof_ledger::note::UnverifiedNote;
 use adproof_ledger::tiles::{TILE_WIDTH, TileId, TileKind, bundle_start, push_entry, tile_hashes};
 use adproof_ledger::tree::MemoryTree;
+use adproof_ledger::verify::KeyHistory;
 
 use super::disk::{Disk, Folder};
-use super::reader::each_entry;
+use super::reader::{each_entry, key_history};
 use super::{CHECKPOINT_FILE, SEGMENTS, StoreError};
 use crate::anchors::cosignatures_path;
 
@@ -71,6 +73,11 @@ impl Published {
         UnverifiedNote::parse(&checkpoint)
             .map(|note| note.claimed_size().unwrap_or(0))
             .map_err(StoreError::Checkpoint)
+    }
+
+    /// The keys of the log as its key records tell whoever trusts `trusted`. All records are read.
+    pub fn key_history(&self, trusted: &TrustedKeys) -> Result<KeyHistory, StoreError> {
+        key_history(&self.disk, self.size()?, trusted)
     }
 
     /// A tile's bytes, or none where the published tree has not all of it.

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use adproof_ledger::frame::{Frames, split_segment};
 use adproof_ledger::tree::{self, MemoryTree, NodeId, Nodes as _, leaf_hash};
+use adproof_ledger::verify::KeyHistory;
 use adproof_ledger::{Frontier, Hash, RecordSignature, TlogProof, TrustedKeys, VerifiedCheckpoint};
 
 use super::disk::{Disk, Folder};
@@ -99,6 +100,11 @@ impl LedgerReader {
         }
     }
 
+    /// The keys of the log as its key records tell whoever trusts `trusted`. All records are read.
+    pub fn key_history(&self, trusted: &TrustedKeys) -> Result<KeyHistory, StoreError> {
+        key_history(&self.disk, u64::MAX, trusted)
+    }
+
     /// The tree over all records as they lie there.
     pub fn tree(&self) -> Result<MemoryTree, StoreError> {
         let mut tree = MemoryTree::new();
@@ -180,6 +186,28 @@ pub(super) fn each_entry(
     mut each: impl FnMut(&[u8]),
 ) -> Result<(), StoreError> {
     each_frame(disk, range, |entry, _| each(entry))
+}
+
+/// Whether a record is about keys, by its last fields, which are the same in every such record.
+#[must_use]
+pub fn is_key_record(entry: &[u8]) -> bool {
+    entry.ends_with(b"\"typ\":\"key\",\"v\":1}")
+}
+
+/// Follows the key records among the first `size`. What does not hold is passed over: that is for a
+/// verification to tell.
+pub(super) fn key_history(
+    disk: &impl Disk,
+    size: u64,
+    trusted: &TrustedKeys,
+) -> Result<KeyHistory, StoreError> {
+    let mut keys = KeyHistory::new(trusted);
+    each_frame(disk, 0..size, |entry, signatures| {
+        if is_key_record(entry) {
+            let _ = keys.follow(entry, signatures);
+        }
+    })?;
+    Ok(keys)
 }
 
 fn each_frame(

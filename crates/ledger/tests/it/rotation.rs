@@ -103,8 +103,11 @@ impl Made {
             size: old,
             cosignatures: cosigned(&checkpoint, key).into_bytes(),
             checkpoint: checkpoint.into_bytes(),
-            consistency: (old < all.size())
-                .then(|| AddCheckpoint { old, proof: proof(), checkpoint: note.to_owned() }),
+            consistency: (old < all.size()).then(|| AddCheckpoint {
+                old,
+                proof: proof(),
+                checkpoint: note.to_owned(),
+            }),
             tokens: vec![b"token".to_vec()],
             receipts: Vec::new(),
         }

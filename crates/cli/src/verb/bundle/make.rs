@@ -5,30 +5,38 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use adproof_edge::bundle::{pack, page};
-use adproof_edge::store::LedgerReader;
-use adproof_ledger::bundle::{self, Case, Item};
-use adproof_ledger::{Ack, Body, Record};
+use adproof_edge::store::{LedgerReader, is_key_record};
+use adproof_ledger::bundle::{self, BundleFault, Case, Item, Outside, POLICY_FILE};
+use adproof_ledger::policy::PolicyLimits;
+use adproof_ledger::verify::{Fault, RecordError};
+use adproof_ledger::{Ack, Body, Record, TrustedKeys, VerifiedCheckpoint};
 use clap::Args;
 
+use super::outside;
 use super::private::Private;
 use crate::keyring::{PassphraseArgs, store_failure, write_file};
 use crate::out::{Exit, Failure, Format, Out};
-use crate::verb::ledger::{open, proofs};
+use crate::verb::ledger::shown::{meeting_over, read_file, read_policy};
+use crate::verb::ledger::{open, published};
 
 /// Arguments of `adproof bundle make`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The page opens by a double-click, checks itself and asks nothing from the network; the zip file
-holds the same as raw files, with a script that needs only openssl and coreutils. What the other
-party has acknowledged in the log goes in by itself.
+The page opens by a double-click, checks itself and asks nothing from the
+network; the zip file holds the same as raw files, with a script that needs only
+openssl and coreutils. What the other party has acknowledged in the log, what
+changed the log's keys, and what witnesses and time stamps say of the
+checkpoints over these records goes in by itself.
 
-A record holds salted digests in place of addresses and devices. --reveal opens single values of
-it to whoever gets the bundle; everything else stays hidden.
+A record holds salted digests in place of addresses and devices. --reveal opens
+single values of it to whoever gets the bundle; everything else stays hidden.
 
 Examples:
   adproof bundle make ledger 17 --case 2026-117
   adproof bundle make ledger 17 18 --case 2026-117 --for 'Counsel of B' \\
-    --keys keys --disclosures private.jsonl --reveal network.ip --reveal billing.amount_micros
+    --keys keys --disclosures private.jsonl --reveal network.ip \\
+    --reveal billing.amount_micros
+  adproof bundle make ledger 17 --case 2026-117 --policy policy
   adproof bundle make ledger 17 -o dispute.zip")]
 pub(super) struct MakeArgs {
     /// The ledger.
@@ -74,6 +82,12 @@ pub(super) struct MakeArgs {
     /// be given more than once.
     #[arg(long = "ack", value_name = "FILE")]
     acks: Vec<PathBuf>,
+
+    /// Who witnesses the log, a C2SP tlog-policy: it goes into the bundle, by your word, and the
+    /// bundle is under the newest checkpoint that meets it and covers the records [default: under
+    /// the last checkpoint].
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &MakeArgs, out: &mut Out) -> anyhow::Result<Exit> {
@@ -85,11 +99,22 @@ pub(super) fn run(args: &MakeArgs, out: &mut Out) -> anyhow::Result<Exit> {
     let acks = args.acks.iter().map(|path| read_ack(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let chosen: BTreeSet<u64> = args.seqs.iter().copied().collect();
     let (openings, erased) = private.of(args, &reader, &chosen, out)?;
-    let mut seqs = with_acknowledgements(&reader, chosen)?;
-    seqs.extend(erased.iter().map(|one| one.by));
-    let seqs: Vec<u64> = seqs.into_iter().collect();
+    let mut wanted = chosen.clone();
+    wanted.extend(erased.iter().map(|one| one.by));
+    let needed = wanted.last().copied().unwrap_or(0);
+    let (checkpoint, policy) = checkpoint_over(args, &reader, &trusted, needed)?;
+    let left_out = add_what_belongs(&reader, &chosen, checkpoint.size(), &mut wanted)?;
+    if left_out > 0 {
+        out.note(format_args!(
+            "note: {left_out} statements of the other party are behind the checkpoint of {} \
+             records and not in the bundle",
+            checkpoint.size()
+        ));
+    }
+    let seqs: Vec<u64> = wanted.into_iter().collect();
     let mut items = Vec::new();
-    for (proof, seq) in proofs(&reader, &trusted, &seqs)?.into_iter().zip(&seqs) {
+    let proofs = reader.proofs(&checkpoint, &seqs).map_err(store_failure)?;
+    for (proof, seq) in proofs.into_iter().zip(&seqs) {
         let frame = reader.record(*seq).map_err(store_failure)?;
         let opening = openings.get(seq).cloned();
         let ack = acks.iter().find(|ack| ack.statement.seq == *seq).cloned();
@@ -107,9 +132,24 @@ pub(super) fn run(args: &MakeArgs, out: &mut Out) -> anyhow::Result<Exit> {
         erased,
         recipient: args.recipient.clone(),
     };
-    let files = bundle::make(&trusted, &case, &items)?;
-    // A bundle that does not verify is never handed out.
-    if let Some((record, fault)) = bundle::verify(&files, &trusted).problems.first() {
+    let mut files = bundle::make(&trusted, &case, &items)?;
+    if let Some(bytes) = policy {
+        files.insert(POLICY_FILE.to_owned(), bytes);
+    }
+    for anchor in outside::anchors(&reader, &trusted, &checkpoint, &chosen)? {
+        anchor.put(&mut files);
+    }
+    // A bundle that does not verify is never handed out. Whether time stamps stand is for whoever
+    // knows the authority.
+    let own = Outside { believe_sender: true, ..Outside::default() };
+    let report = bundle::verify_with(&files, &trusted, &own);
+    let doubtful = |fault: &BundleFault| {
+        matches!(fault, BundleFault::Record(RecordError::Record(Fault::Revoked { .. })))
+    };
+    for (record, fault) in report.problems.iter().filter(|(_, fault)| doubtful(fault)) {
+        out.note(format_args!("note: record {}: {fault}", record.unwrap_or(0)));
+    }
+    if let Some((record, fault)) = report.problems.iter().find(|(_, fault)| !doubtful(fault)) {
         let record = record.map_or_else(String::new, |record| format!("record {record}: "));
         return Err(Failure::new(format!("{record}{fault}"))
             .at(args.ledger.display())
@@ -170,28 +210,56 @@ pub(super) fn has_extension(path: &Path, wanted: &str) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case(wanted))
 }
 
-/// What the other party has said to these records stands in the log behind them.
-fn with_acknowledgements(
+/// The checkpoint that the bundle is under, with the lines of its witnesses, and the policy.
+fn checkpoint_over(
+    args: &MakeArgs,
     reader: &LedgerReader,
-    mut seqs: BTreeSet<u64>,
-) -> anyhow::Result<BTreeSet<u64>> {
+    trusted: &TrustedKeys,
+    seq: u64,
+) -> anyhow::Result<(VerifiedCheckpoint, Option<Vec<u8>>)> {
+    match &args.policy {
+        Some(path) => {
+            let policy = (path.as_path(), &read_policy(path)?);
+            let checkpoint = meeting_over(&args.ledger, trusted, policy, seq)?;
+            Ok((checkpoint, Some(read_file(path, PolicyLimits::default().bytes)?)))
+        }
+        None => Ok((published(reader, trusted)?, None)),
+    }
+}
+
+/// What the other party has said to these records stands in the log behind them, and what changed
+/// the log's keys anywhere. Gives how many statements the checkpoint does not cover.
+fn add_what_belongs(
+    reader: &LedgerReader,
+    chosen: &BTreeSet<u64>,
+    size: u64,
+    seqs: &mut BTreeSet<u64>,
+) -> anyhow::Result<usize> {
     let mut found = Vec::new();
+    let mut left_out = 0;
     reader
         .each(|seq, frame| {
+            if is_key_record(&frame.entry) && seq < size {
+                found.push(seq);
+            }
             // Only a record that says so in its type is worth the parser's time.
             if !frame.entry.starts_with(b"{\"ack\":") {
                 return;
             }
             if let Ok(record) = Record::parse(&frame.entry)
                 && let Body::Ack(ack) = &record.body
-                && seqs.contains(&ack.statement.seq)
+                && chosen.contains(&ack.statement.seq)
             {
-                found.push(seq);
+                if seq < size {
+                    found.push(seq);
+                } else {
+                    left_out += 1;
+                }
             }
         })
         .map_err(store_failure)?;
     seqs.extend(found);
-    Ok(seqs)
+    Ok(left_out)
 }
 
 fn read_ack(path: &Path) -> anyhow::Result<Ack> {

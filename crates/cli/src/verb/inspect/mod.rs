@@ -24,15 +24,17 @@ use crate::out::{Exit, Failure, Format, Out};
 /// Arguments of `adproof inspect`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Only the addresses of wrappers are asked for. Trackers, clicks and media are listed and never
-requested. Private, loopback and other special addresses are refused, also behind redirects.
-A capture holds all headers, also those that --device-ip and --device-ua add.
+Only the addresses of wrappers are asked for. Trackers, clicks and media are
+listed and never requested. Private, loopback and other special addresses are
+refused, also behind redirects. A capture holds all headers, also those that
+--device-ip and --device-ua add.
 
 Examples:
   adproof inspect https://ads.example/tag.xml
   adproof inspect tag.xml --capture run.har
   adproof inspect --replay run.har --output-format json
-  adproof inspect datasets/tags/chain-5-1.xml --map https://ads.example/=datasets/tags/
+  adproof inspect datasets/tags/chain-5-1.xml \\
+    --map https://ads.example/=datasets/tags/
   adproof inspect https://ads.example/tag.xml --times 20")]
 pub(crate) struct InspectArgs {
     /// Where the chain starts: a URL, a file, or `-` for standard input.

@@ -44,8 +44,9 @@ pub(super) struct LogArgs {
 /// Arguments of `adproof keys add`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The other party makes a key of its own with `keys new … --role counterparty` and gives you its
-log.pub. Behind the record, whoever trusts your root knows that key.
+The other party makes a key of its own with `keys new … --role counterparty` and
+gives you its log.pub. Behind the record, whoever trusts your root knows that
+key.
 
 Example:
   adproof keys add keys theirs.pub --ledger ledger --root /media/root")]
@@ -68,14 +69,16 @@ pub(super) struct AddArgs {
 /// Arguments of `adproof keys rotate`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A new key is made and added to the log, the old one is retired there, both signed by the root; the
-old file stays beside it as ROLE-….key.old. What the old key has signed goes on to verify. A
-rotation that was cut off is finished by running it again; until then nobody can sign.
+A new key is made and added to the log, the old one is retired there, both
+signed by the root; the old file stays beside it as ROLE-….key.old. What the old
+key has signed goes on to verify. A rotation that was cut off is finished by
+running it again; until then nobody can sign.
 
 Examples:
   adproof keys rotate keys --role record --ledger ledger
   adproof keys rotate keys --role checkpoint --ledger ledger --root /media/root
-  adproof keys rotate keys --role record --ledger ledger --signer 'record=./hsm.sh slot-2'")]
+  adproof keys rotate keys --role record --ledger ledger \\
+    --signer 'record=./hsm.sh slot-2'")]
 pub(super) struct RotateArgs {
     /// The folder with the keys of the log.
     #[arg(value_name = "DIR")]
@@ -113,12 +116,15 @@ impl NextArgs {
 /// Arguments of `adproof keys revoke`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A record that a revoked key has signed stands only under a checkpoint that somebody else has held
-or countersigned before the revocation. The key that signs now is replaced in the same step.
+A record that a revoked key has signed stands only under a checkpoint that
+somebody else has held or countersigned before the revocation. The key that
+signs now is replaced in the same step.
 
 Examples:
-  adproof keys revoke keys --role record --ledger ledger --from-seq 1200 --reason 'laptop lost'
-  adproof keys revoke keys --kid 5f0c1a22 --ledger ledger --reason 'their key leaked'")]
+  adproof keys revoke keys --role record --ledger ledger --from-seq 1200 \\
+    --reason 'laptop lost'
+  adproof keys revoke keys --kid 5f0c1a22 --ledger ledger \\
+    --reason 'their key leaked'")]
 pub(super) struct RevokeArgs {
     /// The folder with the keys of the log.
     #[arg(value_name = "DIR")]

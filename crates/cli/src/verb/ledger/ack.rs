@@ -3,8 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use adproof_edge::bundle::page;
-use adproof_edge::bundle::{Limits as ZipLimits, unpack};
+use adproof_edge::bundle::read_sent;
 use adproof_edge::keys::{Limits as KeyLimits, keys_are_read, open_role};
 use adproof_edge::store::StoreError;
 use adproof_ledger::bundle::{self, inline};
@@ -52,16 +51,20 @@ enum AckVerb {
 /// Arguments of `adproof ledger ack make`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A statement says `received`, `agreed` or `disputed` of one record, by its log, place and hash. The
-record is verified first; what you sign is a DSSE envelope, which `openssl` verifies. Give it to
-the operator of the log, and keep a copy: whoever rewrites the record then has to explain it.
+A statement says `received`, `agreed` or `disputed` of one record, by its log,
+place and hash. The record is verified first; what you sign is a DSSE envelope,
+which `openssl` verifies. Give it to the operator of the log, and keep a copy:
+whoever rewrites the record then has to explain it.
 
-Exit codes: 0 signed, 1 a record does not verify and nothing was signed, 2 it could not work.
+Exit codes: 0 signed, 1 a record does not verify and nothing was signed, 2 it
+could not work.
 
 Examples:
   adproof keys new mine --log example.com/adproof --role counterparty
-  adproof ledger ack make 2026-117.html --key log.pub --keys mine --stance agreed -o acks
-  adproof ledger ack make 7.json --proof 7.tlog-proof --key log.pub --keys mine \\
+  adproof ledger ack make 2026-117.html --key log.pub --keys mine \\
+    --stance agreed -o acks
+  adproof ledger ack make 7.json --proof 7.tlog-proof --key log.pub \\
+    --keys mine \\
     --stance disputed --reason 'not our placement' -o 7.ack.json")]
 struct MakeArgs {
     /// A bundle (page or zip), or a record as its DSSE envelope.
@@ -107,9 +110,9 @@ struct MakeArgs {
 /// Arguments of `adproof ledger ack add`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A statement is taken if a key verifies it that you trust (`keys add` takes such keys into your
-log.pub), and if the record that it names is there with that hash. All are taken or none; one that
-the log has already is not written again.
+A statement is taken if a key verifies it that you trust (`keys add` takes such
+keys into your log.pub), and if the record that it names is there with that
+hash. All are taken or none; one that the log has already is not written again.
 
 Exit codes: 0 taken, 1 one of them does not hold, 2 it could not work.
 
@@ -267,13 +270,8 @@ fn verified(
         let told = |error| vec![format!("record {}: {error}", proof.index)];
         return Ok(one.map(|one| vec![one]).map_err(told));
     }
-    let files = if bytes.starts_with(b"PK") {
-        unpack(&bytes, &ZipLimits::default())
-            .map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?
-    } else {
-        let page = page::read(&bytes, &inline::Limits::default());
-        page.map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?.files
-    };
+    let sent = read_sent(&bytes);
+    let files = sent.map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?.files;
     let report = bundle::verify(&files, trusted);
     if !report.is_good() {
         let told = report.problems.iter().map(|(record, fault)| match record {

@@ -22,17 +22,21 @@ use crate::text::safe;
 /// Arguments of `adproof ledger anchor`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A time stamp over a checkpoint shows that its records were there by then, whatever the log's own
-clock said. The next record carries the stamp's hash, which shows that it was not written before.
-`adproof ledger verify --tsa-root FILE` checks both.
+A time stamp over a checkpoint shows that its records were there by then,
+whatever the log's own clock said. The next record carries the stamp's hash,
+which shows that it was not written before. `adproof ledger verify --tsa-root
+FILE` checks both.
 
 Examples:
   adproof ledger anchor request ledger -o request.tsq
-  curl -H 'Content-Type: application/timestamp-query' --data-binary @request.tsq \\
+  curl -H 'Content-Type: application/timestamp-query' \\
+    --data-binary @request.tsq \\
       https://tsa.example/ > response.tsr
   adproof ledger anchor add ledger response.tsr --tsa-root tsa-root.pem
-  adproof ledger anchor submit ledger --tsa https://tsa.example/ --tsa-root tsa-root.pem
-  ots stamp ledger/anchors/*/checkpoint && adproof ledger anchor add ledger checkpoint.ots")]
+  adproof ledger anchor submit ledger --tsa https://tsa.example/ \\
+    --tsa-root tsa-root.pem
+  ots stamp ledger/anchors/*/checkpoint
+  adproof ledger anchor add ledger checkpoint.ots")]
 pub(super) struct AnchorArgs {
     #[command(subcommand)]
     verb: AnchorVerb,
@@ -169,8 +173,7 @@ fn candidates(shown: &Shown) -> anyhow::Result<Vec<Kept>> {
 }
 
 fn verified(shown: &Shown, kept: &Kept) -> anyhow::Result<VerifiedCheckpoint> {
-    let (log, keys) = (shown.trusted.log(), shown.trusted.checkpoint_keys());
-    VerifiedCheckpoint::verify(&kept.checkpoint, log, keys).map_err(|error| {
+    shown.keys.checkpoint(&kept.checkpoint).map_err(|error| {
         Failure::new(format!("the checkpoint that is stamped cannot be trusted: {error}"))
             .at(shown.anchors.root().display())
             .todo("give the log's keys with --key")

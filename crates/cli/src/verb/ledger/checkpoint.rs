@@ -3,10 +3,10 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use adproof_ledger::VerifiedCheckpoint;
 use adproof_ledger::note::MAX_NOTE_BYTES;
 use clap::Args;
 
+use super::changes::ChangesArgs;
 use super::shown::{Shown, policy_lines, read_file, read_policy, trusted_of};
 use crate::keyring::write_file;
 use crate::out::{Exit, Format, Out};
@@ -14,10 +14,11 @@ use crate::out::{Exit, Format, Out};
 /// Arguments of `adproof ledger checkpoint`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A checkpoint says how many records a log has and the root over them, signed. Keep copies: they are
-what shows that a log was rewritten later.
+A checkpoint says how many records a log has and the root over them, signed.
+Keep copies: they are what shows that a log was rewritten later.
 
-Exit codes: 0 verified, 1 it cannot be trusted or the policy is not met, 2 it could not be read.
+Exit codes: 0 verified, 1 it cannot be trusted or the policy is not met, 2 it
+could not be read.
 
 Examples:
   adproof ledger checkpoint ledger --key log.pub > held-in-march
@@ -32,6 +33,9 @@ pub(super) struct CheckpointArgs {
     /// those that lie in the ledger, which trusts the folder].
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
+
+    #[command(flatten)]
+    changes: ChangesArgs,
 
     /// Also demands the cosignatures of this C2SP tlog-policy.
     #[arg(long, value_name = "FILE")]
@@ -49,8 +53,8 @@ pub(super) fn run(args: &CheckpointArgs, out: &mut Out) -> anyhow::Result<Exit> 
         Shown::open(&args.path, &args.keys, out)?.cosigned
     } else {
         let bytes = read_file(&args.path, MAX_NOTE_BYTES)?;
-        let trusted = trusted_of(&args.keys, None, out)?;
-        match VerifiedCheckpoint::verify(&bytes, trusted.log(), trusted.checkpoint_keys()) {
+        let keys = args.changes.follow(&trusted_of(&args.keys, None, out)?)?;
+        match keys.checkpoint(&bytes) {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
                 writeln!(out, "FAILED: {error}")?;

@@ -22,17 +22,20 @@ use crate::verb::ledger::open;
 /// Arguments of `adproof ledger close`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Sums up the decisions of a span of time by party, action and currency, and signs the sums, so that
-what somebody left out shows when both sides compare theirs (`ledger reconcile`). For a bill, let
-the policy record all impressions: record = \"all\".
+Sums up the decisions of a span of time by party, action and currency, and signs
+the sums, so that what somebody left out shows when both sides compare theirs
+(`ledger reconcile`). For a bill, let the policy record all impressions: record
+= \"all\".
 
-An impression belongs to the window in which its first event lies; the party is the observer of
-the bill. Both are in the disclosures that `decide --disclosures` wrote, each of which is checked
-against its record. Without a bill the party is empty and the currency XXX.
+An impression belongs to the window in which its first event lies; the party is
+the observer of the bill. Both are in the disclosures that `decide
+--disclosures` wrote, each of which is checked against its record. Without a
+bill the party is empty and the currency XXX.
 
-Windows follow each other without a gap, and none is closed twice. A decision that was recorded
-after its window had been closed is counted in the next, and that is said. Close a window before
-you erase evidence of it: what was erased counts without party and amount.
+Windows follow each other without a gap, and none is closed twice. A decision
+that was recorded after its window had been closed is counted in the next, and
+that is said. Close a window before you erase evidence of it: what was erased
+counts without party and amount.
 
 Examples:
   adproof ledger close ledger --keys keys --disclosures disclosures.jsonl \\

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use adproof_edge::store::LedgerReader;
 use adproof_ledger::fork::{Fork, Relation, relation};
 use adproof_ledger::note::MAX_NOTE_BYTES;
+use adproof_ledger::verify::KeyHistory;
 use adproof_ledger::{TrustedKeys, VerifiedCheckpoint, tree};
 
+use super::changes::ChangesArgs;
 use super::shown::{read_file, trusted_of};
 use crate::keyring::store_failure;
 use crate::out::{Exit, Failure, Format, Out};
@@ -20,16 +22,16 @@ struct Side<'p> {
 }
 
 impl<'p> Side<'p> {
-    fn read(path: &'p Path, trusted: &TrustedKeys) -> anyhow::Result<Self> {
+    fn read(path: &'p Path, trusted: &TrustedKeys, shown: &KeyHistory) -> anyhow::Result<Self> {
         let ledger = path.is_dir().then(|| LedgerReader::open(path).map_err(store_failure));
         let ledger = ledger.transpose()?;
         let bytes = match &ledger {
             Some(ledger) => ledger.checkpoint().to_vec(),
             None => read_file(path, MAX_NOTE_BYTES)?,
         };
-        let checkpoint =
-            VerifiedCheckpoint::verify(&bytes, trusted.log(), trusted.checkpoint_keys());
-        let checkpoint = checkpoint.map_err(|error| {
+        let keys = ledger.as_ref().map(|ledger| ledger.key_history(trusted).map_err(store_failure));
+        let keys = keys.transpose()?;
+        let checkpoint = keys.as_ref().unwrap_or(shown).checkpoint(&bytes).map_err(|error| {
             Failure::new(format!("the checkpoint cannot be trusted: {error}"))
                 .at(path.display())
                 .todo("give a ledger or a checkpoint of this log, and its keys with --key")
@@ -39,15 +41,23 @@ impl<'p> Side<'p> {
 }
 
 pub(super) fn run(
-    one: &Path,
-    other: &Path,
-    keys: &[PathBuf],
+    (one, other): (&Path, &Path),
+    (keys, changes): (&[PathBuf], &ChangesArgs),
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
     out.format(&[Format::Table])?;
     let folder = [one, other].into_iter().find(|path| path.is_dir());
     let trusted = trusted_of(keys, folder, out)?;
-    let (one, other) = (Side::read(one, &trusted)?, Side::read(other, &trusted)?);
+    // What a ledger tells of its keys is good for a checkpoint beside it too.
+    let shown = match folder {
+        Some(folder) => {
+            let ledger = LedgerReader::open(folder).map_err(store_failure)?;
+            ledger.key_history(&trusted).map_err(store_failure)?
+        }
+        None => changes.follow(&trusted)?,
+    };
+    let one = Side::read(one, &trusted, &shown)?;
+    let other = Side::read(other, &trusted, &shown)?;
     for side in [&one, &other] {
         let (size, root) = (side.checkpoint.size(), side.checkpoint.root());
         writeln!(out, "{}\n  {size} records, root {root}", side.path.display())?;

@@ -21,20 +21,25 @@ use crate::out::{Exit, Failure, Format, Out};
 /// Arguments of `adproof ledger erase`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Destroys the key that the evidence of one person, or of all persons of a day, is salted and sealed
-with, and appends an `erase` record for each. The records stay, and every signature, link and proof
-still verifies; but nobody can open what they commit to, or check a guess against it. There is no
-way back.
+Destroys the key that the evidence of one person, or of all persons of a day, is
+salted and sealed with, and appends an `erase` record for each. The records
+stay, and every signature, link and proof still verifies; but nobody can open
+what they commit to, or check a guess against it. There is no way back.
 
-It reaches what this program keeps: the keys, and with them each file of disclosures. Your own event
-logs, the folder of `decide --store` and backups of the keys are yours to erase.
+It reaches what this program keeps: the keys, and with them each file of
+disclosures. Your own event logs, the folder of `decide --store` and backups of
+the keys are yours to erase.
 
-A subject is a device id as it stands in the events, or an address where events name no device.
+A subject is a device id as it stands in the events, or an address where events
+name no device.
 
 Examples:
-  adproof ledger erase ledger --keys keys --subject 3fff:20:4::1 --day 2026-05-17
-  adproof ledger erase ledger --keys keys --subject DEVICE --reason 'request 2026-31'
-  adproof ledger erase ledger --keys keys --day 2026-05-17 --reason 'kept for 90 days'")]
+  adproof ledger erase ledger --keys keys --subject 3fff:20:4::1 \\
+    --day 2026-05-17
+  adproof ledger erase ledger --keys keys --subject DEVICE \\
+    --reason 'request 2026-31'
+  adproof ledger erase ledger --keys keys --day 2026-05-17 \\
+    --reason 'kept for 90 days'")]
 pub(super) struct EraseArgs {
     /// The ledger.
     #[arg(value_name = "DIR")]

@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use adproof_ledger::VerifiedRecord;
 use adproof_ledger::export::{self, ExportedRecord, SshSigners};
-use adproof_ledger::{VerifiedCheckpoint, VerifiedRecord};
 use clap::Args;
 
-use super::open;
+use super::{history, open};
 use crate::keyring::{PassphraseArgs, open_keys, store_failure, trusted_or_own, write_file};
 use crate::out::{Exit, Failure, Format, Out};
 
@@ -56,20 +56,22 @@ pub(super) struct ExportArgs {
 pub(super) fn run(args: &ExportArgs, out: &mut Out) -> anyhow::Result<Exit> {
     out.format(&[Format::Table])?;
     let reader = open(&args.ledger)?;
-    let (trusted, _) = trusted_or_own(&args.trusted, &reader, out)?;
+    let (trusted, given) = trusted_or_own(&args.trusted, &reader, out)?;
+    let history = history(&reader, &trusted, given)?;
     let broken = |what: String| {
         Failure::new(what)
             .at(args.ledger.display())
             .todo("run `adproof ledger verify` to see what is wrong")
     };
-    let checkpoint =
-        VerifiedCheckpoint::verify(reader.checkpoint(), trusted.log(), trusted.checkpoint_keys())
-            .map_err(|error| broken(format!("the checkpoint of the ledger: {error}")))?;
+    let checkpoint = history
+        .checkpoint(reader.checkpoint())
+        .map_err(|error| broken(format!("the checkpoint of the ledger: {error}")))?;
     let proofs = reader.proofs(&checkpoint, &args.seqs).map_err(store_failure)?;
     let mut records = Vec::new();
     for (&seq, proof) in args.seqs.iter().zip(proofs) {
         let frame = reader.record(seq).map_err(store_failure)?;
-        let verified = VerifiedRecord::verify(&trusted, &frame.entry, &frame.signatures, &proof)
+        let (entry, signatures) = (&frame.entry, &frame.signatures);
+        let verified = VerifiedRecord::verify_with(&history, entry, signatures, &proof)
             .map_err(|error| broken(format!("record {seq}: {error}")))?;
         let (entry, signatures) = (frame.entry, frame.signatures);
         records.push(ExportedRecord { verified, entry, signatures, proof });

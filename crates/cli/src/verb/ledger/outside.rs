@@ -8,11 +8,11 @@ use adproof_edge::anchors::{
     Anchor, Anchors, Limits as AnchorLimits, Outside, TokenKind, Trust, Verdict, judge,
 };
 use adproof_edge::store::{LedgerReader, Published};
+use adproof_ledger::Report;
 use adproof_ledger::ots::BlockHeader;
-use adproof_ledger::verify::TimeBound;
-use adproof_ledger::{Cosigned, PolicyReport, Report, TrustedKeys, VerifiedCheckpoint};
+use adproof_ledger::verify::{KeyHistory, TimeBound};
 use adproof_model::Timestamp;
-use adproof_wire::ledger::{AnchorV1, PolicyV1, WitnessV1};
+use adproof_wire::ledger::AnchorV1;
 use clap::Args;
 
 use super::shown::{anchors_failure, policy_lines, read_file, read_policy};
@@ -40,7 +40,7 @@ pub(super) struct OutsideArgs {
     headers: Vec<(u32, BlockHeader)>,
 }
 
-fn block_header(text: &str) -> Result<(u32, BlockHeader), String> {
+pub(crate) fn block_header(text: &str) -> Result<(u32, BlockHeader), String> {
     let form = || "give HEIGHT:HEX, the 80 bytes of the header as 160 hex digits".to_owned();
     let (height, hex) = text.split_once(':').ok_or_else(form)?;
     let height = height.parse().map_err(|_| form())?;
@@ -49,7 +49,7 @@ fn block_header(text: &str) -> Result<(u32, BlockHeader), String> {
 }
 
 /// Reads root certificates.
-pub(super) fn read_roots(files: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
+pub(crate) fn read_roots(files: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut roots = Vec::new();
     for path in files {
         let pem = read_file(path, MAX_ROOTS_BYTES)?;
@@ -66,7 +66,7 @@ pub(super) fn read_roots(files: &[PathBuf]) -> anyhow::Result<Vec<Vec<u8>>> {
 pub(super) fn gather(
     args: &OutsideArgs,
     reader: &LedgerReader,
-    keys: &TrustedKeys,
+    keys: &KeyHistory,
 ) -> anyhow::Result<Outside> {
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let roots = read_roots(&args.roots)?;
@@ -75,9 +75,7 @@ pub(super) fn gather(
     // A checkpoint that is missing or wrong is told by the verification itself.
     let current = Published::open(&reader.root()).and_then(|published| published.checkpoint());
     let current = current.map_err(store_failure).ok();
-    let current = current.and_then(|note| {
-        VerifiedCheckpoint::verify(&note, keys.log(), keys.checkpoint_keys()).ok()
-    });
+    let current = current.and_then(|note| keys.checkpoint(&note).ok());
     let trust = Trust { keys, policy: policy.as_ref(), roots: &roots, headers: &args.headers };
     Ok(judge(&kept, current.as_ref(), &trust))
 }
@@ -133,29 +131,6 @@ pub(super) fn failure(outside: &Outside) -> Option<&'static str> {
 
 pub(super) fn time(us: i64) -> String {
     Timestamp::from_micros(us).to_string()
-}
-
-/// What the document says of the policy.
-pub(super) fn policy_document(report: &PolicyReport) -> PolicyV1 {
-    let witnesses = report.witnesses.iter().map(|(name, cosigned)| WitnessV1 {
-        name: name.clone(),
-        state: match cosigned {
-            Cosigned::At { .. } => "cosigned",
-            Cosigned::Missing => "missing",
-            Cosigned::Bad => "bad",
-            _ => "other_algorithm",
-        },
-        time_s: match cosigned {
-            Cosigned::At { time_s } => Some(*time_s),
-            _ => None,
-        },
-    });
-    PolicyV1 {
-        met: report.is_met(),
-        log_known: report.log_known,
-        quorum_met: report.quorum_met,
-        witnesses: witnesses.collect(),
-    }
 }
 
 /// What the document says of a time stamp.

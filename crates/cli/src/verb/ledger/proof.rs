@@ -4,22 +4,23 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use adproof_ledger::dsse::Envelope;
-use adproof_ledger::note::MAX_NOTE_BYTES;
+use adproof_ledger::note::{MAX_NOTE_BYTES, UnverifiedNote};
 use adproof_ledger::policy::Policy;
 use adproof_ledger::tree::{leaf_hash, verify_inclusion};
-use adproof_ledger::{AddCheckpoint, TlogProof, TrustedKeys, VerifiedCheckpoint, VerifiedRecord};
+use adproof_ledger::verify::KeyHistory;
+use adproof_ledger::{AddCheckpoint, TlogProof, VerifiedCheckpoint, VerifiedRecord};
 use clap::Args;
 
+use super::changes::{ChangesArgs, MAX_ENVELOPE_BYTES};
 use super::shown::{policy_lines, read_file, read_policy, trusted_of};
 use crate::out::{Exit, Failure, Format, Out};
-
-const MAX_RECORD_FILE_BYTES: usize = 256 << 10;
 
 /// Arguments of `adproof ledger verify-proof`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A tlog-proof shows that a record is in a log. With a DSSE envelope as the record, its signature is
-checked too. A consistency proof shows that a log continues a checkpoint that you have held.
+A tlog-proof shows that a record is in a log. With a DSSE envelope as the
+record, its signature is checked too. A consistency proof shows that a log
+continues a checkpoint that you have held.
 
 Exit codes: 0 verified, 1 the proof does not hold, 2 it could not be read.
 
@@ -27,7 +28,8 @@ Examples:
   adproof ledger prove ledger 7 --record 7.json -o 7.tlog-proof
   adproof ledger verify-proof 7.tlog-proof --record 7.json --key log.pub
   adproof ledger prove ledger --consistency held-in-march -o since-march
-  adproof ledger verify-proof since-march --checkpoint held-in-march --key log.pub")]
+  adproof ledger verify-proof since-march --checkpoint held-in-march \\
+    --key log.pub")]
 pub(super) struct VerifyProofArgs {
     /// The proof: a C2SP tlog-proof, or a consistency proof.
     #[arg(value_name = "PROOF")]
@@ -45,6 +47,9 @@ pub(super) struct VerifyProofArgs {
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<PathBuf>,
 
+    #[command(flatten)]
+    changes: ChangesArgs,
+
     /// Also demands the cosignatures of this C2SP tlog-policy.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -53,13 +58,13 @@ pub(super) struct VerifyProofArgs {
 pub(super) fn run(args: &VerifyProofArgs, out: &mut Out) -> anyhow::Result<Exit> {
     out.format(&[Format::Table])?;
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
-    let trusted = trusted_of(&args.keys, None, out)?;
+    let keys = args.changes.follow(&trusted_of(&args.keys, None, out)?)?;
     let bytes = read_file(&args.proof, 2 * MAX_NOTE_BYTES)?;
     if let Ok(proof) = TlogProof::parse(&bytes) {
-        return inclusion(args, &proof, &trusted, policy.as_ref(), out);
+        return inclusion(args, &proof, &keys, policy.as_ref(), out);
     }
     if let Ok(proof) = AddCheckpoint::parse(&bytes) {
-        return consistency(args, &proof, &trusted, policy.as_ref(), out);
+        return consistency(args, &proof, &keys, policy.as_ref(), out);
     }
     Err(Failure::new("it is neither a tlog-proof nor a consistency proof")
         .at(args.proof.display())
@@ -70,7 +75,7 @@ pub(super) fn run(args: &VerifyProofArgs, out: &mut Out) -> anyhow::Result<Exit>
 fn inclusion(
     args: &VerifyProofArgs,
     proof: &TlogProof,
-    trusted: &TrustedKeys,
+    keys: &KeyHistory,
     policy: Option<&Policy>,
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
@@ -80,15 +85,15 @@ fn inclusion(
             .todo("give the record with --record")
             .into());
     };
-    let record = read_file(path, MAX_RECORD_FILE_BYTES)?;
+    let record = read_file(path, MAX_ENVELOPE_BYTES)?;
     let (checked, signed) = match Envelope::parse(&record) {
         Ok(envelope) => {
             let verified =
-                VerifiedRecord::verify(trusted, &envelope.payload, &envelope.signatures, proof);
+                VerifiedRecord::verify_with(keys, &envelope.payload, &envelope.signatures, proof);
             let checked = verified.map(|verified| verified.checkpoint().clone());
             (checked.map_err(|error| error.to_string()), true)
         }
-        Err(_) => (place_of(&record, proof, trusted), false),
+        Err(_) => (place_of(&record, proof, keys), false),
     };
     match checked {
         Err(why) => {
@@ -97,7 +102,7 @@ fn inclusion(
         }
         Ok(checkpoint) => {
             let (index, size) = (proof.index, checkpoint.size());
-            writeln!(out, "verified: record {index} is in {} ({size} records)", trusted.log())?;
+            writeln!(out, "verified: record {index} is in {} ({size} records)", keys.log())?;
             if !signed {
                 let note = "its own signature was not checked: give its DSSE envelope for that";
                 writeln!(out, "  {note}")?;
@@ -111,10 +116,10 @@ fn inclusion(
 fn place_of(
     record: &[u8],
     proof: &TlogProof,
-    trusted: &TrustedKeys,
+    keys: &KeyHistory,
 ) -> Result<VerifiedCheckpoint, String> {
-    let note = proof.checkpoint.as_bytes();
-    let checkpoint = VerifiedCheckpoint::verify(note, trusted.log(), trusted.checkpoint_keys())
+    let checkpoint = keys
+        .checkpoint(proof.checkpoint.as_bytes())
         .map_err(|error| format!("its checkpoint: {error}"))?;
     let (leaf, root) = (leaf_hash(record), checkpoint.root());
     verify_inclusion(&leaf, proof.index, checkpoint.size(), &proof.hashes, &root)
@@ -125,7 +130,7 @@ fn place_of(
 fn consistency(
     args: &VerifyProofArgs,
     proof: &AddCheckpoint,
-    trusted: &TrustedKeys,
+    keys: &KeyHistory,
     policy: Option<&Policy>,
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
@@ -136,13 +141,14 @@ fn consistency(
             .into());
     };
     let held = read_file(path, MAX_NOTE_BYTES)?;
-    let held = VerifiedCheckpoint::verify(&held, trusted.log(), trusted.checkpoint_keys())
-        .map_err(|error| {
-            Failure::new(format!("the held checkpoint cannot be trusted: {error}"))
-                .at(path.display())
-                .todo("give a checkpoint of this log, and its keys with --key")
-        })?;
-    match proof.continues(&held, trusted.checkpoint_keys()) {
+    let held = keys.checkpoint(&held).map_err(|error| {
+        Failure::new(format!("the held checkpoint cannot be trusted: {error}"))
+            .at(path.display())
+            .todo("give a checkpoint of this log, and its keys with --key")
+    })?;
+    let size = UnverifiedNote::parse(proof.checkpoint.as_bytes()).ok();
+    let size = size.and_then(|note| note.claimed_size()).unwrap_or(0);
+    match proof.continues(&held, &keys.checkpoint_keys(size)) {
         Err(error) => {
             writeln!(out, "FAILED: {error}")?;
             Ok(Exit::Findings)

@@ -21,19 +21,24 @@ use crate::verb::score::unread;
 /// Arguments of `adproof ledger reconcile`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Compares the sums of closed windows with what the other party counts: CSV with a header, or JSON
-lines, with from, to, party, action (or verdict), currency, count, and amount or amount_micros
-where they have it. Both tolerances that contracts use are shown: 5 % and 10 %. The difference is
-that of counts or of amounts, whichever is larger, in percent of the smaller figure, so that it
-holds whichever side's figure controls. What only one side has is beyond every tolerance.
+Compares the sums of closed windows with what the other party counts: CSV with a
+header, or JSON lines, with from, to, party, action (or verdict), currency,
+count, and amount or amount_micros where they have it. Both tolerances that
+contracts use are shown: 5 % and 10 %. The difference is that of counts or of
+amounts, whichever is larger, in percent of the smaller figure, so that it holds
+whichever side's figure controls. What only one side has is beyond every
+tolerance.
 
-The sums are read from the records as they lie there; `adproof ledger verify` checks them.
+The sums are read from the records as they lie there; `adproof ledger verify`
+checks them.
 
-Exit codes: 0 every row is within the tolerance and was taken, 1 one is not, 2 it could not work.
+Exit codes: 0 every row is within the tolerance and was taken, 1 one is not, 2
+it could not work.
 
 Examples:
   adproof ledger reconcile ledger --theirs may.csv
-  adproof ledger reconcile ledger --theirs may.jsonl --tolerance 5 --output-format json")]
+  adproof ledger reconcile ledger --theirs may.jsonl --tolerance 5 \\
+    --output-format json")]
 pub(super) struct ReconcileArgs {
     /// The ledger.
     #[arg(value_name = "DIR")]

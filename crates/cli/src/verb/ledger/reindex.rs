@@ -13,8 +13,8 @@ use crate::out::{Exit, Format, Out};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The index is the file `index.redb` in the ledger. `adproof ledger show` finds
-records by it and brings it up to date by itself. It is never the truth: it may be
-deleted, and nothing that is verified depends on it.
+records by it and brings it up to date by itself. It is never the truth: it may
+be deleted, and nothing that is verified depends on it.
 
 Examples:
   adproof ledger reindex ledger")]

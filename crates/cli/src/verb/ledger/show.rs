@@ -19,8 +19,9 @@ use crate::text::safe;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Records are found by an index beside them, which is brought up to date first and
-can be made anew with `adproof ledger reindex`. Each record that it names is read
-and compared. Nothing is verified: for that there is `adproof ledger verify`.
+can be made anew with `adproof ledger reindex`. Each record that it names is
+read and compared. Nothing is verified: for that there is `adproof ledger
+verify`.
 
 Examples:
   adproof ledger show ledger

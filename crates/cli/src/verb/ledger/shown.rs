@@ -9,6 +9,7 @@ use adproof_ledger::note::MAX_NOTE_BYTES;
 use adproof_ledger::policy::{Policy, PolicyLimits, PolicyReport};
 use adproof_ledger::tiled::TiledTree;
 use adproof_ledger::tiles::TileId;
+use adproof_ledger::verify::KeyHistory;
 use adproof_ledger::{AddCheckpoint, Cosigned, TrustedKeys, VerifiedCheckpoint, tree};
 use adproof_model::Timestamp;
 
@@ -19,7 +20,8 @@ use crate::text::safe;
 /// A ledger as strangers see it.
 pub(super) struct Shown {
     pub(super) published: Published,
-    pub(super) trusted: TrustedKeys,
+    /// The log's keys, as its key records tell.
+    pub(super) keys: KeyHistory,
     /// As the log alone has signed it.
     pub(super) plain: VerifiedCheckpoint,
     /// With the lines of its witnesses.
@@ -31,19 +33,22 @@ impl Shown {
     pub(super) fn open(folder: &Path, keys: &[PathBuf], out: &Out) -> anyhow::Result<Self> {
         let published = Published::open(folder).map_err(store_failure)?;
         let trusted = trusted_of(keys, Some(folder), out)?;
+        // The folder's own file has the keys of all times.
+        let keys = match keys {
+            [] => KeyHistory::new(&trusted),
+            _ => published.key_history(&trusted).map_err(store_failure)?,
+        };
         let read = |note: &[u8]| {
-            VerifiedCheckpoint::verify(note, trusted.log(), trusted.checkpoint_keys()).map_err(
-                |error| {
-                    Failure::new(format!("the checkpoint of the ledger: {error}"))
-                        .at(folder.join("checkpoint").display())
-                        .todo("run `adproof ledger verify` to see what is wrong")
-                },
-            )
+            keys.checkpoint(note).map_err(|error| {
+                Failure::new(format!("the checkpoint of the ledger: {error}"))
+                    .at(folder.join("checkpoint").display())
+                    .todo("run `adproof ledger verify` to see what is wrong")
+            })
         };
         let plain = read(&published.plain().map_err(store_failure)?)?;
         let cosigned = read(&published.checkpoint().map_err(store_failure)?)?;
         let anchors = Anchors::of(folder, AnchorLimits::default());
-        Ok(Self { published, trusted, plain, cosigned, anchors })
+        Ok(Self { published, keys, plain, cosigned, anchors })
     }
 
     /// The tree under the checkpoint, from the tiles.
@@ -84,7 +89,7 @@ pub(super) fn trusted_of(
 }
 
 /// Reads a file of at most `most` bytes.
-pub(super) fn read_file(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
     let cannot = |what: String| Failure::new(what).at(path.display());
     let file = std::fs::File::open(path).map_err(|error| {
@@ -104,7 +109,7 @@ pub(super) fn read_file(path: &Path, most: usize) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Reads a policy.
-pub(super) fn read_policy(path: &Path) -> anyhow::Result<Policy> {
+pub(crate) fn read_policy(path: &Path) -> anyhow::Result<Policy> {
     let limits = PolicyLimits::default();
     let bytes = read_file(path, limits.bytes)?;
     Policy::parse(&bytes, &limits).map_err(|error| {
@@ -116,18 +121,31 @@ pub(super) fn read_policy(path: &Path) -> anyhow::Result<Policy> {
 }
 
 /// The checkpoints that are kept beside a ledger and meet a policy, smallest first.
-pub(super) fn meeting(
+fn meeting(
     folder: &Path,
-    trusted: &TrustedKeys,
+    keys: &KeyHistory,
     policy: &Policy,
 ) -> anyhow::Result<Vec<VerifiedCheckpoint>> {
     let anchors = Anchors::of(folder, AnchorLimits::default());
     let kept = anchors.all().map_err(|error| anchors_failure(&error))?;
-    let read = kept.iter().filter_map(|kept| {
-        let (log, keys) = (trusted.log(), trusted.checkpoint_keys());
-        VerifiedCheckpoint::verify(&kept.cosigned(), log, keys).ok()
-    });
+    let read = kept.iter().filter_map(|kept| keys.checkpoint(&kept.cosigned()).ok());
     Ok(read.filter(|checkpoint| policy.judge(checkpoint).is_met()).collect())
+}
+
+/// The newest checkpoint that is kept beside a ledger, meets a policy and covers a record.
+pub(crate) fn meeting_over(
+    folder: &Path,
+    trusted: &TrustedKeys,
+    (path, policy): (&Path, &Policy),
+    seq: u64,
+) -> anyhow::Result<VerifiedCheckpoint> {
+    let met = meeting(folder, &KeyHistory::new(trusted), policy)?;
+    met.into_iter().rev().find(|checkpoint| checkpoint.size() > seq).ok_or_else(|| {
+        Failure::new(format!("no checkpoint over record {seq} meets the policy"))
+            .at(path.display())
+            .todo("ask the witnesses: `adproof ledger witness submit`")
+            .into()
+    })
 }
 
 /// The proof that a ledger continues `old`: a file with a checkpoint, or a number of records.
@@ -138,8 +156,7 @@ pub(super) fn consistency_proof(folder: &Path, old: &str, out: &Out) -> anyhow::
     } else {
         let path = Path::new(old);
         let note = read_file(path, MAX_NOTE_BYTES)?;
-        let (log, keys) = (shown.trusted.log(), shown.trusted.checkpoint_keys());
-        let held = VerifiedCheckpoint::verify(&note, log, keys).map_err(|error| {
+        let held = shown.keys.checkpoint(&note).map_err(|error| {
             Failure::new(format!("the older checkpoint cannot be trusted: {error}"))
                 .at(path.display())
                 .todo("give a checkpoint of this log, or a number of records")
@@ -172,7 +189,7 @@ pub(super) fn policy_lines(report: &PolicyReport) -> Vec<String> {
     lines
 }
 
-pub(super) fn cosigned_text(cosigned: Cosigned) -> String {
+pub(crate) fn cosigned_text(cosigned: Cosigned) -> String {
     match cosigned {
         Cosigned::At { time_s } => format!("cosigned {}", time_of(time_s)),
         other => other.to_string(),
@@ -185,7 +202,7 @@ pub(super) fn time_of(time_s: u64) -> String {
     micros.map_or_else(|| time_s.to_string(), |us| Timestamp::from_micros(us).to_string())
 }
 
-pub(super) fn anchors_failure(error: &AnchorsError) -> anyhow::Error {
+pub(crate) fn anchors_failure(error: &AnchorsError) -> anyhow::Error {
     let todo = match error {
         AnchorsError::Fork { .. } => {
             "keep both checkpoints: together they prove that the log signed two histories"

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use adproof_edge::http::{HttpClient, HttpLimits};
 use adproof_edge::keys::{Limits as KeyLimits, read_key};
 use adproof_edge::witness::{Limits, OpenError, Submission, SubmitError, Witness, submit};
-use adproof_ledger::{Cosigned, NamedKey, Signer as _, VerifiedCheckpoint, WitnessKey, cosign};
+use adproof_ledger::{Cosigned, NamedKey, Signer as _, WitnessKey, cosign};
 use adproof_server::App;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -41,7 +41,8 @@ enum WitnessVerb {
 /// Arguments of `adproof ledger witness submit`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The witnesses are those lines of the policy that have a URL, the witness's submission prefix:
+The witnesses are those lines of the policy that have a URL, the witness's
+submission prefix:
   witness NAME VKEY https://witness.example/
   quorum NAME
 
@@ -70,11 +71,12 @@ struct SubmitArgs {
 /// Arguments of `adproof ledger witness serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Whoever is party to the settlement and not the log's owner is a good witness. The witness keeps
-in --state what it cosigned last for each log, on the disk before it answers; a lost or restored
-state could cosign a fork, so a witness that has lost it must take a new key.
-The first line of the output is `listening on http://ADDRESS:PORT/`; logs send their checkpoints to
-`add-checkpoint` below it (https://c2sp.org/tlog-witness).
+Whoever is party to the settlement and not the log's owner is a good witness.
+The witness keeps in --state what it cosigned last for each log, on the disk
+before it answers; a lost or restored state could cosign a fork, so a witness
+that has lost it must take a new key. The first line of the output is `listening
+on http://ADDRESS:PORT/`; logs send their checkpoints to `add-checkpoint` below
+it (https://c2sp.org/tlog-witness).
 
 Examples:
   openssl genpkey -algorithm ed25519 -out witness.key && chmod 600 witness.key
@@ -240,8 +242,9 @@ fn run_submit(args: &SubmitArgs, out: &mut Out) -> anyhow::Result<Exit> {
     }
     let kept = shown.anchors.read(checkpoint.size()).map_err(|error| anchors_failure(&error))?;
     let note = kept.map_or_else(|| checkpoint.note().as_bytes().to_vec(), |kept| kept.cosigned());
-    let keys = shown.trusted.checkpoint_keys();
-    let cosigned = VerifiedCheckpoint::verify(&note, checkpoint.origin(), keys)
+    let cosigned = shown
+        .keys
+        .checkpoint(&note)
         .map_err(|error| Failure::new(format!("what was kept cannot be read back: {error}")))?;
     let report = policy.judge(&cosigned);
     for line in policy_lines(&report) {
@@ -264,11 +267,10 @@ fn tell_refusal(name: &str, error: &SubmitError, out: &mut Out) -> anyhow::Resul
 /// The largest checkpoint that a witness is known to have cosigned.
 fn last_cosigned(shown: &Shown, witness: &WitnessKey) -> anyhow::Result<u64> {
     let sizes = shown.anchors.sizes().map_err(|error| anchors_failure(&error))?;
-    let keys = shown.trusted.checkpoint_keys();
     for size in sizes.into_iter().rev().filter(|size| *size <= shown.plain.size()) {
         let kept = shown.anchors.read(size).map_err(|error| anchors_failure(&error))?;
         let Some(kept) = kept else { continue };
-        let note = VerifiedCheckpoint::verify(&kept.cosigned(), shown.plain.origin(), keys);
+        let note = shown.keys.checkpoint(&kept.cosigned());
         let said =
             note.map(|note| cosign::check_cosignatures(&note, std::slice::from_ref(witness)));
         if said.is_ok_and(|said| matches!(said[..], [Cosigned::At { .. }])) {

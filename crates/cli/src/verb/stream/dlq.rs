@@ -50,8 +50,9 @@ struct ShowArgs {
 /// Arguments of `adproof stream dlq replay`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Lines come back as they came. Put them back when what was wrong lay with us: a limit that was too
-low, a clock that was behind. A line that is wrong in itself comes here again.
+Lines come back as they came. Put them back when what was wrong lay with us: a
+limit that was too low, a clock that was behind. A line that is wrong in itself
+comes here again.
 
 Examples:
   adproof stream dlq replay --state state 17 18
