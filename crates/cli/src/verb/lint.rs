@@ -30,19 +30,20 @@ use settings::Settings;
   adproof lint tags/ --write-baseline known.json
   adproof lint tags/ --baseline known.json --output-format sarif > lint.sarif
 
-A selector is the id of a rule, an axis (spec, interop, policy, risk, limit) or the
-beginning of an id with `*`. `adproof rules` lists them; `adproof rules ID` explains one.
-`adproof profiles` lists the players and platforms that --profile takes.
-A comment `<!-- adproof-ignore RULE: why -->` silences a rule for the next element,
-`<!-- adproof-ignore-file RULE: why -->` for the whole tag.
+A selector is the id of a rule, an axis (spec, interop, policy, risk, limit) or
+the beginning of an id with `*`. `adproof rules` lists them; `adproof rules ID`
+explains one. `adproof profiles` lists the players and platforms that --profile
+takes. A comment `<!-- adproof-ignore RULE: why -->` silences a rule for the
+next element, `<!-- adproof-ignore-file RULE: why -->` for the whole tag.
 
-`adproof.toml` above the working folder may hold [lint] select, enable, ignore, severity,
-profile, unsafe-fixes, suppressions, baseline, output-format and rules-url,
-[lint.per-file-ignores] with a list of selectors for each pattern, and [lint.limits].
+`adproof.toml` above the working folder may hold [lint] select, enable, ignore,
+severity, profile, unsafe-fixes, suppressions, baseline, output-format and
+rules-url, [lint.per-file-ignores] with a list of selectors for each pattern,
+and [lint.limits].
 
-Of the formats, github annotates a pull request, junit fails one test an error, sarif is
-for code scanning. Exit codes: 0 no error was found, 1 errors were found or a profile
-fails, 2 the tool could not do its work.")]
+Of the formats, github annotates a pull request, junit fails one test an error,
+sarif is for code scanning. Exit codes: 0 no error was found, 1 errors were
+found or a profile fails, 2 the tool could not do its work.")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct LintArgs {
     /// Tags: files, folders (their .xml, .vast and .vmap), globs, or `-`.

@@ -18,8 +18,8 @@ use crate::text::{nearest, wrap};
   adproof rules url-double-encoded
   adproof rules --output-format json | jq length
 
-As JSON it is an array of rules, each with its page, its source and its examples; with an
-ID it is that rule alone.")]
+As JSON it is an array of rules, each with its page, its source and its
+examples; with an ID it is that rule alone.")]
 pub(crate) struct RulesArgs {
     /// Explain this rule: why it matters, a bad and a good example.
     #[arg(value_name = "ID")]

@@ -85,7 +85,7 @@ enum StreamVerb {
 #[derive(Debug, Args)]
 struct OwnArgs {
     /// Where events come from, as JSON lines: a file, `-`, `http://ADDRESS:PORT` to listen for
-    /// `POST /v1/events`, or `nats://HOST:PORT/STREAM?consumer=NAME&dead=SUBJECT`.
+    /// `POST /v1/events`, or `nats://HOST:PORT/STREAM?consumer=NAME`, with `&dead=SUBJECT`.
     #[arg(long, visible_alias = "events", value_name = "SOURCE")]
     source: Source,
 

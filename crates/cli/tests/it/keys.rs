@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use serde_json::Value as Json;
+
 use crate::decide::{Desk, FIXED, given};
 use crate::run::{Ran, adproof, command, finish};
 
@@ -255,13 +257,14 @@ fn keys_come_and_go_and_whoever_trusts_the_root_follows() {
 fn behind_rotations(desk: &Desk, first: &str) {
     let at = |name: &str| desk.at(name);
     let ledger = at("ledger");
-    let shown = adproof(&["ledger", "show", &ledger, "--output-format", "json"]).exits(0).json();
-    let records = shown["records"].as_array().unwrap();
-    let last = records.last().unwrap()["seq"].to_string();
+    let shown = adproof(&["ledger", "show", &ledger, "--output-format", "ndjson"]).exits(0);
+    let records: Vec<Json> =
+        shown.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = records.last().unwrap()["record"]["seq"].to_string();
     let changes: Vec<String> = records
         .iter()
-        .filter(|record| record["type"] == "key" || record["typ"] == "key")
-        .map(|record| record["seq"].to_string())
+        .filter(|record| record["record"]["typ"] == "key")
+        .map(|record| record["record"]["seq"].to_string())
         .collect();
     assert_eq!(changes.len(), 4);
     let keys = fs::read_to_string(first).unwrap();

@@ -408,7 +408,7 @@ fn a_bundle_convinces_with_the_right_keys_and_reveals_what_was_chosen() {
     let strangers = fixture.text("other/log.pub");
     let failed = adproof(&["bundle", "verify", &bundle, "--key", &strangers]).exits(1);
     assert!(failed.stdout.contains("record 1: "), "{}", failed.stdout);
-    adproof(&["bundle", "verify", &key]).exits(2).says(&["not a page that holds a bundle"]);
+    adproof(&["bundle", "verify", &key]).exits(2).says(&["neither a page nor a zip file"]);
     adproof(&["bundle", "make", &ledger, "9", "-o", &bundle]).exits(2).says(&["no record 9"]);
 }
 

@@ -634,7 +634,10 @@ fn a_bundle_carries_what_witnesses_and_authorities_say_and_whose_word_it_is() {
     log.run(&make).exits(0);
     let said = with(&[]).exits(0).stdout;
     assert!(said.contains("No witness: a rewrite by the key's holder would not show."), "{said}");
-    with(&["--policy", "@policy"]).exits(1).says(&["meets the policy that you gave"]);
+    let flat = |ran: Ran| ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let not_met = "no checkpoint in it that covers its decisions meets the policy that you gave";
+    let ran = flat(with(&["--policy", "@policy"]).exits(1));
+    assert!(ran.contains(not_met), "{ran}");
     // A witness and an authority see a checkpoint, and the log goes on.
     log.run(&["ledger", "witness", "submit", "@ledger", "--policy", "@policy"]).exits(0);
     log.run(&["ledger", "anchor", "request", "@ledger", "-o", "@q.tsq"]).exits(0);
@@ -662,7 +665,8 @@ fn a_bundle_carries_what_witnesses_and_authorities_say_and_whose_word_it_is() {
     let document = with(&[&trusting[..], &["--output-format", "json"]].concat()).json();
     assert_eq!(document["witnesses"]["policy_of"], "reader");
     assert_eq!(document["anchors"][0]["verdict"], "stands");
-    with(&["--policy", "@other"]).exits(1).says(&["meets the policy that you gave"]);
+    let ran = flat(with(&["--policy", "@other"]).exits(1));
+    assert!(ran.contains(not_met), "{ran}");
     // The last checkpoint, which nobody has seen, continues the one that they have.
     log.run(&make).exits(0);
     let said = with(&trusting).exits(0).stdout;
@@ -679,7 +683,8 @@ fn a_bundle_carries_what_witnesses_and_authorities_say_and_whose_word_it_is() {
     files.insert(name, token);
     fs::write(log.path("b.zip"), adproof_edge::bundle::pack(&files).unwrap()).unwrap();
     with(&[]).exits(0);
-    with(&trusting).exits(1).says(&["its signature does not fit"]);
+    let ran = flat(with(&trusting).exits(1));
+    assert!(ran.contains("its signature does not fit"), "{ran}");
     drop(witness);
 }
 

@@ -66,6 +66,9 @@ Examples:
   adproof ledger ack make 7.json --proof 7.tlog-proof --key log.pub \\
     --keys mine \\
     --stance disputed --reason 'not our placement' -o 7.ack.json")]
+#[command(override_usage = "\
+adproof ledger ack make [OPTIONS] --stance <STANCE> --key <FILE>
+                               --keys <DIR> <BUNDLE|RECORD>")]
 struct MakeArgs {
     /// A bundle (page or zip), or a record as its DSSE envelope.
     #[arg(value_name = "BUNDLE|RECORD")]

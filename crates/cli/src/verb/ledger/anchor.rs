@@ -87,6 +87,9 @@ struct AddArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "\
+adproof ledger anchor submit [OPTIONS] --tsa <URL> --tsa-root <FILE>
+                                    <DIR>")]
 struct SubmitArgs {
     /// The ledger. A writer may be at work on it.
     #[arg(value_name = "DIR")]

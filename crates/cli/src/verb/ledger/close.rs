@@ -42,6 +42,9 @@ Examples:
     --from 2026-05-01 --to 2026-06-01
   adproof ledger close ledger --keys keys --disclosures disclosures.jsonl \\
     --to 2026-07-01 --dry-run")]
+#[command(override_usage = "\
+adproof ledger close [OPTIONS] --keys <DIR> --disclosures <FILE>
+                            --to <TIME> <DIR>")]
 pub(super) struct CloseArgs {
     /// The ledger.
     #[arg(value_name = "DIR")]

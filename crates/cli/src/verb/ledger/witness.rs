@@ -83,6 +83,9 @@ Examples:
   adproof ledger witness key witness.key --name witness.example/w1
   adproof ledger witness serve --key witness.key --name witness.example/w1 \\
       --log log.pub --state witness-state --listen 127.0.0.1:8788")]
+#[command(override_usage = "\
+adproof ledger witness serve [OPTIONS] --key <FILE> --name <NAME>
+                                    --log <FILE> --state <DIR>")]
 struct ServeArgs {
     /// The witness's private key: Ed25519, PKCS#8 PEM, encrypted or not, mode 0600.
     #[arg(long, value_name = "FILE")]
