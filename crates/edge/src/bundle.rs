@@ -89,12 +89,21 @@ pub enum SentError {
     Neither(&'static str),
 }
 
+/// Bounds of both forms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SentLimits {
+    /// Of a zip file.
+    pub zip: Limits,
+    /// Of the data in a page.
+    pub page: inline::Limits,
+}
+
 /// Reads a bundle in either form. Nothing in it is run or written anywhere.
-pub fn read_sent(bytes: &[u8]) -> Result<Sent, SentError> {
+pub fn read_sent(bytes: &[u8], limits: &SentLimits) -> Result<Sent, SentError> {
     if bytes.starts_with(b"PK") {
-        return Ok(Sent { files: unpack(bytes, &Limits::default())?, page: None });
+        return Ok(Sent { files: unpack(bytes, &limits.zip)?, page: None });
     }
-    match page::read(bytes, &inline::Limits::default()) {
+    match page::read(bytes, &limits.page) {
         Ok(page) => Ok(Sent { files: page.files.clone(), page: Some(page) }),
         Err(page::PageError::NotAPage) => Err(SentError::Neither(guess(bytes))),
         Err(error) => Err(error.into()),

@@ -101,7 +101,7 @@ pub(crate) async fn openapi() -> Result<Response, Problem> {
     document(&crate::openapi::openapi())
 }
 
-fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+pub(crate) fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     query.map(|Query(query)| query).map_err(|rejection| Problem::bad_query(rejection.body_text()))
 }
 
@@ -133,7 +133,7 @@ fn options(query: &LintQuery) -> Result<Options, Problem> {
     Ok(options)
 }
 
-fn document(value: &impl Serialize) -> Result<Response, Problem> {
+pub(crate) fn document(value: &impl Serialize) -> Result<Response, Problem> {
     let text = adproof_wire::text(value).map_err(|_| Problem::internal())?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),

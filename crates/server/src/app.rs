@@ -95,6 +95,7 @@ impl App {
             .route("/openapi.json", get(api::openapi))
             .route("/v1/ledger/checkpoint", get(crate::ledger::checkpoint))
             .route("/v1/ledger/tile/{*path}", get(crate::ledger::tile))
+            .route("/v1/bundle/verify", post(crate::bundle::verify))
             .route("/v1/lint", post(api::lint))
             .route("/v1/score", post(api::score))
             .route("/v1/rules", get(api::rules))

@@ -48,6 +48,16 @@ pub(crate) const FEED: Accepts = Accepts {
            text/plain, application/json, application/x-ndjson, application/octet-stream",
 };
 
+pub(crate) const BUNDLE: Accepts = Accepts {
+    types: &[
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "application/zip",
+        "text/html",
+    ],
+    hint: "application/zip, text/html, application/octet-stream",
+};
+
 /// The whole body, or why not.
 pub(crate) async fn read(
     headers: &HeaderMap,

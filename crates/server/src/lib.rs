@@ -8,6 +8,7 @@ mod app;
 mod body;
 #[cfg(feature = "page")]
 mod built_in;
+mod bundle;
 mod ledger;
 mod limits;
 mod listen;

@@ -3,12 +3,13 @@
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
-use crate::body::{Accepts, FEED, TAG};
+use crate::body::{Accepts, BUNDLE, FEED, TAG};
 
 /// The OpenAPI 3.1 document of this server.
 #[must_use]
 pub fn openapi() -> Value {
     let mut schemas = Map::new();
+    let bundle = component(&mut schemas, adproof_wire::bundle::bundle_schema());
     let lint = component(&mut schemas, adproof_wire::lint::schema());
     let rules = component(&mut schemas, adproof_wire::rules::schema());
     let score = component(&mut schemas, adproof_wire::score::schema());
@@ -60,6 +61,7 @@ pub fn openapi() -> Value {
                 "requestBody": request(&FEED),
                 "responses": computed(&score, &[("422", "The body is not a feed that can be read.")]),
             }},
+            "/v1/bundle/verify": {"post": bundle_verify(&bundle)},
             "/v1/rules": {"get": {
                 "operationId": "rules",
                 "summary": "All rules of the linter",
@@ -102,6 +104,26 @@ pub fn openapi() -> Value {
             }},
         },
         "components": {"schemas": schemas},
+    })
+}
+
+fn bundle_verify(schema: &str) -> Value {
+    let unread = ("422", "The body is no bundle; `detail` says what it looks like.");
+    json!({
+        "operationId": "bundleVerify",
+        "summary": "Whether a dispute bundle holds",
+        "description": "The body is the page or the zip file that `adproof bundle make` wrote; \
+            nothing in it is run. A bundle that fails is a 200: that is the answer. Time stamps \
+            of RFC 3161 are listed and not judged; the command line does that.",
+        "parameters": [
+            query("keys", "The log's public keys that you trust, as vkeys divided by commas; \
+                without them the bundle's own are used, which shows only that it fits together.",
+                "log.example%2B…"),
+            query("policy", "A C2SP tlog-policy that the bundle must meet.",
+                "witness w …\nquorum w"),
+        ],
+        "requestBody": request(&BUNDLE),
+        "responses": computed(schema, &[unread]),
     })
 }
 

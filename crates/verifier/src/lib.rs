@@ -12,10 +12,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// that the reader brings, `policy` the witnesses that the reader trusts. Gives the JSON of [`page_report`].
 #[wasm_bindgen]
 #[expect(clippy::needless_pass_by_value, reason = "JavaScript gives its string away")]
-pub fn check(
-    files: &str,
-    keys: Option<String>,
-    policy: Option<String>,
-) -> Result<String, JsError> {
+pub fn check(files: &str, keys: Option<String>, policy: Option<String>) -> Result<String, JsError> {
     Ok(page_report(files, keys.as_deref(), policy.as_deref())?)
 }

@@ -29,13 +29,19 @@ fn files(fixture: &Fixture) -> Files {
 
 /// Writes files below a folder and runs the script in it, from elsewhere, with the tools alone.
 fn script(fixture: &Fixture, name: &str, files: &Files, keys: Option<&Path>) -> Output {
-    let folder = fixture.path(name);
+    let keys: Vec<&Path> = keys.into_iter().collect();
+    run_script(&fixture.path("."), name, files, &keys)
+}
+
+/// The same in any folder, with any arguments.
+pub(crate) fn run_script(root: &Path, name: &str, files: &Files, args: &[&Path]) -> Output {
+    let folder = root.join(name);
     for (name, content) in files {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
-    let tools = fixture.path("tools");
+    let tools = root.join("tools");
     if !tools.exists() {
         fs::create_dir(&tools).unwrap();
         for tool in TOOLS {
@@ -44,10 +50,10 @@ fn script(fixture: &Fixture, name: &str, files: &Files, keys: Option<&Path>) -> 
     }
     Command::new(on_path("sh"))
         .arg(folder.join("verify.sh"))
-        .args(keys)
+        .args(args)
         .env_clear()
         .env("PATH", &tools)
-        .current_dir(fixture.path("."))
+        .current_dir(root)
         .output()
         .unwrap()
 }

@@ -7,10 +7,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use adproof_edge::bundle::{SentLimits, read_sent};
+use adproof_ledger::bundle::Files;
 use tempfile::TempDir;
 
 use serde_json::Value as Json;
 
+use crate::bundle::run_script;
 use crate::decide::{Desk, FIXED, given};
 use crate::run::{Ran, adproof, command, finish};
 
@@ -276,6 +279,34 @@ fn behind_rotations(desk: &Desk, first: &str) {
         let ran = adproof(&["bundle", "verify", &bundle, "--key", keys]).exits(0);
         assert!(ran.stdout.contains("the bundle shows 4 changes"), "{}", ran.stdout);
     }
+    // openssl and coreutils come to the same end.
+    let files = read_sent(&fs::read(&bundle).unwrap(), &SentLimits::default()).unwrap().files;
+    let dir = desk.path(".");
+    let script = |name: &str, files: &Files| {
+        let output = run_script(&dir, name, files, &[Path::new("root.pub")]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = script("behind", &files);
+    assert_eq!(code, Some(0), "{said}");
+    // Without the record that brought its key, nothing vouches for the last one.
+    let mut fewer = files.clone();
+    fewer.retain(|name, _| !name.starts_with(&format!("records/{}.", changes[0])));
+    let (code, said) = script("fewer", &fewer);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("record {last}: it names a key that may not sign it")),
+        "{said}"
+    );
+    // A change that the root has not signed changes nothing.
+    let mut forged = files;
+    let name = format!("records/{}.dsse.json", changes[2]);
+    let text = String::from_utf8(forged[&name].clone()).unwrap();
+    let place = text.find("\"sig\":\"").unwrap() + 10;
+    let other = if text.as_bytes()[place] == b'A' { "B" } else { "A" };
+    forged.insert(name, format!("{}{other}{}", &text[..place], &text[place + 1..]).into_bytes());
+    let (code, said) = script("forged", &forged);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("its signature does not fit"), "{said}");
     // A proof alone needs the records that changed the keys.
     let (proof, record) = (at("p"), at("r"));
     adproof(&["ledger", "prove", &ledger, &last, "-o", &proof, "--record", &record]).exits(0);

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use adproof_edge::bundle::{SentLimits, read_sent};
 use adproof_edge::keys::{Limits as KeyLimits, LogKeys};
 use adproof_edge::store::{LedgerWriter, Limits};
+use adproof_ledger::bundle::Files;
 use adproof_ledger::tree::{MemoryTree, consistency_proof, leaf_hash, root_at};
 use adproof_ledger::{
     AddCheckpoint, Body, Checkpoint, Cosigned, Hash, MemoryKey, NamedKey, RecordTime, Recovery,
@@ -17,6 +19,7 @@ use adproof_ledger::{
 };
 use tempfile::TempDir;
 
+use crate::bundle::run_script;
 use crate::run::{Ran, adproof, command};
 
 const LOG: &str = "log.example/adproof";
@@ -667,6 +670,38 @@ fn a_bundle_carries_what_witnesses_and_authorities_say_and_whose_word_it_is() {
     assert_eq!(document["anchors"][0]["verdict"], "stands");
     let ran = flat(with(&["--policy", "@other"]).exits(1));
     assert!(ran.contains(not_met), "{ran}");
+    // openssl tells the same of the witness, and whose list it is.
+    let files =
+        read_sent(&fs::read(log.path("b.zip")).unwrap(), &SentLimits::default()).unwrap().files;
+    let script = |name: &str, files: &Files, policy: &[&Path]| {
+        let args = [&[Path::new("keys/log.pub")], policy].concat();
+        let output = run_script(log.dir.path(), name, files, &args);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = script("own", &files, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("ok      the checkpoint, signed by the witness one, listed by the sender")
+    );
+    let (code, said) = script("given", &files, &[Path::new("policy")]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("ok      the checkpoint, signed by the witness one, 1"), "{said}");
+    let (_, said) = script("theirs", &files, &[Path::new("other")]);
+    assert!(said.contains("the witness two has not signed this checkpoint"), "{said}");
+    assert!(said.contains("without a witness"), "{said}");
+    let mut edited = files;
+    for bytes in edited.values_mut() {
+        // The last line of the checkpoint, wherever it stands, with another signature.
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        if let Some((start, line)) = text.rsplit_once(&format!("\u{2014} {NAME} ")) {
+            let flip = if line.as_bytes()[40] == b'A' { "B" } else { "A" };
+            let line = format!("{}{flip}{}", &line[..40], &line[41..]);
+            *bytes = format!("{start}\u{2014} {NAME} {line}").into_bytes();
+        }
+    }
+    let (code, said) = script("edited", &edited, &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the line of the witness one does not fit"), "{said}");
     // The last checkpoint, which nobody has seen, continues the one that they have.
     log.run(&make).exits(0);
     let said = with(&trusting).exits(0).stdout;
@@ -674,7 +709,7 @@ fn a_bundle_carries_what_witnesses_and_authorities_say_and_whose_word_it_is() {
     assert!(said.contains("anchor   4 records, not after 20"), "{said}");
     // A token that was changed is told, by whoever can check it.
     let bytes = fs::read(log.path("b.zip")).unwrap();
-    let mut files = adproof_edge::bundle::read_sent(&bytes).unwrap().files;
+    let mut files = read_sent(&bytes, &SentLimits::default()).unwrap().files;
     let name = files.keys().find(|name| name.ends_with(".tsr")).unwrap().clone();
     let mut token = files.remove(&name).unwrap();
     let last = token.len() - 1;

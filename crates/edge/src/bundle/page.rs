@@ -46,6 +46,28 @@ pub struct Page {
     pub digest: Hash,
 }
 
+impl Page {
+    /// Whose code it is, for programs: `own`, `earlier` or `unknown`.
+    #[must_use]
+    pub const fn code_name(&self) -> &'static str {
+        match self.code {
+            Code::Own => "own",
+            Code::Earlier(_) => "earlier",
+            Code::Unknown => "unknown",
+        }
+    }
+
+    /// The version that writes this code, where it is known.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        match &self.code {
+            Code::Own => Some(env!("CARGO_PKG_VERSION")),
+            Code::Earlier(version) => Some(version),
+            Code::Unknown => None,
+        }
+    }
+}
+
 /// Why bytes are not a bundle in a page.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -5,6 +5,7 @@
 
 mod answers;
 mod bounds;
+mod bundle;
 mod common;
 mod document;
 mod ledger;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use adproof_edge::anchors::judge_bundle;
 use adproof_edge::bundle::page::{Code, Page};
-use adproof_edge::bundle::{Sent, read_sent};
+use adproof_edge::bundle::{Sent, SentLimits, read_sent};
 use adproof_ledger::bundle::{
     self, AckState, BundleReport, CheckLimits, Files, Outside, PolicyOf, Stamp, inline,
 };
@@ -69,8 +69,8 @@ pub(super) fn run(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
     };
     let bytes = read_bounded(&args.bundle, inline::Limits::default().text_bytes)
         .map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?;
-    let Sent { files, page } =
-        read_sent(&bytes).map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?;
+    let Sent { files, page } = read_sent(&bytes, &SentLimits::default())
+        .map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?;
     let policy = args.policy.as_deref().map(read_policy).transpose()?;
     let stamps = judge_bundle(&files, &read_roots(&args.roots)?, &args.headers);
     let (trusted, given) = if let Some(trusted) = read_trusted(&args.keys)? {
@@ -99,12 +99,11 @@ pub(super) fn run(args: &VerifyArgs, out: &mut Out) -> anyhow::Result<Exit> {
 }
 
 fn page_v1(page: &Page) -> BundlePageV1 {
-    let (code, version) = match &page.code {
-        Code::Own => ("own", Some(env!("CARGO_PKG_VERSION").to_owned())),
-        Code::Earlier(version) => ("earlier", Some(version.clone())),
-        _ => ("unknown", None),
-    };
-    BundlePageV1 { code, version, sha256: page.digest.to_string() }
+    BundlePageV1 {
+        code: page.code_name(),
+        version: page.version().map(str::to_owned),
+        sha256: page.digest.to_string(),
+    }
 }
 
 fn read_bounded(path: &Path, bound: usize) -> std::io::Result<Vec<u8>> {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use adproof_edge::bundle::read_sent;
+use adproof_edge::bundle::{SentLimits, read_sent};
 use adproof_edge::keys::{Limits as KeyLimits, keys_are_read, open_role};
 use adproof_edge::store::StoreError;
 use adproof_ledger::bundle::{self, inline};
@@ -273,7 +273,7 @@ fn verified(
         let told = |error| vec![format!("record {}: {error}", proof.index)];
         return Ok(one.map(|one| vec![one]).map_err(told));
     }
-    let sent = read_sent(&bytes);
+    let sent = read_sent(&bytes, &SentLimits::default());
     let files = sent.map_err(|error| cannot(format!("the bundle cannot be read: {error}")))?.files;
     let report = bundle::verify(&files, trusted);
     if !report.is_good() {
