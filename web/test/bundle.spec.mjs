@@ -2,10 +2,11 @@
 // red for every tampered copy, it says nothing on the console and asks nobody for anything.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 
@@ -156,6 +157,71 @@ describe('a good bundle', () => {
     await page.waitForFunction(() => document.querySelector('#verdict').classList.contains('bad'));
     assert.match(await page.locator('#problems').textContent(), /the keys that you gave/);
   }));
+});
+
+describe('a bundle that a witness has seen', () => {
+  let witnessed;
+  before(async () => {
+    // The demo's ledger has a key of a log; its witness is one of the test's own.
+    execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', 'w.key'], { cwd: folder });
+    execFileSync('chmod', ['600', 'w.key'], { cwd: folder });
+    const vkey = adproof('ledger', 'witness', 'key', 'w.key', '--name', 'b.example/w1').trim();
+    const args = ['ledger', 'witness', 'serve', '--key', 'w.key', '--name', 'b.example/w1', '--log', 'demo/keys/log.pub', '--state', 'witness-state', '--listen', '127.0.0.1:0'];
+    const child = spawn(binary(), args, { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      let url;
+      for await (const line of createInterface({ input: child.stdout })) {
+        url = line.match(/listening on (http:\S+)/)?.[1];
+        if (url) break;
+      }
+      writeFileSync(join(folder, 'witnesses'), `witness buyer ${vkey} ${url}\nquorum buyer\n`);
+      adproof('ledger', 'witness', 'submit', 'demo/ledger', '--policy', 'witnesses');
+    } finally {
+      child.kill();
+    }
+    adproof('bundle', 'make', 'demo/ledger', '7', '--case', 'witnessed', '--policy', 'witnesses');
+    witnessed = readFileSync(join(folder, 'witnessed.html'), 'utf8');
+  });
+
+  test('says so, and that the list of witnesses is the sender’s word', () => open('witnessed-1280', witnessed, DESK, async (page) => {
+    assert.equal(await headline(page), 'Everything in this file fits together');
+    const text = await page.locator('main').innerText();
+    for (const part of ['The witness “buyer” signed the head of the log on', 'Whether the witnesses are independent of the log', 'by the sender’s word']) {
+      assert.ok(text.includes(part), `the page says ${part}`);
+    }
+    assert.ok(!text.includes('No witness: a rewrite'), 'there is a witness');
+    // With keys and witnesses of the reader's own there is nothing left to believe of that.
+    await page.locator('#own-keys-text').fill(readFileSync(join(folder, 'demo/keys/log.pub'), 'utf8'));
+    await page.locator('#own-policy-text').fill(readFileSync(join(folder, 'witnesses'), 'utf8'));
+    await page.getByRole('button', { name: 'Check with these keys' }).click();
+    await page.waitForFunction(() => document.querySelector('#verdict h1').textContent.startsWith('Verified'));
+    const own = await page.locator('main').innerText();
+    assert.match(own, /The policy that you gave is met at \d+ records/);
+    assert.ok(!own.includes('independent of the log'));
+    // Witnesses who have not signed are a failed check.
+    await page.locator('#own-policy-text').fill('witness remora remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2\nquorum remora');
+    await page.getByRole('button', { name: 'Check with these keys' }).click();
+    await page.waitForFunction(() => document.querySelector('#verdict').classList.contains('bad'));
+    assert.match(await page.locator('#problems').textContent(), /meets the policy that you gave/);
+  }));
+
+  test('is red where the witness’s line was changed', () => {
+    const other = html;
+    html = witnessed;
+    const text = changed((files) => {
+      for (const [name, bytes] of files) {
+        const line = bytes.toString().match(/— b\.example\/w1 (\S+)\n$/)?.[1];
+        if (!line) continue;
+        const flipped = line.slice(0, 40) + (line[40] === 'A' ? 'B' : 'A') + line.slice(41);
+        files.set(name, Buffer.from(bytes.toString().replace(line, flipped)));
+      }
+    });
+    html = other;
+    return open('witnessed-forged', text, DESK, async (page) => {
+      assert.equal(await headline(page), 'Failed: do not rely on this file');
+      assert.match(await page.locator('#problems').textContent(), /the line of the witness `buyer` does not fit/);
+    });
+  });
 });
 
 /** The public keys of a second log of the same name. */

@@ -113,16 +113,17 @@ pub fn read_sent(bytes: &[u8], limits: &SentLimits) -> Result<Sent, SentError> {
 /// What a file that is no bundle looks like.
 fn guess(bytes: &[u8]) -> &'static str {
     let text = std::str::from_utf8(bytes).unwrap_or_default().trim_start();
-    let holds = |part: &str| text.get(..2048).unwrap_or(text).contains(part);
     if bytes.is_empty() {
         "it is empty"
     } else if bytes.starts_with(b"%PDF") {
         "it is a PDF document, and a print of a bundle proves nothing"
-    } else if text.starts_with('{') && holds("\"payloadType\"") {
+    } else if text.starts_with("{\"payload\":\"") {
         "it is a signed envelope; `adproof ledger verify-proof` takes it with its proof"
     } else if text.starts_with("c2sp.org/tlog-proof") {
         "it is the proof of one record; `adproof ledger verify-proof` takes it with its record"
-    } else if text.lines().nth(2).is_some_and(|line| line.len() == 44) && holds("\n\n\u{2014} ") {
+    } else if text.lines().nth(2).is_some_and(|line| line.len() == 44)
+        && text.contains("\n\n\u{2014} ")
+    {
         "it is a checkpoint; `adproof ledger checkpoint` takes it"
     } else if text.starts_with('<') {
         "it is a page or a document, and no bundle lies in it"
