@@ -222,7 +222,10 @@ fn anchors(report: &BundleReport) -> Vec<AnchorV1> {
         };
         AnchorV1 {
             size,
-            kind: if file.ends_with(".tsr") { "rfc3161" } else { "opentimestamps" },
+            kind: match file.rsplit_once('.') {
+                Some((_, "tsr")) => "rfc3161",
+                _ => "opentimestamps",
+            },
             file: file.clone(),
             verdict,
             not_after: not_after_us.map(|us| Timestamp::from_micros(us).to_string()),

@@ -140,7 +140,8 @@ pub fn judge_bundle(
             let (checkpoint, cosignatures) = (stamped.to_vec(), Vec::new());
             (Kept { size: 0, checkpoint, cosignatures, tokens: Vec::new() }, token)
         };
-        let verdict = if name.ends_with(".tsr") {
+        let is_token = name.rsplit_once('.').is_some_and(|(_, end)| end == "tsr");
+        let verdict = if is_token {
             let (kept, token) = of(TokenKind::Rfc3161);
             judge_token(&kept, &token, roots).0
         } else {
@@ -150,7 +151,7 @@ pub fn judge_bundle(
         let word = match verdict {
             Verdict::Stands { not_after_us, by } => Word::Stands { not_after_us, by },
             Verdict::Fails(why) => Word::Fails(why),
-            Verdict::NotKnown(_) if name.ends_with(".ots") => continue,
+            Verdict::NotKnown(_) if !is_token => continue,
             Verdict::NotKnown(why) => Word::NotKnown(why),
         };
         words.insert(name.to_owned(), word);

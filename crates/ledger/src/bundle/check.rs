@@ -113,7 +113,7 @@ pub fn verify_with(files: &Files, trusted: &TrustedKeys, outside: &Outside<'_>) 
         anchors: keys.seen.anchors.clone(),
     };
     for seq in seqs {
-        let record = verify_record(files, &keys.keys, keys.checkpoint.as_ref(), seq);
+        let record = verify_record(files, &keys.history, keys.checkpoint.as_ref(), seq);
         match (record, keys.broken) {
             (Ok(_), Some(by)) => {
                 report.problems.push((Some(seq), BundleFault::KeysUnknown(by)));
@@ -130,7 +130,7 @@ pub fn verify_with(files: &Files, trusted: &TrustedKeys, outside: &Outside<'_>) 
 /// The keys as the bundle's key records tell, the checkpoint that one of them signs, and what
 /// outsiders say of it.
 struct Keys {
-    keys: KeyHistory,
+    history: KeyHistory,
     checkpoint: Result<VerifiedCheckpoint, NoteError>,
     seen: outside::Seen,
     /// A key record that does not hold: then nobody can tell whose keys the others are, because it
@@ -167,7 +167,7 @@ impl Keys {
         }
         let fails = |seq: &&u64| verify_record(files, &keys, checkpoint.as_ref(), **seq).is_err();
         let broken = broken.or_else(|| changes.iter().find(fails).copied());
-        Self { keys, checkpoint, seen, broken }
+        Self { history: keys, checkpoint, seen, broken }
     }
 }
 

@@ -281,9 +281,11 @@ fn receipt(bytes: &[u8], stamped: Option<&[u8]>) -> Stamp {
     Stamp::NotKnown(match block {
         // Block explorers show it the other way round.
         Some((height, root)) => {
-            let hex: String = root.iter().rev().map(|byte| format!("{byte:02x}")).collect();
+            let mut shown = *root;
+            shown.reverse();
+            let shown = Hash::new(shown);
             format!(
-                "it leads to the Merkle root {hex} of Bitcoin block {height}: compare it with that \
+                "it leads to the Merkle root {shown} of Bitcoin block {height}: compare it with that \
                  block's header"
             )
         }
