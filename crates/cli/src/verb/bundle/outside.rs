@@ -30,10 +30,10 @@ pub(super) fn anchors(
     };
     let covering: Vec<&Kept> = kept.iter().filter(covers).filter(signed).collect();
     let mut chosen: Vec<&Kept> = Vec::new();
-    for says in [cosigned as fn(&&&Kept) -> bool, stamped] {
-        chosen.extend(covering.iter().rev().find(says));
+    for says in [cosigned as fn(&Kept) -> bool, stamped] {
+        chosen.extend(covering.iter().rev().find(|one| says(one)));
         for seq in seqs {
-            chosen.extend(covering.iter().filter(|one| *seq < one.size).find(says));
+            chosen.extend(covering.iter().find(|one| *seq < one.size && says(one)));
         }
     }
     chosen.sort_by_key(|one| one.size);
@@ -48,11 +48,11 @@ pub(super) fn anchors(
     chosen.into_iter().map(|one| item(one, checkpoint, &tree)).collect()
 }
 
-fn cosigned(one: &&&Kept) -> bool {
+fn cosigned(one: &Kept) -> bool {
     !one.cosignatures.is_empty()
 }
 
-fn stamped(one: &&&Kept) -> bool {
+fn stamped(one: &Kept) -> bool {
     !one.tokens.is_empty()
 }
 
