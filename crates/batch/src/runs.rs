@@ -17,13 +17,20 @@ pub struct Traffic {
     pub logs: Vec<Log>,
     pub(crate) sorted: Vec<Sorted>,
     pub(crate) spilled: Vec<File>,
+    pub(crate) resumed: usize,
 }
 
 impl Traffic {
-    /// Runs that did not fit into memory.
+    /// Runs on disk: those that did not fit into memory, and those of logs that are kept.
     #[must_use]
     pub fn spilled(&self) -> usize {
         self.spilled.len()
+    }
+
+    /// Logs that an earlier run had read.
+    #[must_use]
+    pub const fn resumed(&self) -> usize {
+        self.resumed
     }
 
     /// Adds all rows to a tally.
@@ -83,8 +90,12 @@ impl Traffic {
 type Reader<'a> = RunReader<BufReader<&'a mut File>>;
 
 fn readers(spilled: &mut [File]) -> Result<Vec<Reader<'_>>, BatchError> {
+    rewound(spilled).map_err(reading)
+}
+
+fn rewound(spilled: &mut [File]) -> io::Result<Vec<Reader<'_>>> {
     let rewound = spilled.iter_mut().map(|file| {
-        file.rewind().map_err(reading)?;
+        file.rewind()?;
         Ok(RunReader::new(BufReader::with_capacity(1 << 18, file)))
     });
     rewound.collect()
@@ -97,6 +108,23 @@ fn check(readers: Vec<Reader<'_>>) -> Result<(), BatchError> {
 
 fn reading(source: io::Error) -> BatchError {
     BatchError::Spill { path: "what did not fit into memory".into(), source }
+}
+
+/// Moves all that was gathered out as one run.
+pub(crate) fn merged(traffic: &mut Traffic, out: &mut impl io::Write) -> io::Result<()> {
+    let (sorted, mut spilled) =
+        (std::mem::take(&mut traffic.sorted), std::mem::take(&mut traffic.spilled));
+    let mut readers = rewound(&mut spilled)?;
+    adproof_signal::write_run(&sorted, &mut readers, out)?;
+    readers.into_iter().find_map(|mut reader| reader.error()).map_or(Ok(()), Err)
+}
+
+/// Writes all that was gathered to a file without a name.
+pub(crate) fn spill_merged(traffic: &mut Traffic, folder: &Path) -> io::Result<File> {
+    let mut writer = BufWriter::with_capacity(1 << 20, tempfile::tempfile_in(folder)?);
+    merged(traffic, &mut writer)?;
+    writer.flush()?;
+    writer.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
 /// Writes a run to a file without a name, which is gone when it is closed.

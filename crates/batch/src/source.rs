@@ -11,6 +11,8 @@ use adproof_model::Digest;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
+#[cfg(feature = "parquet")]
+use crate::parquet::{self, Table};
 use crate::{BatchError, Options, Progress};
 
 /// A block of whole rows.
@@ -22,7 +24,26 @@ pub(crate) struct Block {
     pub(crate) number: u64,
     /// Lines of the header, before the first block of a log.
     pub(crate) lines_before: u64,
-    pub(crate) form: Arc<TrafficLog>,
+    pub(crate) rows: Rows,
+}
+
+/// Where the rows of a block are.
+#[derive(Clone, Debug)]
+pub(crate) enum Rows {
+    /// In the buffer, as text.
+    Text(Arc<TrafficLog>),
+    /// In a row group.
+    #[cfg(feature = "parquet")]
+    Group(Arc<Table>, usize),
+}
+
+/// What a thread does next.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Read(Block),
+    /// Compute the digest of a log of which only parts are read.
+    #[cfg(feature = "parquet")]
+    Hash(usize, Arc<Table>),
 }
 
 pub(crate) struct Source<'a> {
@@ -33,11 +54,17 @@ pub(crate) struct Source<'a> {
     next: usize,
     blocks: u64,
     open: Option<Open>,
-    /// Of the logs that were read to their end.
+    /// Of each log, once it is known.
     pub(crate) digests: Vec<Option<Digest>>,
 }
 
-struct Open {
+enum Open {
+    Text(Text),
+    #[cfg(feature = "parquet")]
+    Groups(Groups),
+}
+
+struct Text {
     reader: Box<dyn Read + Send>,
     seen: Arc<Mutex<Seen>>,
     form: Arc<TrafficLog>,
@@ -53,11 +80,12 @@ impl<'a> Source<'a> {
         options: &'a Options,
         progress: &'a Arc<Progress>,
     ) -> Self {
-        Self { paths, options, progress, next: 0, blocks: 0, open: None, digests: Vec::new() }
+        let digests = vec![None; paths.len()];
+        Self { paths, options, progress, next: 0, blocks: 0, open: None, digests }
     }
 
-    /// Cuts the next block into `buffer`.
-    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Block>, BatchError> {
+    /// What comes next. A block of text is cut into `buffer`.
+    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> Result<Option<Task>, BatchError> {
         loop {
             let Some(open) = &mut self.open else {
                 let Some(path) = self.paths.get(self.next) else {
@@ -68,24 +96,43 @@ impl<'a> Source<'a> {
                 continue;
             };
             let log = self.next - 1;
+            let number = self.blocks;
+            #[cfg_attr(
+                not(feature = "parquet"),
+                allow(clippy::infallible_destructuring_match, reason = "there are others then")
+            )]
+            let open = match open {
+                Open::Text(text) => text,
+                #[cfg(feature = "parquet")]
+                Open::Groups(groups) => {
+                    let Some(task) = groups.next(log, number, self.progress) else {
+                        self.open = None;
+                        continue;
+                    };
+                    self.blocks += u64::from(matches!(task, Task::Read(_)));
+                    return Ok(Some(task));
+                }
+            };
             let path = self.paths.get(log).map_or(Path::new(""), |path| path);
             let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
             let limits = &self.options.limits;
             open.cut(buffer, self.options.block_bytes, limits).map_err(unreadable)?;
             if buffer.is_empty() {
                 let digest = open.seen.lock().map_err(|_| BatchError::Thread)?.digest();
-                self.digests.push(digest);
+                if let Some(slot) = self.digests.get_mut(log) {
+                    *slot = digest;
+                }
                 self.open = None;
                 continue;
             }
             let block = Block {
                 log,
-                number: self.blocks,
+                number,
                 lines_before: std::mem::take(&mut open.lines_before),
-                form: Arc::clone(&open.form),
+                rows: Rows::Text(Arc::clone(&open.form)),
             };
             self.blocks += 1;
-            return Ok(Some(block));
+            return Ok(Some(Task::Read(block)));
         }
     }
 }
@@ -100,10 +147,70 @@ pub fn is_traffic(path: &Path, limits: &Limits) -> Result<bool, BatchError> {
     let file = File::open(path).map_err(unreadable)?;
     let mut head = Vec::new();
     fill(&mut *unpacked(file).map_err(unreadable)?, &mut head, HEAD).map_err(unreadable)?;
+    #[cfg(feature = "parquet")]
+    if head.starts_with(&parquet::MAGIC) {
+        return Ok(Table::open(path, limits)?.is_some());
+    }
     Ok(matches!(TrafficLog::sniff(&head, limits), Ok(Some(_))))
 }
 
 impl Open {
+    fn new(path: &Path, options: &Options, progress: &Arc<Progress>) -> Result<Self, BatchError> {
+        #[cfg(feature = "parquet")]
+        if let Some(groups) = Groups::new(path, options)? {
+            return Ok(Self::Groups(groups));
+        }
+        Text::new(path, options, progress).map(Self::Text)
+    }
+}
+
+/// The row groups of a log in Parquet.
+#[cfg(feature = "parquet")]
+struct Groups {
+    table: Arc<Table>,
+    /// Bytes that each counts for in the progress; the last one for all the rest of the file.
+    bytes: Vec<u64>,
+    next: usize,
+    hash: bool,
+}
+
+#[cfg(feature = "parquet")]
+impl Groups {
+    /// Nothing where the file is no Parquet.
+    fn new(path: &Path, options: &Options) -> Result<Option<Self>, BatchError> {
+        let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
+        if path == Path::new("-") || !path.is_file() {
+            return Ok(None);
+        }
+        let mut magic = Vec::with_capacity(4);
+        fill(&mut File::open(path).map_err(unreadable)?, &mut magic, 4).map_err(unreadable)?;
+        if magic != parquet::MAGIC {
+            return Ok(None);
+        }
+        let table = Table::open(path, &options.limits)?
+            .ok_or_else(|| BatchError::Legs { path: path.into() })?;
+        let mut bytes: Vec<u64> = table.groups().collect();
+        let sum = bytes.iter().fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+        if let Some(last) = bytes.last_mut() {
+            *last = last.saturating_add(table.bytes().saturating_sub(sum));
+        }
+        Ok(Some(Self { table: Arc::new(table), bytes, next: 0, hash: options.digest }))
+    }
+
+    fn next(&mut self, log: usize, number: u64, progress: &Progress) -> Option<Task> {
+        if std::mem::take(&mut self.hash) {
+            return Some(Task::Hash(log, Arc::clone(&self.table)));
+        }
+        let group = self.next;
+        let bytes = self.bytes.get(group)?;
+        progress.bytes.fetch_add(*bytes, Ordering::Relaxed);
+        self.next += 1;
+        let rows = Rows::Group(Arc::clone(&self.table), group);
+        Some(Task::Read(Block { log, number, lines_before: 0, rows }))
+    }
+}
+
+impl Text {
     fn new(path: &Path, options: &Options, progress: &Arc<Progress>) -> Result<Self, BatchError> {
         let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
         let seen = Arc::new(Mutex::new(Seen {
@@ -157,6 +264,19 @@ fn fill(reader: &mut dyn Read, buffer: &mut Vec<u8>, bytes: usize) -> io::Result
     let want = u64::try_from(bytes).unwrap_or(u64::MAX);
     let read = reader.take(want).read_to_end(buffer)?;
     Ok(read < bytes)
+}
+
+/// The digest of all bytes of a file.
+#[cfg(feature = "parquet")]
+pub(crate) fn digest(file: &mut File) -> io::Result<Digest> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
+    loop {
+        let read = file.read(&mut buffer)?;
+        match buffer.get(..read) {
+            None | Some([]) => return Ok(Digest::new(hash.finalize().into())),
+            Some(bytes) => hash.update(bytes),
+        }
+    }
 }
 
 /// What is known of the bytes that were read so far.

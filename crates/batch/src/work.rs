@@ -1,15 +1,21 @@
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+#[cfg(feature = "parquet")]
+use adproof_feeds::Counts;
 use adproof_feeds::{Limits, TrafficRow, TrafficSink};
 use adproof_model::Reject;
 use adproof_signal::{Device, Gather, Grain, Row, Sorted};
 
+use crate::kept::Kept;
+#[cfg(feature = "parquet")]
+use crate::parquet::Table;
 use crate::report::{RejectTo, Report};
-use crate::runs::{Traffic, spill};
-use crate::source::Source;
+use crate::runs::{Traffic, spill, spill_merged};
+use crate::source::{Rows, Source, Task};
 use crate::{BatchError, Log};
 
 /// How logs are read.
@@ -23,6 +29,9 @@ pub struct Options {
     pub memory_bytes: usize,
     /// The folder for what does not fit.
     pub spill: PathBuf,
+    /// The folder in which logs that were read are kept, so that a later run takes them from
+    /// there; none to keep nothing.
+    pub resume: Option<PathBuf>,
     /// Whether the digest of each log is computed.
     pub digest: bool,
     /// Bounds of the reader.
@@ -36,6 +45,7 @@ impl Default for Options {
             block_bytes: 1 << 18,
             memory_bytes: 2 << 30,
             spill: std::env::temp_dir(),
+            resume: None,
             digest: true,
             limits: Limits::default(),
         }
@@ -64,7 +74,79 @@ impl Progress {
 }
 
 /// Reads logs of traffic. `-` is standard input.
+///
+/// With [`Options::resume`], each log is kept once it was read to its end, and one that is there
+/// from an earlier run is not read again: the bytes of the tally, what is known of the log and the
+/// rows that were not taken are the same. A log is known by its size, its time and its ends;
+/// standard input is never kept.
 pub fn read(
+    paths: &[PathBuf],
+    grain: &Grain,
+    options: &Options,
+    progress: &Arc<Progress>,
+    rejects: RejectTo<'_>,
+) -> Result<Traffic, BatchError> {
+    match &options.resume {
+        None => read_all(paths, grain, options, progress, rejects),
+        Some(folder) => resume(folder, paths, grain, options, progress, rejects),
+    }
+}
+
+/// Runs that wait to be merged at once; more are merged into one before.
+const RUNS: usize = 48;
+
+fn resume(
+    folder: &Path,
+    paths: &[PathBuf],
+    grain: &Grain,
+    options: &Options,
+    progress: &Arc<Progress>,
+    rejects: RejectTo<'_>,
+) -> Result<Traffic, BatchError> {
+    let kept = Kept::open(folder, grain, &options.limits)?;
+    let mut all = Traffic::default();
+    for path in paths {
+        let one = std::slice::from_ref(path);
+        if path == Path::new("-") {
+            let mut traffic = read_all(one, grain, options, progress, rejects)?;
+            all.logs.append(&mut traffic.logs);
+            all.sorted.append(&mut traffic.sorted);
+            all.spilled.append(&mut traffic.spilled);
+            continue;
+        }
+        let known = kept.know(path, options.digest)?;
+        if let Some(found) = kept.find(&known) {
+            let rejected = found
+                .retell(path, options.limits.rejects, rejects)
+                .map_err(|source| BatchError::Resume { path: folder.into(), source })?;
+            progress.bytes.fetch_add(known.bytes(), Ordering::Relaxed);
+            progress.rows.fetch_add(found.counts.rows, Ordering::Relaxed);
+            let (counts, sha256) = (found.counts, found.sha256);
+            all.logs.push(Log { path: path.clone(), sha256, counts, rejected });
+            all.spilled.push(found.run);
+            all.resumed += 1;
+        } else {
+            let mut out = kept.rejects(&known)?;
+            let mut tell = |path: &Path, reject: &Reject| {
+                out.add(reject);
+                rejects(path, reject);
+            };
+            let mut traffic = read_all(one, grain, options, progress, &mut tell)?;
+            if let Some(log) = traffic.logs.pop() {
+                all.spilled.push(kept.keep(path, &known, &mut traffic, &log, out)?);
+                all.logs.push(log);
+            }
+        }
+        if all.spilled.len() >= RUNS {
+            let merged = spill_merged(&mut all, &options.spill)
+                .map_err(|source| BatchError::Spill { path: options.spill.clone(), source })?;
+            all.spilled.push(merged);
+        }
+    }
+    Ok(all)
+}
+
+fn read_all(
     paths: &[PathBuf],
     grain: &Grain,
     options: &Options,
@@ -93,7 +175,6 @@ pub fn read(
     }
     let digests = shared.source.into_inner().map_err(|_| BatchError::Thread)?.digests;
     let logs = shared.report.into_inner().map_err(|_| BatchError::Thread)?.logs;
-    let digests = digests.into_iter().chain(std::iter::repeat(None));
     traffic.logs =
         logs.into_iter().zip(digests).map(|(log, sha256)| Log { sha256, ..log }).collect();
     Ok(traffic)
@@ -101,7 +182,7 @@ pub fn read(
 
 struct Part {
     sorted: Sorted,
-    spilled: Vec<std::fs::File>,
+    spilled: Vec<File>,
 }
 
 struct Shared<'a> {
@@ -115,24 +196,63 @@ impl Shared<'_> {
     fn work(&self, grain: &Grain) -> Result<Part, BatchError> {
         let mut sink = Sink { gather: Gather::new(grain.clone()), rejects: Vec::new() };
         let (mut buffer, mut spilled) = (Vec::new(), Vec::new());
-        let own_memory = self.options.memory_bytes / self.options.threads.max(1);
         loop {
-            let block = self.source.lock().map_err(|_| BatchError::Thread)?.next(&mut buffer)?;
-            let Some(block) = block else { break };
-            let counts = block.form.read(&buffer, &mut sink);
-            self.progress.rows.fetch_add(counts.rows, Ordering::Relaxed);
+            let task = self.source.lock().map_err(|_| BatchError::Thread)?.next(&mut buffer)?;
+            let block = match task {
+                None => break,
+                Some(Task::Read(block)) => block,
+                #[cfg(feature = "parquet")]
+                Some(Task::Hash(log, table)) => {
+                    self.hash(log, &table)?;
+                    continue;
+                }
+            };
+            let counts = match &block.rows {
+                Rows::Text(form) => {
+                    let counts = form.read(&buffer, &mut sink);
+                    self.progress.rows.fetch_add(counts.rows, Ordering::Relaxed);
+                    self.relieve(&mut sink, &mut spilled)?;
+                    counts
+                }
+                #[cfg(feature = "parquet")]
+                Rows::Group(table, group) => {
+                    let mut counts = Counts::default();
+                    table.read(*group, &mut sink, |sink, taken, rows| {
+                        counts.rows += taken;
+                        counts.lines += rows;
+                        self.progress.rows.fetch_add(taken, Ordering::Relaxed);
+                        self.relieve(sink, &mut spilled)
+                    })?;
+                    counts.rejected = counts.lines - counts.rows;
+                    counts
+                }
+            };
             let rejects = std::mem::take(&mut sink.rejects);
             let mut report = self.report.lock().map_err(|_| BatchError::Thread)?;
             report.add(block, counts, rejects);
-            drop(report);
-            if sink.gather.bytes() > own_memory {
-                let folder = &self.options.spill;
-                let file = spill(&sink.gather.sorted(), folder)
-                    .map_err(|source| BatchError::Spill { path: folder.clone(), source })?;
-                spilled.push(file);
-            }
         }
         Ok(Part { sorted: sink.gather.sorted(), spilled })
+    }
+
+    /// Writes the table to disk when it has its share of the memory.
+    fn relieve(&self, sink: &mut Sink, spilled: &mut Vec<File>) -> Result<(), BatchError> {
+        if sink.gather.bytes() > self.options.memory_bytes / self.options.threads.max(1) {
+            let folder = &self.options.spill;
+            let file = spill(&sink.gather.sorted(), folder)
+                .map_err(|source| BatchError::Spill { path: folder.clone(), source })?;
+            spilled.push(file);
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "parquet")]
+    fn hash(&self, log: usize, table: &Table) -> Result<(), BatchError> {
+        let digest = table.digest()?;
+        let mut source = self.source.lock().map_err(|_| BatchError::Thread)?;
+        if let Some(slot) = source.digests.get_mut(log) {
+            *slot = Some(digest);
+        }
+        Ok(())
     }
 }
 

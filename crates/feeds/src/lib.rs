@@ -39,4 +39,4 @@ pub use event_lines::{EventLines, read_event_line};
 pub use event_log::{EventLog, EventRows, read_events};
 pub use feed::{FeedFormat, FeedIssue, read_feed, read_feed_as};
 pub use limits::Limits;
-pub use traffic::{Counts, TrafficLog, TrafficRow, TrafficSink};
+pub use traffic::{Counts, TrafficColumn, TrafficColumns, TrafficLog, TrafficRow, TrafficSink};

@@ -5,12 +5,14 @@
 //! the usual forms is read in one pass over its bytes; every other row by a reader that knows all
 //! forms and says what is wrong.
 
+mod columns;
 mod fast;
 mod judge;
 mod record;
 
 use adproof_model::Reject;
 
+pub use self::columns::TrafficColumns;
 use crate::table::{bounded, reject_of};
 use crate::{FeedFault, Limits, alias};
 
@@ -37,17 +39,29 @@ pub struct TrafficRow<'a> {
 
 /// What a column of a traffic log holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
+#[non_exhaustive]
+pub enum TrafficColumn {
+    /// When it was.
     Time,
+    /// The address.
     Address,
+    /// The device id.
     Device,
+    /// The autonomous system.
     Asn,
+    /// Impressions.
     Impressions,
+    /// Their revenue in micro-units.
     Revenue,
+    /// The currency of the revenue.
     Currency,
+    /// Whether the operator holds it for invalid.
     Flagged,
+    /// Something that is passed over.
     Other,
 }
+
+use self::TrafficColumn as Column;
 
 /// Names in their folded form.
 const NAMES: [(Column, &[&str]); 8] = [
@@ -158,27 +172,7 @@ impl TrafficLog {
         delimiter: u8,
         limits: &Limits,
     ) -> Result<Option<Self>, FeedFault> {
-        if names.len() > limits.columns {
-            return Err(FeedFault::Limit { what: "columns", limit: limits.columns as u64 });
-        }
-        let folded: Vec<String> = names.iter().map(|name| alias::fold(name)).collect();
-        if folded.iter().any(|name| name == "leg") {
-            return Ok(None);
-        }
-        let mut columns = vec![Column::Other; names.len()];
-        for (column, aliases) in NAMES {
-            let found =
-                aliases.iter().find_map(|alias| folded.iter().position(|name| name == alias));
-            if let Some(slot) = found.and_then(|found| columns.get_mut(found)) {
-                *slot = column;
-            }
-        }
-        for column in [Column::Address, Column::Time] {
-            if !columns.contains(&column) {
-                let seen = names.iter().take(40).map(|name| bounded(name, 40).into()).collect();
-                return Err(FeedFault::NoColumn { column: column.name(), seen });
-            }
-        }
+        let Some(columns) = columns_of(names, limits)? else { return Ok(None) };
         let names = names.iter().map(|name| bounded(name, 80).into()).collect();
         let form = Form::Table { delimiter, columns, names };
         Ok(Some(Self { form, limits: limits.clone() }))
@@ -262,6 +256,31 @@ impl TrafficLog {
         }
         len
     }
+}
+
+/// What the columns of these names hold; nothing for those of an event log with legs.
+fn columns_of(names: &[String], limits: &Limits) -> Result<Option<Vec<Column>>, FeedFault> {
+    if names.len() > limits.columns {
+        return Err(FeedFault::Limit { what: "columns", limit: limits.columns as u64 });
+    }
+    let folded: Vec<String> = names.iter().map(|name| alias::fold(name)).collect();
+    if folded.iter().any(|name| name == "leg") {
+        return Ok(None);
+    }
+    let mut columns = vec![Column::Other; names.len()];
+    for (column, aliases) in NAMES {
+        let found = aliases.iter().find_map(|alias| folded.iter().position(|name| name == alias));
+        if let Some(slot) = found.and_then(|found| columns.get_mut(found)) {
+            *slot = column;
+        }
+    }
+    for column in [Column::Address, Column::Time] {
+        if !columns.contains(&column) {
+            let seen = names.iter().take(40).map(|name| bounded(name, 40).into()).collect();
+            return Err(FeedFault::NoColumn { column: column.name(), seen });
+        }
+    }
+    Ok(Some(columns))
 }
 
 /// One row in the usual form, and its length with its newline.

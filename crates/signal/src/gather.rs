@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use adproof_model::{Block, Level};
+use sha2::{Digest as _, Sha256};
 
 use crate::census::{Census, Systems, Totals};
 use crate::codec;
@@ -28,6 +29,25 @@ pub enum Grain {
     /// Its /64, the unit of enforcement; and the whole address only where a feed marks this very
     /// address, because nothing else is ever asked of a single address.
     Network(Listed),
+}
+
+impl Grain {
+    /// Tells grains apart that keep different records of the same rows.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        match self {
+            Self::Address => hash.update(b"address"),
+            Self::Network(listed) => {
+                hash.update(b"network");
+                for address in &listed.marked {
+                    hash.update(address.to_be_bytes());
+                    hash.update([u8::from(listed.flagged.contains(address))]);
+                }
+            }
+        }
+        hash.finalize().into()
+    }
 }
 
 /// The single addresses that feeds mark.
@@ -487,10 +507,7 @@ impl Sorted {
 
     /// Writes it as a run, for [`RunReader`]: records in the form of a tally's canonical bytes.
     pub fn write(&self, out: &mut impl std::io::Write) -> std::io::Result<()> {
-        for record in merge(vec![Box::new(self.records(&(0..=u64::MAX)))]) {
-            out.write_all(&codec::encode_exposure(&record))?;
-        }
-        Ok(())
+        write_run(std::slice::from_ref(self), &mut [] as &mut [RunReader<std::io::Empty>], out)
     }
 
     /// Ranges of networks that hold about as many rows each, at most `parts`, and cut no /32.
@@ -651,6 +668,19 @@ pub fn census<R: std::io::Read>(
         census.add(&record, take);
     }
     census.finish(take)
+}
+
+/// Writes sorted rows and written runs as one run without repeats. Whether all of a run was read,
+/// the run knows.
+pub fn write_run<R: std::io::Read>(
+    sorted: &[Sorted],
+    written: &mut [RunReader<R>],
+    out: &mut impl std::io::Write,
+) -> std::io::Result<()> {
+    for record in merge(runs(sorted, &(0..=u64::MAX), written)) {
+        out.write_all(&codec::encode_exposure(&record))?;
+    }
+    Ok(())
 }
 
 fn runs<'a, R: std::io::Read>(

@@ -7,6 +7,10 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
+#[cfg(feature = "parquet")]
+mod parquet;
+mod resume;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ mod traffic;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use adproof_batch::BatchError;
 use adproof_feeds::FeedError;
 use adproof_model::{IssueId, Level};
 use adproof_wire::score::{Prepared, Request, ScoreV1, Scored, Source, Wanted};
@@ -28,10 +29,10 @@ or a MISP event; its content decides. Each file is one issue, dated by its name
 (2026-05, 2026-W22, 2026-05-31) or its content. Of a folder, workbooks and files
 whose name holds a date are read.
 
-A traffic log is CSV or JSON lines, also packed with gzip or zstd, of any size.
-It has columns for the time and the address (ts or time, ip) and maybe asn,
-device, impressions, revenue_micros (of one currency, which no column names) and
-flagged; others are passed over.
+A traffic log is CSV or JSON lines, also packed with gzip or zstd, or Parquet
+where the engine is built in, of any size. It has columns for the time and the
+address (ts or time, ip) and maybe asn, device, impressions, revenue_micros (of
+one currency, which no column names) and flagged; others are passed over.
 
 A block is ranked when it returns more often than chance and its neighbours do.
 One issue ranks nothing. A block wider than a /48 is a population: it needs
@@ -44,6 +45,7 @@ Examples:
     --rejects bad.csv
   adproof score feeds/ --events '/mnt/logs/*.csv.zst' \\
     --cluster df://10.0.0.5:50050
+  adproof score feeds/ --events 'logs/*.csv.gz' --resume done/
   adproof score feed-2026-05.xlsx --output-format html > report.html
   curl -s https://feed.example/today.csv | adproof score - --issue 2026-05-31")]
 pub(crate) struct ScoreArgs {
@@ -131,10 +133,10 @@ pub(crate) fn scored(args: &ScoreArgs, out: &Out) -> anyhow::Result<Scored> {
     }
     let asn = args.asn.as_deref().map(input::one).transpose()?;
     let logs = input::files(&args.events, is_log)?;
+    let (traffic, logs) = by_kind(logs);
     let (parquet, logs): (Vec<_>, Vec<_>) =
         logs.into_iter().partition(|path| input::has_extension(path, &["parquet"]));
     let scanned = engine::scan(&parquet)?;
-    let (traffic, logs) = by_kind(logs);
     let events = input::expand(&logs, is_log)?;
     let request = Request {
         feeds: feeds.iter().map(source).collect(),
@@ -158,7 +160,10 @@ fn by_kind(logs: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>) {
     // reads it.
     logs.into_iter().partition(|log| {
         log != Path::new("-")
-            && adproof_batch::is_traffic(log, &limits).is_ok_and(|traffic| traffic)
+            && match adproof_batch::is_traffic(log, &limits) {
+                Ok(traffic) => traffic,
+                Err(error) => matches!(error, BatchError::ColumnType { .. }),
+            }
     })
 }
 

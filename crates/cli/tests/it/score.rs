@@ -323,7 +323,7 @@ fn two_hundred_thousand_rows_are_scored() {
     assert_eq!(shown + left_out, 3 * 50_000 + 16 + 16);
 }
 
-#[cfg(not(feature = "engine"))]
+#[cfg(not(feature = "parquet"))]
 #[test]
 fn parquet_says_what_it_needs() {
     let (_folder, path) = file("log.parquet", b"PAR1");

@@ -29,12 +29,17 @@ pub(crate) struct TrafficArgs {
     #[arg(long, value_name = "FOLDER")]
     spill: Option<PathBuf>,
 
+    /// Keeps each traffic log in this folder once it was read, and takes from there what an earlier
+    /// run read, also one that was killed. A log is known by its size, time and ends.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "cluster")]
+    resume: Option<PathBuf>,
+
     /// Threads that read, instead of one a core.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 
-    /// Writes every row of a traffic log that was not taken to a CSV file: path, line, column,
-    /// value, reason.
+    /// Writes every row of a traffic log that was not taken to a CSV file: path, line (in Parquet:
+    /// row), column, value, reason.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
@@ -79,6 +84,7 @@ pub(super) fn add(
         ..Options::default()
     };
     options.spill = args.spill.clone().unwrap_or(options.spill);
+    options.resume.clone_from(&args.resume);
     options.threads = args.threads.map_or(options.threads, usize::from);
     let mut file = args.rejects.as_deref().map(RejectFile::create).transpose()?;
     let mut traffic = watched(paths, out, |progress| {
@@ -97,6 +103,13 @@ pub(super) fn add(
         judge(log, args)?;
     }
     traffic.expose(&mut prepared.tally).map_err(|error| explain(&error))?;
+    if traffic.resumed() > 0 {
+        out.note(format_args!(
+            "{} of {} traffic logs were read by an earlier run",
+            traffic.resumed(),
+            traffic.logs.len()
+        ));
+    }
     note(&traffic.logs, out);
     prepared.logs.extend(traffic.logs.iter().map(document));
     Ok(())
@@ -284,6 +297,14 @@ pub(super) fn explain(error: &BatchError) -> Failure {
         }
         BatchError::NoLog { fault, .. } => failure.todo(fault.remedy()),
         BatchError::Legs { .. } => failure.todo("give logs of one kind in one file"),
+        BatchError::ColumnType { .. } => failure.todo(
+            "write times as timestamps, addresses as text or 16 bytes, numbers as integers, all else as text",
+        ),
+        BatchError::Changed { .. } => failure.todo("run it again when nothing writes to the log"),
+        BatchError::Resume { .. } => {
+            failure.todo("name a folder with room that is yours by --resume")
+        }
+        BatchError::Busy { .. } => failure.todo("wait for it, or name another folder by --resume"),
         BatchError::Spill { .. } => {
             failure.todo("name a folder with room by --spill, or more memory by --memory")
         }
