@@ -1,6 +1,6 @@
 """Clusters the same events with adproof and with its peers, in turn, and prints medians and minima.
 
-usage: compare.py [--rows N] [--folder FOLDER] [--rounds N] [--threads 1,2] [--only NAMES] [--form csv]
+usage: compare.py [--rows N] [--folder FOLDER] [--rounds N] [--threads 1,2] [--only NAMES] [--form FORMS]
 
 Needs a Python with duckdb, polars, chdb, numpy and pyarrow. Events are generated where they are not
 there yet. Answers must agree, and at 10 M events be the known ones. adproof is timed as a whole
@@ -22,7 +22,7 @@ parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("target/
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--threads", default="1,2")
 parser.add_argument("--only", default="adproof,duckdb,polars,chdb")
-parser.add_argument("--form", default="csv", help="csv, parquet or csv,parquet")
+parser.add_argument("--form", default="csv,parquet", help="csv, parquet or csv,parquet")
 parser.add_argument("--memory", type=int, default=8_000_000_000, help="bytes that adproof may take")
 args = parser.parse_args()
 
@@ -65,8 +65,6 @@ for _ in range(args.rounds):
     for form in forms:
         for threads in counts:
             for name in args.only.split(","):
-                if form == "parquet" and name == "adproof":
-                    continue
                 found = run(name, events.with_suffix("." + form), threads)
                 expected = expected or found["res"]
                 assert found["res"] == expected, f"{name} counts {found['res']}, not {expected}"

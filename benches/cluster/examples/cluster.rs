@@ -1,4 +1,4 @@
-//! Clusters a log of traffic as the peers do: for each /64, /48, /32 and system its events, exact
+//! Clusters a log of traffic, in text or in Parquet, as the peers do: for each /64, /48, /32 and system its events, exact
 //! distinct days and exact distinct devices. Prints one line of JSON; `compare.py` runs it.
 //!
 //! usage: cluster LOG THREADS [MEMORY_BYTES] [digest]
