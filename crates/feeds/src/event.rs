@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use adproof_model::{Event, Execution, Leg, LegDetail, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::Limits;
 use crate::address;
@@ -12,45 +12,52 @@ use crate::address;
 /// evidence needs.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RawEvent<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) leg: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) observer: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) transaction: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) impression: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) time: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) received: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) ip: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) ua: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) ifa: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) bundle: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) withheld: Option<Cow<'a, str>>,
     pub(crate) ssai: Option<u8>,
     pub(crate) asn: Option<u32>,
     pub(crate) shared_egress: Option<bool>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) creative: Option<Cow<'a, str>>,
     pub(crate) price_micros: Option<i64>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) currency: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) tag: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "borrowed")]
     pub(crate) outcome: Option<Cow<'a, str>>,
     pub(crate) error: Option<u16>,
     pub(crate) played_ms: Option<u32>,
     pub(crate) amount_micros: Option<i64>,
+}
+
+/// Text that is copied only where an escape stands in it. Behind an `Option`, serde would copy all.
+fn borrowed<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<Cow<'a, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'a>>::deserialize(from)?.map(|Text(text)| text))
 }
 
 /// A field that keeps its event from being taken.

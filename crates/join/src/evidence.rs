@@ -11,7 +11,8 @@ use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Event, Timestamp};
 /// the same value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evidence {
-    events: BTreeMap<Event, u64>,
+    /// Sorted, each once. There are hardly ever more than ten, and they come nearly in order.
+    events: Vec<(Event, u64)>,
     refused: u64,
 }
 
@@ -28,10 +29,22 @@ impl Evidence {
     }
 
     fn insert(&mut self, event: Event, times: u64, limit: usize) {
-        let held = self.events.entry(event).or_default();
-        *held = held.saturating_add(times);
+        let behind_all = self.events.last().is_none_or(|(last, _)| *last < event);
+        let found = if behind_all {
+            Err(self.events.len())
+        } else {
+            self.events.binary_search_by(|(held, _)| held.cmp(&event))
+        };
+        match found {
+            Ok(at) => {
+                if let Some((_, held)) = self.events.get_mut(at) {
+                    *held = held.saturating_add(times);
+                }
+            }
+            Err(at) => self.events.insert(at, (event, times)),
+        }
         if self.events.len() > limit
-            && let Some((_, times)) = self.events.pop_last()
+            && let Some((_, times)) = self.events.pop()
         {
             self.refused = self.refused.saturating_add(times);
         }
@@ -49,7 +62,11 @@ impl Evidence {
     pub(crate) fn read(reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
         let mut evidence = Self::default();
         for _ in 0..reader.count()? {
-            evidence.events.insert(reader.event()?, reader.u64()?);
+            let (event, times) = (reader.event()?, reader.u64()?);
+            if evidence.events.last().is_some_and(|(last, _)| *last >= event) {
+                return Err(BinaryError::Invalid("events in order"));
+            }
+            evidence.events.push((event, times));
         }
         evidence.refused = reader.u64()?;
         Ok(evidence)
@@ -57,11 +74,11 @@ impl Evidence {
 
     /// The earliest time: it places the impression in its window.
     pub(crate) fn anchor(&self) -> Option<Timestamp> {
-        self.events.keys().map(|event| event.time).min()
+        self.iter().map(|event| event.time).min()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Event> {
-        self.events.keys()
+        self.events.iter().map(|(event, _)| event)
     }
 
     /// Events that were not kept because the impression has too many.

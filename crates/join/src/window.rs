@@ -1,9 +1,11 @@
 //! Open impressions, windows, and the dossiers that come out when a window is decided.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Dossier, Event, JoinKey, Timestamp};
+use adproof_model::{
+    BinaryError, BinaryReader, BinaryWriter, Dossier, Event, ImpressionKey, JoinKey, Timestamp,
+};
 
 use crate::disagree::disagreements;
 use crate::evidence::Evidence;
@@ -175,40 +177,46 @@ pub struct Window {
     pub refused: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    transaction: Box<str>,
-    impression: Box<str>,
+/// What is known of an impression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Known {
+    /// It is open.
+    Open(Evidence),
+    /// It was decided with this day.
+    Decided(i64),
 }
 
-impl Key {
-    fn of(event: &Event) -> Option<Self> {
-        let id = |text: &Option<Box<str>>| text.clone().filter(|text| !text.trim().is_empty());
-        Some(Self { transaction: id(&event.transaction)?, impression: id(&event.impression)? })
+/// Writes the key of an event's impression, where it names both.
+fn write_key(buffer: &mut Vec<u8>, event: &Event) -> bool {
+    let named = |text: &Option<Box<str>>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    let both = named(&event.transaction) && named(&event.impression);
+    if let (true, Some(transaction), Some(impression)) =
+        (both, &event.transaction, &event.impression)
+    {
+        ImpressionKey::write(buffer, transaction, impression);
     }
+    both
+}
 
-    fn write(&self, writer: &mut BinaryWriter) {
-        writer.text(&self.transaction);
-        writer.text(&self.impression);
-    }
-
-    fn read(reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
-        Ok(Self { transaction: reader.text()?, impression: reader.text()? })
-    }
+fn read_key(reader: &mut BinaryReader<'_>) -> Result<ImpressionKey, BinaryError> {
+    Ok(ImpressionKey::new(&reader.text()?, &reader.text()?))
 }
 
 /// The open impressions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Join {
     windows: Windows,
     limits: Limits,
-    open: BTreeMap<Key, Evidence>,
+    /// In no order: whatever is written down or handed out is sorted first.
+    impressions: HashMap<ImpressionKey, Known>,
+    /// How many of them are open.
+    open: usize,
     unkeyed: BTreeMap<i64, Vec<Event>>,
     unkeyed_count: usize,
-    /// The day in which each remembered impression was decided.
-    decided: BTreeMap<Key, i64>,
     /// No open impression and no waiting event is of an earlier day.
     earliest: Option<i64>,
+    /// The bytes of the key that is looked for.
+    key: Vec<u8>,
 }
 
 impl Join {
@@ -232,7 +240,7 @@ impl Join {
         if event.time > event.received.plus_micros(self.windows.skew_us) {
             return refuse(event, Reason::FromTheFuture);
         }
-        let Some(key) = Key::of(&event) else {
+        if !write_key(&mut self.key, &event) {
             if self.unkeyed_count >= self.limits.unkeyed_events {
                 return refuse(event, Reason::TooManyUnkeyed);
             }
@@ -240,31 +248,46 @@ impl Join {
             self.unkeyed.entry(day).or_default().push(event);
             self.note_day(day);
             return Ok(());
-        };
-        if self.decided.contains_key(&key) {
-            return refuse(event, Reason::AfterDecision);
         }
-        if !self.open.contains_key(&key) && self.open.len() >= self.limits.open_impressions {
-            return refuse(event, Reason::TooManyImpressions);
+        match self.impressions.get_mut(&*self.key) {
+            Some(Known::Decided(_)) => return refuse(event, Reason::AfterDecision),
+            Some(Known::Open(evidence)) => evidence.push(event, self.limits.events_per_impression),
+            None if self.open >= self.limits.open_impressions => {
+                return refuse(event, Reason::TooManyImpressions);
+            }
+            None => {
+                let mut evidence = Evidence::default();
+                evidence.push(event, self.limits.events_per_impression);
+                let key = ImpressionKey::from_written(&self.key);
+                self.impressions.insert(key, Known::Open(evidence));
+                self.open += 1;
+            }
         }
         self.note_day(day);
-        let evidence = self.open.entry(key).or_default();
-        evidence.push(event, self.limits.events_per_impression);
         Ok(())
     }
 
     /// What two parts of a log know together. Meant for parts nothing of which has been decided.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
-        for (key, evidence) in other.open {
-            let held = self.open.entry(key).or_default();
-            held.merge(evidence, self.limits.events_per_impression);
+        for (key, known) in other.impressions {
+            match (self.impressions.get_mut(&key), known) {
+                (Some(Known::Open(held)), Known::Open(evidence)) => {
+                    held.merge(evidence, self.limits.events_per_impression);
+                }
+                // A decision stands.
+                (Some(Known::Decided(_)), _) => {}
+                (held, known) => {
+                    self.open -= usize::from(held.is_some());
+                    self.open += usize::from(matches!(known, Known::Open(_)));
+                    self.impressions.insert(key, known);
+                }
+            }
         }
         for (day, events) in other.unkeyed {
             self.unkeyed.entry(day).or_default().extend(events);
         }
         self.unkeyed_count += other.unkeyed_count;
-        self.decided.extend(other.decided);
         self.earliest = match (self.earliest, other.earliest) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -275,10 +298,19 @@ impl Join {
     /// Writes what is open and what is remembered: equal bytes for equal states. Windows and limits
     /// are not in it.
     pub fn write(&self, writer: &mut BinaryWriter) {
-        writer.count(self.open.len());
-        for (key, evidence) in &self.open {
-            key.write(writer);
-            evidence.write(writer);
+        let mut sorted: Vec<_> = self.impressions.iter().collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        let name = |writer: &mut BinaryWriter, key: &ImpressionKey| {
+            let (transaction, impression) = key.names();
+            writer.text(transaction);
+            writer.text(impression);
+        };
+        writer.count(self.open);
+        for (key, known) in &sorted {
+            if let Known::Open(evidence) = known {
+                name(writer, key);
+                evidence.write(writer);
+            }
         }
         writer.count(self.unkeyed_count);
         for events in self.unkeyed.values() {
@@ -288,10 +320,12 @@ impl Join {
                 writer.event(event);
             }
         }
-        writer.count(self.decided.len());
-        for (key, day) in &self.decided {
-            key.write(writer);
-            writer.i64(*day);
+        writer.count(sorted.len().saturating_sub(self.open));
+        for (key, known) in &sorted {
+            if let Known::Decided(day) = known {
+                name(writer, key);
+                writer.i64(*day);
+            }
         }
         writer.optional(self.earliest, BinaryWriter::i64);
     }
@@ -307,7 +341,12 @@ impl Join {
     ) -> Result<Self, BinaryError> {
         let mut join = Self::new(windows, limits);
         for _ in 0..reader.count()? {
-            join.open.insert(Key::read(reader)?, Evidence::read(reader)?);
+            let key = read_key(reader)?;
+            let before = join.impressions.insert(key, Known::Open(Evidence::read(reader)?));
+            if before.is_some() {
+                return Err(BinaryError::Invalid("impressions apart"));
+            }
+            join.open += 1;
         }
         join.unkeyed_count = reader.count()?;
         for _ in 0..join.unkeyed_count {
@@ -315,7 +354,10 @@ impl Join {
             join.unkeyed.entry(event.time.day()).or_default().push(event);
         }
         for _ in 0..reader.count()? {
-            join.decided.insert(Key::read(reader)?, reader.i64()?);
+            let key = read_key(reader)?;
+            if join.impressions.insert(key, Known::Decided(reader.i64()?)).is_some() {
+                return Err(BinaryError::Invalid("impressions apart"));
+            }
         }
         join.earliest = reader.optional(BinaryReader::i64)?;
         Ok(join)
@@ -334,8 +376,8 @@ impl Join {
 
     /// Impressions that are open.
     #[must_use]
-    pub fn open(&self) -> usize {
-        self.open.len()
+    pub const fn open(&self) -> usize {
+        self.open
     }
 
     fn note_day(&mut self, day: i64) {
@@ -346,24 +388,29 @@ impl Join {
         let mut impressions = Vec::new();
         let mut next = None::<i64>;
         let mut see = |later: i64| next = Some(next.map_or(later, |next| next.min(later)));
-        let of_day = self.open.extract_if(.., |_, evidence| {
-            let anchored = evidence.anchor().map_or(day, Timestamp::day);
-            if anchored > day {
-                see(anchored);
-            }
-            anchored <= day
-        });
-        for (key, evidence) in of_day {
+        // What is decided now is remembered in its place; what was decided long ago is forgotten.
+        let oldest = day.saturating_sub(self.limits.remember_days);
+        self.impressions.retain(|key, known| {
+            let evidence = match known {
+                Known::Decided(decided) => return *decided >= oldest,
+                Known::Open(evidence) => evidence,
+            };
             // An impression is opened by an event, so it has an anchor.
-            if let Some(anchor) = evidence.anchor() {
-                impressions.push(Impression {
-                    anchor,
-                    key,
-                    evidence,
-                    joined_by: JoinKey::TransactionImpression,
-                });
+            let anchor = evidence.anchor().unwrap_or(Timestamp::from_day(day));
+            if anchor.day() > day {
+                see(anchor.day());
+                return true;
             }
-        }
+            impressions.push(Impression {
+                anchor,
+                key: key.clone(),
+                evidence: std::mem::take(evidence),
+                joined_by: JoinKey::TransactionImpression,
+            });
+            *known = Known::Decided(day);
+            true
+        });
+        self.open = self.open.saturating_sub(impressions.len());
         let waiting = self.unkeyed.remove(&day).unwrap_or_default();
         self.unkeyed_count = self.unkeyed_count.saturating_sub(waiting.len());
         if let Some(later) = self.unkeyed.keys().next() {
@@ -371,13 +418,11 @@ impl Join {
         }
         self.earliest = next;
 
-        let mut unjoined = self.attach(day, &mut impressions, waiting);
         impressions.sort_unstable_by(|a, b| (a.anchor, &a.key).cmp(&(b.anchor, &b.key)));
-        self.decided.retain(|_, decided| *decided >= day.saturating_sub(self.limits.remember_days));
+        let mut unjoined = self.attach(day, &mut impressions, waiting);
         let mut dossiers = Vec::with_capacity(impressions.len());
         let mut refused = 0_u64;
         for impression in impressions {
-            self.decided.insert(impression.key.clone(), day);
             refused = refused.saturating_add(impression.evidence.refused());
             dossiers.push(self.dossier(impression, &mut unjoined));
         }
@@ -427,9 +472,10 @@ impl Join {
         let (in_time, late): (Vec<Event>, Vec<Event>) =
             (known.events.into_iter()).partition(|event| event.received <= closes);
         let disagreements = disagreements(&in_time, &known.reused);
+        let (transaction, impression) = key.names();
         Dossier {
-            transaction: key.transaction,
-            impression: key.impression,
+            transaction: transaction.into(),
+            impression: impression.into(),
             joined_by,
             anchor,
             legs: legs(in_time, late),
@@ -441,7 +487,7 @@ impl Join {
 
 struct Impression {
     anchor: Timestamp,
-    key: Key,
+    key: ImpressionKey,
     evidence: Evidence,
     joined_by: JoinKey,
 }

@@ -172,7 +172,7 @@ impl Pipeline {
     #[must_use]
     pub fn tally(&self) -> Tally {
         let mut tally = self.inputs.feeds.clone();
-        tally.expose_sightings(self.seen.clone());
+        tally.expose_sightings(&self.seen);
         tally.seal();
         tally
     }

@@ -1,10 +1,13 @@
 //! From the events of the operator's own log to exposures: one an impression.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::borrow::Borrow;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Event, Leg, LegDetail};
+use adproof_model::{
+    BinaryError, BinaryReader, BinaryWriter, Event, ImpressionKey, Leg, LegDetail,
+};
 
 use crate::exposure::Exposure;
 use crate::tally::{Tally, device_key};
@@ -23,13 +26,14 @@ use crate::tally::{Tally, device_key};
 /// changes the result, and a repeated event changes nothing but the count of its currency.
 #[derive(Clone, Debug, Default)]
 pub struct Sightings {
-    impressions: BTreeMap<Key, Sighting>,
+    /// By transaction and impression; or by the event's id, where it names neither. In no order:
+    /// whatever is written down is sorted first.
+    impressions: HashMap<ImpressionKey, Sighting>,
     /// Billing events by currency.
     currencies: BTreeMap<Box<str>, u64>,
+    /// The bytes of the key that is looked for.
+    key: Vec<u8>,
 }
-
-/// Transaction and impression; or the event's id, where it names neither.
-type Key = (Box<str>, Box<str>);
 
 #[derive(Clone, Debug, Default)]
 struct Sighting {
@@ -47,16 +51,27 @@ struct Sighting {
 impl Sightings {
     /// Adds one event.
     pub fn add(&mut self, event: &Event) {
-        let key = match (&event.transaction, &event.impression) {
-            (None, None) => (Box::default(), event.id.clone()),
-            (transaction, impression) => {
-                (transaction.clone().unwrap_or_default(), impression.clone().unwrap_or_default())
-            }
+        let (transaction, impression) = match (&event.transaction, &event.impression) {
+            (None, None) => ("", &*event.id),
+            (transaction, impression) => (
+                transaction.as_deref().unwrap_or_default(),
+                impression.as_deref().unwrap_or_default(),
+            ),
         };
         if let LegDetail::Billing { currency, .. } = &event.detail {
-            *self.currencies.entry(currency.clone()).or_default() += 1;
+            match self.currencies.get_mut(currency) {
+                Some(count) => *count += 1,
+                None => drop(self.currencies.insert(currency.clone(), 1)),
+            }
         }
-        self.impressions.entry(key).or_default().add(event);
+        ImpressionKey::write(&mut self.key, transaction, impression);
+        if let Some(seen) = self.impressions.get_mut(&*self.key) {
+            seen.add(event);
+        } else {
+            let mut seen = Sighting::default();
+            seen.add(event);
+            self.impressions.insert(ImpressionKey::from_written(&self.key), seen);
+        }
     }
 
     /// Both in one: an impression may have been seen in part by each.
@@ -91,7 +106,10 @@ impl Sightings {
     /// Writes everything that was seen: equal bytes for equal states.
     pub fn write(&self, writer: &mut BinaryWriter) {
         writer.count(self.impressions.len());
-        for ((transaction, impression), seen) in &self.impressions {
+        let mut sorted: Vec<_> = self.impressions.iter().collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        for (key, seen) in sorted {
+            let (transaction, impression) = key.names();
             writer.text(transaction);
             writer.text(impression);
             seen.write(writer);
@@ -110,7 +128,7 @@ impl Sightings {
     pub fn read(reader: &mut BinaryReader<'_>) -> Result<Self, BinaryError> {
         let mut sightings = Self::default();
         for _ in 0..reader.count()? {
-            let key = (reader.text()?, reader.text()?);
+            let key = ImpressionKey::new(&reader.text()?, &reader.text()?);
             sightings.impressions.insert(key, Sighting::read(reader)?);
         }
         for _ in 0..reader.count()? {
@@ -119,14 +137,14 @@ impl Sightings {
         Ok(sightings)
     }
 
-    fn exposures(self, flagged: impl Fn(u128) -> bool) -> impl Iterator<Item = Exposure> {
+    fn exposures(&self, flagged: impl Fn(u128) -> bool) -> impl Iterator<Item = Exposure> {
         let counts = self.currencies.iter();
         let most = counts.max_by_key(|(name, count)| (**count, std::cmp::Reverse(*name)));
-        let currency = most.map(|(name, _)| name.clone());
-        self.impressions.into_values().filter_map(move |seen| {
+        let currency = most.map(|(name, _)| name);
+        self.impressions.values().filter_map(move |seen| {
             let (_, _, address) = seen.address?;
             let mut bills = seen.bills.iter();
-            let bill = bills.find(|(name, _)| Some(name) == currency.as_ref());
+            let bill = bills.find(|(name, _)| Some(name) == currency);
             Some(Exposure {
                 address,
                 asn: seen.asn,
@@ -192,22 +210,26 @@ impl Sighting {
             };
             keep_least(&mut self.address, Some((leg != Leg::Network, leg, bits)));
         }
-        keep_least(&mut self.device, event.device.clone());
+        if let Some(device) = &event.device
+            && self.device.as_ref().is_none_or(|kept| device < kept)
+        {
+            self.device = Some(device.clone());
+        }
         keep_least(&mut self.day, Some(event.time.day()));
         self.served |= leg != Leg::Request;
         match &event.detail {
             LegDetail::Network { asn, .. } => keep_least(&mut self.asn, *asn),
             LegDetail::Billing { amount_micros, currency } => {
-                self.bill(currency.clone(), *amount_micros);
+                self.bill(currency, *amount_micros);
             }
             _ => {}
         }
     }
 
-    fn bill(&mut self, currency: Box<str>, micros: i64) {
-        match self.bills.iter_mut().find(|(name, _)| *name == currency) {
+    fn bill(&mut self, currency: &str, micros: i64) {
+        match self.bills.iter_mut().find(|(name, _)| **name == *currency) {
             Some((_, kept)) => *kept = micros.max(*kept),
-            None => self.bills.push((currency, micros)),
+            None => self.bills.push((currency.into(), micros)),
         }
     }
 
@@ -218,7 +240,7 @@ impl Sighting {
         keep_least(&mut self.day, other.day);
         self.served |= other.served;
         for (currency, micros) in other.bills {
-            self.bill(currency, micros);
+            self.bill(&currency, micros);
         }
     }
 }
@@ -240,9 +262,9 @@ impl Tally {
     /// Adds the impressions of a log of which all events were seen. An exposure is flagged when a
     /// feed lists its very address as anything but a crawler that declares itself, so feeds are
     /// marked before the log is added.
-    pub fn expose_sightings(&mut self, sightings: Sightings) {
+    pub fn expose_sightings(&mut self, sightings: impl Borrow<Sightings>) {
         let listed = self.listed_addresses();
-        for exposure in sightings.exposures(|address| listed.contains(&address)) {
+        for exposure in sightings.borrow().exposures(|address| listed.contains(&address)) {
             self.expose(exposure);
         }
     }
