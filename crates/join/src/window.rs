@@ -270,6 +270,7 @@ impl Join {
     /// What two parts of a log know together. Meant for parts nothing of which has been decided.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        #[allow(clippy::iter_over_hash_type, reason = "in any order they come to the same")]
         for (key, known) in other.impressions {
             match (self.impressions.get_mut(&key), known) {
                 (Some(Known::Open(held)), Known::Open(evidence)) => {

@@ -22,6 +22,7 @@
 
 mod close;
 mod live;
+mod part;
 mod reconcile;
 mod record;
 mod reorder;
@@ -30,6 +31,7 @@ mod run;
 pub use adproof_join::{Limits as JoinLimits, Reason as UnjoinedReason, Unjoined, Windows};
 pub use close::{Billed, CloseError, Closing, NO_CURRENCY, Notes};
 pub use live::{Disorder, Live};
+pub use part::{Part, Tallied};
 pub use reconcile::{Compared, Figure, Kind, Reconciled, reconcile};
 pub use record::{Recorded, Recorder, engine_digest, manifest_digest};
 pub use reorder::Reorder;

@@ -5,7 +5,7 @@ use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Event, Timestamp};
 use crate::reorder::Reorder;
 use crate::run::{Day, Inputs, Pipeline};
 
-const MAGIC: &[u8] = b"adproof live v1\n";
+pub(crate) const MAGIC: &[u8] = b"adproof live v1\n";
 
 /// How far a stream's events may be out of order, and how many may wait for their place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -134,7 +134,6 @@ impl Recorder {
             let values = if key.is_some() { values(leg) } else { Vec::new() };
             commitments.push(record_key.commit(leg.leg.as_str(), &values)?);
         }
-        let opening = key.map(|_| Opening::new(subject, &commitments));
         let mut legs = legs(&dossier.legs, &commitments);
         let mut completeness = dossier.completeness();
         if key.is_none() {
@@ -150,7 +149,8 @@ impl Recorder {
             dec: decision(decided, subject),
             repro: self.repro(day.model),
         };
-        Ok(Recorded { draft, opening, key: record_key })
+        let commitments = if key.is_some() { commitments } else { Vec::new() };
+        Ok(Recorded { draft, commitments, key: record_key })
     }
 }
 
@@ -159,10 +159,20 @@ impl Recorder {
 pub struct Recorded {
     /// The decision.
     pub draft: Draft,
-    /// What opens its commitments; none where it commits to nothing.
-    pub opening: Option<Opening>,
+    /// What it commits to; nothing where its person's key was destroyed.
+    pub commitments: Vec<LegCommitment>,
     /// What the opening is encrypted with where it is kept.
     pub key: RecordKey,
+}
+
+impl Recorded {
+    /// What opens its commitments; none where it commits to nothing. Hardly any record is asked
+    /// for it, and it is as large as the evidence.
+    #[must_use]
+    pub fn opening(&self) -> Option<Opening> {
+        let subject = self.draft.dec.subject;
+        (!self.commitments.is_empty()).then(|| Opening::new(subject, &self.commitments))
+    }
 }
 
 /// Every leg that had something of a person is told as erased.

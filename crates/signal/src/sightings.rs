@@ -77,6 +77,7 @@ impl Sightings {
     /// Both in one: an impression may have been seen in part by each.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        #[allow(clippy::iter_over_hash_type, reason = "in any order they come to the same")]
         for (key, seen) in other.impressions {
             match self.impressions.entry(key) {
                 Entry::Vacant(entry) => {

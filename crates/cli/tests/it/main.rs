@@ -31,4 +31,6 @@ mod stream;
 #[cfg(feature = "nats")]
 mod stream_nats;
 mod stream_state;
+#[cfg(feature = "nats")]
+mod stream_tally;
 mod traffic;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::decide::Desk;
@@ -14,13 +16,13 @@ use crate::stream::forget;
 use crate::stream_state::{args, decisions, ends_within, log, said, spawn};
 
 /// A broker with JetStream on loopback, ended with the test.
-struct Broker {
+pub(crate) struct Broker {
     child: Child,
     port: u16,
 }
 
 impl Broker {
-    fn start(folder: &Path, port: u16) -> Self {
+    pub(crate) fn start(folder: &Path, port: u16) -> Self {
         let child = Command::new("nats-server")
             .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
             .arg(folder)
@@ -42,7 +44,7 @@ impl Broker {
         let _ = self.child.wait();
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut client = Client { reader: BufReader::new(stream.try_clone().unwrap()), stream };
@@ -59,7 +61,7 @@ impl Drop for Broker {
 }
 
 /// The broker's text protocol, as far as the test needs it.
-struct Client {
+pub(crate) struct Client {
     stream: TcpStream,
     reader: BufReader<TcpStream>,
 }
@@ -76,7 +78,7 @@ impl Client {
     }
 
     /// Publishes and waits for the broker's answer.
-    fn ask(&mut self, subject: &str, payload: &[u8]) -> Value {
+    pub(crate) fn ask(&mut self, subject: &str, payload: &[u8]) -> Value {
         let head = format!("PUB {subject} inbox {}\r\n", payload.len());
         self.send(&[head.as_bytes(), payload, b"\r\n"].concat());
         loop {
@@ -93,7 +95,7 @@ impl Client {
         }
     }
 
-    fn make_stream(&mut self, name: &str, subject: &str) {
+    pub(crate) fn make_stream(&mut self, name: &str, subject: &str) {
         let config = json!({"name": name, "subjects": [subject], "storage": "file"});
         let subject = format!("$JS.API.STREAM.CREATE.{name}");
         let answer = self.ask(&subject, config.to_string().as_bytes());
@@ -106,7 +108,7 @@ impl Client {
     }
 
     /// What nobody has acknowledged yet, delivered or not.
-    fn open(&mut self, name: &str, consumer: &str) -> u64 {
+    pub(crate) fn open(&mut self, name: &str, consumer: &str) -> u64 {
         let info = self.ask(&format!("$JS.API.CONSUMER.INFO.{name}.{consumer}"), b"");
         info["num_pending"].as_u64().unwrap() + info["num_ack_pending"].as_u64().unwrap()
     }
@@ -173,6 +175,45 @@ fn a_broker_keeps_what_is_not_durable_and_delivers_it_again() {
     assert_eq!(letters, poison, "letters are lost or there twice");
     let dead = client.messages("DEAD");
     assert!(dead > 0 && dead <= u64::try_from(poison).unwrap(), "{dead} of {poison} letters");
+    // Each with every byte as it came, and with the reason.
+    for seq in 1..=dead {
+        let ask = json!({ "seq": seq }).to_string();
+        let answer = client.ask("$JS.API.STREAM.MSG.GET.DEAD", ask.as_bytes());
+        let bytes_of = |name: &str| {
+            let text = answer["message"][name].as_str().unwrap();
+            BASE64.decode(text).unwrap()
+        };
+        assert_eq!(bytes_of("data"), b"no event");
+        let headers = String::from_utf8(bytes_of("hdrs")).unwrap();
+        assert!(headers.contains("Adproof-Reason: not a JSON object"), "{headers}");
+    }
+}
+
+/// More than a broker sends ahead to one client: it must not be asked for all at once.
+#[test]
+fn long_messages_arrive_within_the_bound_of_what_is_held() {
+    let desk = Desk::new();
+    let log = log(&desk);
+    adproof(&args(&desk, &log, "calm-state", "calm", &[])).exits(0);
+    forget(&desk);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let broker = Broker::start(&desk.path("broker"), port);
+    let mut client = broker.client();
+    client.make_stream("EVENTS", "events.>");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let rest = "\n".repeat(600_000);
+    let chunk = lines.len().div_ceil(180);
+    for chunk in lines.chunks(chunk) {
+        let answer = client.ask("events.1", format!("{}{rest}", chunk.join("\n")).as_bytes());
+        assert!(answer["seq"].as_u64().is_some(), "{answer}");
+    }
+    let source = format!("nats://127.0.0.1:{port}/EVENTS?consumer=adproof&wait=60");
+    let mut child = spawn(&args(&desk, &source, "state", "ledger", &["--idle", "3"]));
+    let code = ends_within(&mut child, Duration::from_mins(3));
+    assert_eq!(code, Some(0), "{}", said(&mut child));
+    assert_eq!(client.open("EVENTS", "adproof"), 0, "every message is acknowledged");
+    assert!(decisions(&desk, "ledger") == decisions(&desk, "calm"));
 }
 
 #[test]

@@ -290,6 +290,55 @@ fn what_http_acknowledged_is_there_after_a_kill() {
     assert!(decisions(&desk, "ledger") == decisions(&desk, "calm"));
 }
 
+/// A limit on the size of files fails a write in the middle, as a full disk does: in the log of what
+/// is taken, in the state, and in the ledger, whichever comes to it first.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_was_full_loses_nothing_once_there_is_room() {
+    let desk = Desk::new();
+    let log = log(&desk);
+    adproof(&args(&desk, &log, "calm-state", "calm", &[])).exits(0);
+    let expected = decisions(&desk, "calm");
+    forget(&desk);
+    let more = ["--batch", "4096", "--checkpoint", "0"];
+    let mut full = 0;
+    for blocks in [0, 8, 60, 200, 400, 700, 1_000] {
+        let mut limited = std::process::Command::new("sh");
+        limited
+            .args(["-c", r#"trap "" XFSZ; ulimit -f "$1"; shift; exec "$@""#, "sh"])
+            .arg(blocks.to_string())
+            .arg(env!("CARGO_BIN_EXE_adproof"))
+            .args(args(&desk, &log, "state", "ledger", &more));
+        let ran = crate::run::finish(limited);
+        if ran.code != 0 {
+            assert!(ran.code == 2 && ran.stderr.contains("too large"), "{blocks}: {}", ran.stderr);
+            full += 1;
+        }
+    }
+    assert!(full >= 4, "the limit was met {full} times");
+    adproof(&args(&desk, &log, "state", "ledger", &more)).exits(0);
+    assert!(decisions(&desk, "ledger") == expected, "the decisions differ");
+    adproof(&["ledger", "verify", &desk.at("ledger")]).exits(0);
+    let list = ["stream", "dlq", "list", "--output-format", "ndjson", "--state"];
+    let letters = |state: &str| {
+        let state = desk.at(state);
+        adproof(&[&list[..], &[&state]].concat()).exits(0).stdout.lines().count()
+    };
+    assert_eq!(letters("state"), letters("calm-state"), "letters are lost or there twice");
+}
+
+/// Asks a running stream for its figures.
+#[cfg(target_os = "linux")]
+fn figure(address: &str, name: &str) -> u64 {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    client.write_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name} in {answer}")).parse().unwrap()
+}
+
 /// Resident memory of a process in KiB.
 #[cfg(target_os = "linux")]
 fn resident_kib(child: &Child) -> u64 {
@@ -307,8 +356,11 @@ fn while_nobody_reads_what_it_tells_a_stream_waits_and_does_not_grow() {
     let desk = Desk::new();
     let text = in_order();
     // A short horizon, so that days are decided while lines still come.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let watched = format!("127.0.0.1:{port}");
     let more = ["--output-format", "ndjson", "--held", "100000", "--batch", "20000"];
-    let args = args(&desk, "-", "state", "ledger", &[&more[..], &["--horizon", "60"]].concat());
+    let more = [&more[..], &["--horizon", "60", "--metrics", &watched]].concat();
+    let args = args(&desk, "-", "state", "ledger", &more);
     let mut child = command(&args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -331,6 +383,9 @@ fn while_nobody_reads_what_it_tells_a_stream_waits_and_does_not_grow() {
     std::thread::sleep(Duration::from_secs(seconds));
     let after = resident_kib(&child);
     assert!(!writer.is_finished(), "whoever writes to it waits");
+    assert_eq!(figure(&watched, "adproof_stream_gate_closed"), 1, "and whoever watches sees it");
+    assert!(figure(&watched, "adproof_stream_in_flight_bytes") > 30_000);
+    assert!(figure(&watched, "adproof_stream_events_total") > 0);
     assert!(after < before + 4_096, "it grew from {before} to {after} KiB");
     let mut rest = Vec::new();
     child.stdout.as_mut().unwrap().read_to_end(&mut rest).unwrap();

@@ -36,20 +36,40 @@ pub(super) fn serve(address: SocketAddr, sink: Sink) -> io::Result<SocketAddr> {
     let builder = thread::Builder::new().name("source".to_owned());
     builder.spawn(move || {
         let sink = Arc::new(sink);
-        if let Err(error) = runtime.block_on(accept(listener, Arc::clone(&sink))) {
+        let ends = {
+            let sink = Arc::clone(&sink);
+            move || sink.stop.is_set() || sink.gate.is_abandoned()
+        };
+        let answers = {
+            let sink = Arc::clone(&sink);
+            move |request| {
+                let sink = Arc::clone(&sink);
+                async move { answer(request, &sink).await }
+            }
+        };
+        if let Err(error) = runtime.block_on(accept(listener, ends, answers)) {
             sink.tell(Arrival::End(End::Failed(error)));
         }
     })?;
     Ok(bound)
 }
 
-async fn accept(listener: TcpListener, sink: Arc<Sink>) -> io::Result<()> {
+/// Answers requests until `ends`.
+pub(super) async fn accept<A, F>(
+    listener: TcpListener,
+    ends: impl Fn() -> bool,
+    answers: A,
+) -> io::Result<()>
+where
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return Ok(()) };
         let connection = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
-        if sink.stop.is_set() || sink.gate.is_abandoned() {
+        if ends() {
             return Ok(());
         }
         let stream = match connection {
@@ -62,11 +82,11 @@ async fn accept(listener: TcpListener, sink: Arc<Sink>) -> io::Result<()> {
             }
             Ok(Ok((stream, _))) => stream,
         };
-        let sink = Arc::clone(&sink);
+        let answers = answers.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let sink = Arc::clone(&sink);
-                async move { Ok::<_, Infallible>(answer(request, &sink).await) }
+                let answer = answers(request);
+                async move { Ok::<_, Infallible>(answer.await) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -129,7 +149,7 @@ fn busy() -> Response<Full<Bytes>> {
     response
 }
 
-fn say(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+pub(super) fn say(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(format!("{text}\n"))));
     *response.status_mut() = status;
     response

@@ -84,7 +84,11 @@ pub struct Keep {
 
 /// The state folder, for whoever takes what arrives. It may be another thread.
 #[derive(Debug)]
-pub struct Taker(Wal);
+pub struct Taker {
+    taken: Wal,
+    /// The first batch that the state file did not cover when the folder was opened.
+    covered: u64,
+}
 
 impl Taker {
     /// Makes what arrived durable, and gives the batch's number.
@@ -94,13 +98,36 @@ impl Taker {
     pub fn take(&mut self, arrived_us: i64, items: &[(Place, &[u8])]) -> Result<u64, KeepError> {
         let labels: Vec<String> = items.iter().map(|(place, _)| place.to_string()).collect();
         let parts = labels.iter().zip(items).map(|(label, (_, bytes))| (&**label, *bytes));
-        Ok(self.0.append(arrived_us, parts)?)
+        Ok(self.taken.append(arrived_us, parts)?)
     }
 
     /// Bytes of a torn last batch that were cut off on opening; nobody was told it was taken.
     #[must_use]
     pub const fn cut_bytes(&self) -> u64 {
-        self.0.cut_bytes()
+        self.taken.cut_bytes()
+    }
+
+    /// Gives the batches that were taken behind the state, in order and one after the other: they
+    /// may be more than memory holds.
+    ///
+    /// # Errors
+    /// They cannot be read, or `each` fails.
+    pub fn behind<E: From<KeepError>>(
+        &self,
+        mut each: impl FnMut(Batch) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        let read = self.taken.each(self.covered, |batch| {
+            each(batch).map_err(|error| {
+                failed = Some(error);
+                // Never told: the error beside it is.
+                WalError::Poisoned
+            })
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => read.map_err(|error| KeepError::from(error).into()),
+        }
     }
 }
 
@@ -111,8 +138,8 @@ pub struct Kept {
     pub places: Places,
     /// The state as it was written down; none when there is none yet.
     pub state: Option<Vec<u8>>,
-    /// Batches that were taken behind it, in order.
-    pub behind: Vec<Batch>,
+    /// How many batches were taken behind it: see [`Taker::behind`].
+    pub behind: u64,
 }
 
 impl Keep {
@@ -137,7 +164,7 @@ impl Keep {
         }
         let taken = Wal::open(&folder.join(TAKEN), covered, limits)?;
         let dead = DeadLetters::open(&folder.join("dead"), limits)?;
-        let mut behind = Vec::new();
+        let mut behind = 0_u64;
         let mut places = worked_on.clone();
         taken.each(covered, |batch| {
             for (label, _) in &batch.items {
@@ -145,12 +172,12 @@ impl Keep {
                     places.take(&place);
                 }
             }
-            behind.push(batch);
+            behind += 1;
             Ok::<_, WalError>(())
         })?;
         let folder = folder.to_owned();
         let keep = Self { folder, dead, places: worked_on, next: covered, covered, lock };
-        Ok((keep, Taker(taken), Kept { places, state, behind }))
+        Ok((keep, Taker { taken, covered }, Kept { places, state, behind }))
     }
 
     /// The letters.
@@ -283,30 +310,41 @@ mod tests {
         Keep::open(folder, WalLimits { segment_bytes: 100, ..WalLimits::default() }).unwrap()
     }
 
+    fn behind(taker: &Taker) -> Vec<Batch> {
+        let mut batches = Vec::new();
+        taker
+            .behind(|batch| {
+                batches.push(batch);
+                Ok::<_, KeepError>(())
+            })
+            .unwrap();
+        batches
+    }
+
     #[test]
     fn what_was_taken_is_there_after_a_stop_until_the_state_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let (mut keep, mut taker, kept) = open(folder.path());
-        assert!(kept.state.is_none() && kept.behind.is_empty());
+        assert!(kept.state.is_none() && kept.behind == 0);
         let first = taker.take(1, &[(file(5), b"one\n")]).unwrap();
         taker.take(2, &[(file(9), b"two\n"), (file(20), b"three\n")]).unwrap();
         keep.worked_on(first, [file(5)]);
         keep.checkpoint(b"state one").unwrap();
         drop((keep, taker));
         for _ in 0..2 {
-            let (keep, _, kept) = open(folder.path());
+            let (keep, taker, kept) = open(folder.path());
             assert_eq!(kept.state.as_deref(), Some(b"state one".as_slice()));
-            assert_eq!(kept.behind.len(), 1);
-            assert_eq!(kept.behind[0].items[1].1, b"three\n");
+            assert_eq!(kept.behind, 1);
+            assert_eq!(behind(&taker)[0].items[1].1, b"three\n");
             assert_eq!(kept.places.file(), Some((1, 2, 20)));
             assert_eq!((keep.behind(), keep.places.file()), (0, Some((1, 2, 5))));
         }
-        let (mut keep, taker, kept) = open(folder.path());
-        keep.worked_on(kept.behind[0].number, [file(9), file(20)]);
+        let (mut keep, taker, _) = open(folder.path());
+        keep.worked_on(behind(&taker)[0].number, [file(9), file(20)]);
         keep.checkpoint(b"state two").unwrap();
         drop((keep, taker));
         let (_, _, kept) = open(folder.path());
-        assert_eq!((kept.state.as_deref(), kept.behind.len()), (Some(b"state two".as_slice()), 0));
+        assert_eq!((kept.state.as_deref(), kept.behind), (Some(b"state two".as_slice()), 0));
         assert_eq!(kept.places.file(), Some((1, 2, 20)));
     }
 
@@ -345,7 +383,7 @@ mod tests {
         assert_eq!(keep.replay(&mut taker, 5, &[0, 7]).unwrap(), 1);
         assert!(keep.dead().list().unwrap()[0].replayed);
         drop((keep, taker));
-        let (_, _, kept) = open(folder.path());
-        assert_eq!(kept.behind[1].items, [("replay".into(), b"{}\n".to_vec())]);
+        let (_, taker, _) = open(folder.path());
+        assert_eq!(behind(&taker)[1].items, [("replay".into(), b"{}\n".to_vec())]);
     }
 }

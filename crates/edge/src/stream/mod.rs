@@ -15,6 +15,7 @@ mod gate;
 mod http;
 mod keep;
 mod lines;
+mod metrics;
 #[cfg(feature = "nats")]
 mod nats;
 mod place;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 pub use dead::{DeadLetter, DeadLetters, NewLetter};
 pub use gate::Gate;
 pub use keep::{Keep, KeepError, Kept, Taker};
+pub use metrics::{Metrics, Standing};
 pub use place::{Place, Places};
 pub use wal::{Batch, Wal, WalError, WalLimits};
 

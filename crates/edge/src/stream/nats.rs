@@ -23,6 +23,9 @@ const BACK_OFF: [u32; 4] = [1, 2, 4, 10];
 /// Pauses between two attempts to reach the broker.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// Bytes that one request for messages may ask for at least: no broker takes longer messages, and
+/// one that is longer than the request would stop the stream.
+const FEWEST_BYTES: usize = 8 << 20;
 /// How long one request for messages stays open.
 const FETCH: Duration = Duration::from_millis(500);
 
@@ -81,6 +84,12 @@ pub(super) fn consume(nats: Nats, places: Places, sink: Sink) -> io::Result<()> 
         }
     })?;
     Ok(())
+}
+
+/// Whether a request ended because the next message would have gone beyond its bytes. It is asked
+/// for again.
+fn is_full(error: &Error) -> bool {
+    error.to_string().contains("Message Size Exceeds MaxBytes")
 }
 
 struct Connected {
@@ -164,12 +173,19 @@ impl Source {
             tokio::time::sleep(Duration::from_millis(2)).await;
             return Ok(());
         }
-        let batch = here.consumer.fetch().max_messages(self.sink.limits.messages);
+        // Bounded in bytes as well: a broker cuts off whoever has too much on its way, and what is
+        // handed over has to be held.
+        let bytes = self.sink.limits.held_bytes.max(FEWEST_BYTES);
+        let messages_at_once = self.sink.limits.messages;
+        let batch = here.consumer.fetch().max_messages(messages_at_once).max_bytes(bytes);
         let mut messages = batch.messages().await?;
         let mut any = false;
         while let Some(message) = messages.next().await {
+            match message {
+                Err(error) if any && is_full(&error) => break,
+                message => self.take(message?, words)?,
+            }
             any = true;
-            self.take(message?, words)?;
         }
         if any {
             return Ok(());
@@ -178,15 +194,20 @@ impl Source {
         let mut waiting = here
             .consumer
             .batch()
-            .max_messages(self.sink.limits.messages)
+            .max_messages(messages_at_once)
+            .max_bytes(bytes)
             .expires(FETCH)
             .messages()
             .await?;
         loop {
             tokio::select! {
                 message = waiting.next() => match message {
-                    Some(message) => self.take(message?, words)?,
                     None => return Ok(()),
+                    Some(Err(error)) if any && is_full(&error) => return Ok(()),
+                    Some(message) => {
+                        self.take(message?, words)?;
+                        any = true;
+                    }
                 },
                 Some(word) = heard.recv() => self.say(here, word).await?,
             }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in its helpers")]
 
+mod law;
+
 use std::collections::BTreeMap;
 
 use adproof_feeds::{Limits, read_events, read_feed};

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use adproof_edge::clock::{Clock, FixedClock, SystemClock};
 use adproof_edge::people::{Limits as PeopleLimits, People, Sealed};
 use adproof_edge::store::{LedgerReader, LedgerWriter, StoreError};
-use adproof_ledger::{Hash, Record};
+use adproof_ledger::{DayKey, Hash, Record};
 use adproof_model::Timestamp;
 use adproof_pipeline::{Day, Decided, Recorded, Recorder};
 use adproof_wire::decide::LedgerV1;
@@ -21,6 +22,8 @@ use crate::out::{Failure, Out};
 
 /// Records of one group commit.
 const BATCH: usize = 512;
+/// Fewer records than this are made before a second thread has started.
+const LEAST_SHARE: usize = 16;
 
 /// Where decisions are recorded.
 #[derive(Clone, Debug, Default, Args)]
@@ -51,6 +54,11 @@ pub(crate) struct JournalArgs {
     #[command(flatten)]
     pub(crate) access: AccessArgs,
 }
+
+/// A decision to record, its person, and the key of that person's day where it was not destroyed.
+type Wanted<'a> = (&'a Decided, Hash, Option<DayKey>);
+/// A record without a place, its hash, and its person.
+type Made = (Recorded, Hash, Hash);
 
 /// Whose time records carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,30 +161,32 @@ impl Journal {
     }
 
     fn write_batch(&mut self, day: &Day, some: &[&Decided]) -> anyhow::Result<()> {
-        let (mut drafts, mut sealed) = (Vec::new(), Vec::new());
         let date = date(day.day);
+        let mut wanted = Vec::with_capacity(some.len());
         for decided in some {
             let dossier = &decided.dossier;
             let person = self.recorder.person(dossier);
             let subject = self.recorder.subject(&dossier.transaction, &dossier.impression);
             let key = self.people.key(&date, &person, &subject).map_err(people_failure)?;
-            let Recorded { draft, opening, key } = self
-                .recorder
-                .record(day, decided, key.as_ref())
-                .with_context(|| format!("impression {}", dossier.impression))?;
-            let hash = Hash::of(&draft.to_bytes()?);
-            match self.known.insert(draft.dec.subject, hash) {
+            wanted.push((*decided, person, key));
+        }
+        let (mut drafts, mut sealed) = (Vec::new(), Vec::new());
+        for (recorded, hash, person) in self.record(day, &wanted)? {
+            let subject = recorded.draft.dec.subject;
+            match self.known.insert(subject, hash) {
                 None => {
-                    drafts.push((draft, self.clock.now()));
-                    if let Some(opening) = opening.filter(|_| self.disclosures.is_some()) {
-                        sealed.push(Sealed::new(&key, &date, &person, &opening)?);
+                    if let Some(opening) =
+                        self.disclosures.as_ref().and_then(|_| recorded.opening())
+                    {
+                        sealed.push(Sealed::new(&recorded.key, &date, &person, &opening)?);
                     }
+                    drafts.push((recorded.draft, self.clock.now()));
                 }
                 Some(held) => {
                     self.already += u64::from(held == hash);
                     self.differing += u64::from(held != hash);
                     // The record that is there stands.
-                    self.known.insert(draft.dec.subject, held);
+                    self.known.insert(subject, held);
                 }
             }
         }
@@ -191,6 +201,37 @@ impl Journal {
             file.flush()?;
         }
         Ok(())
+    }
+
+    /// Records in the ledger.
+    pub(crate) const fn size(&self) -> u64 {
+        self.writer.size()
+    }
+
+    /// Makes records on all cores: committing to the evidence is most of the work.
+    fn record(&self, day: &Day, wanted: &[Wanted<'_>]) -> anyhow::Result<Vec<Made>> {
+        let maker = &self.recorder;
+        let one = |(decided, person, key): &Wanted<'_>| -> anyhow::Result<Made> {
+            let recorded = maker
+                .record(day, decided, key.as_ref())
+                .with_context(|| format!("impression {}", decided.dossier.impression))?;
+            let hash = Hash::of(&recorded.draft.to_bytes()?);
+            Ok((recorded, hash, *person))
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let share = wanted.len().div_ceil(threads).max(LEAST_SHARE);
+        thread::scope(|scope| {
+            let work = |some: &[Wanted<'_>]| some.iter().map(one).collect::<Result<Vec<_>, _>>();
+            let (first, rest) = wanted.split_at(share.min(wanted.len()));
+            let others: Vec<_> =
+                rest.chunks(share).map(|some| scope.spawn(move || work(some))).collect();
+            let mut all = work(first)?;
+            for other in others {
+                let panicked = |_| anyhow::anyhow!("making records failed");
+                all.extend(other.join().map_err(panicked)??);
+            }
+            Ok(all)
+        })
     }
 
     /// Where the ledger stands.

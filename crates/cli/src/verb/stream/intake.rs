@@ -6,9 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use adproof_edge::clock::{Clock as _, SystemClock};
-use adproof_edge::stream::{Arrival, Batch, KeepError, Place, Receipt, Stream, Taker};
+use adproof_edge::stream::{Arrival, Batch, KeepError, Place, Receipt, Stream, Taken, Taker};
 use adproof_feeds::{Limits, read_event_line};
 use adproof_model::{Event, Reject};
+use adproof_pipeline::Part as Share;
 
 /// Batches that are ready while another is worked on.
 const READY: usize = 2;
@@ -29,6 +30,8 @@ pub(super) struct Part {
     pub(super) bytes: Vec<u8>,
     pub(super) lines: Vec<Line>,
     pub(super) receipt: Receipt,
+    /// Bytes as they came, those of other parts of the stream included.
+    held: usize,
 }
 
 /// One line that is not blank.
@@ -52,11 +55,41 @@ impl Part {
             }
             start += line.len();
         }
-        Self { place, bytes, lines, receipt }
+        let held = bytes.len();
+        Self { place, bytes, lines, receipt, held }
+    }
+
+    /// Leaves out the lines that another process works on.
+    fn share(mut self, share: Share) -> Self {
+        if share == Share::WHOLE {
+            return self;
+        }
+        let all = std::mem::take(&mut self.bytes);
+        let (mut own, mut lines) = (Vec::new(), Vec::new());
+        for line in self.lines {
+            let holds = match &line.said {
+                Ok(event) => share.holds(event),
+                Err(_) => share.is_first(),
+            };
+            let text = all.get(line.at).filter(|_| holds);
+            if let Some(text) = text {
+                let start = own.len();
+                own.extend_from_slice(text);
+                own.push(b'\n');
+                let number = u64::try_from(lines.len()).unwrap_or(u64::MAX).saturating_add(1);
+                lines.push(Line { at: start..start + text.len(), number, said: line.said });
+            }
+        }
+        Self { bytes: own, lines, ..self }
     }
 }
 
 impl Read {
+    /// Bytes that the gate counts for it.
+    pub(super) fn held(&self) -> usize {
+        self.parts.iter().map(|part| part.held).sum()
+    }
+
     /// A batch that was taken before a stop.
     pub(super) fn again(batch: Batch, limits: &Limits) -> Self {
         let parts = batch.items.into_iter().map(|(label, bytes)| {
@@ -81,12 +114,13 @@ pub(super) enum Given {
 pub(super) fn start(
     mut stream: Stream,
     mut taker: Option<Taker>,
+    share: Share,
 ) -> std::io::Result<Receiver<Given>> {
     let (send, given) = sync_channel(READY);
     thread::Builder::new().name("intake".to_owned()).spawn(move || {
         let clock = SystemClock::default();
         let limits = Limits::default();
-        while step(&mut stream, taker.as_mut(), &clock, &limits, &send) {}
+        while step(&mut stream, taker.as_mut(), &clock, (&limits, share), &send) {}
     })?;
     Ok(given)
 }
@@ -95,7 +129,7 @@ fn step(
     stream: &mut Stream,
     taker: Option<&mut Taker>,
     clock: &SystemClock,
-    limits: &Limits,
+    (limits, share): (&Limits, Share),
     send: &SyncSender<Given>,
 ) -> bool {
     let lines = match stream.wait(Duration::from_secs(1)) {
@@ -107,9 +141,18 @@ fn step(
         }
     };
     let arrived_us = clock.now().wall_us;
+    let read = |one: Taken| Part::read(one.place, one.lines, one.receipt, limits).share(share);
     let mut number = 0;
-    if let Some(taker) = taker {
-        let items: Vec<_> = lines.iter().map(|one| (one.place, &*one.lines)).collect();
+    let parts: Vec<Part> = if let Some(taker) = taker {
+        // Whose a line is must be known before it is kept, and only then.
+        let (lines, parts) = if share == Share::WHOLE {
+            (lines, Vec::new())
+        } else {
+            (Vec::new(), lines.into_iter().map(read).collect::<Vec<_>>())
+        };
+        let whole = lines.iter().map(|one| (one.place, &*one.lines));
+        let shared = parts.iter().map(|part| (part.place, &*part.bytes));
+        let items: Vec<_> = whole.chain(shared).collect();
         match taker.take(arrived_us, &items) {
             Ok(given) => number = given,
             Err(error) => {
@@ -117,8 +160,11 @@ fn step(
                 return false;
             }
         }
-    }
-    let read = lines.into_iter().map(|one| Part::read(one.place, one.lines, one.receipt, limits));
-    let read = Read { number, arrived_us, parts: read.collect() };
+        drop(items);
+        parts.into_iter().chain(lines.into_iter().map(read)).collect()
+    } else {
+        lines.into_iter().map(read).collect()
+    };
+    let read = Read { number, arrived_us, parts };
     send.send(Given::Read(read)).is_ok()
 }

@@ -1,19 +1,22 @@
 //! Works on what was taken: decides what is due, makes it durable, tells of it, acknowledges.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use adproof_edge::stream::{Arrival, End, Gate, Keep, KeepError, Kept, NewLetter, Stream, Taker};
+use adproof_edge::stream::{
+    Arrival, End, Gate, Keep, KeepError, Kept, Metrics, NewLetter, Standing, Stream, Taker,
+};
 use adproof_feeds::Limits;
-use adproof_pipeline::{Day, Disorder, Inputs};
-use adproof_wire::decide::{DecideV1, DecisionV1, Door, LedgerV1};
+use adproof_model::Event;
+use adproof_pipeline::Part as Share;
+use adproof_wire::decide::LedgerV1;
 
 use super::intake::{self, Given as Handed, Part, Read};
 use super::status::Status;
-use crate::out::{Failure, Format, Out};
-use crate::verb::decide::{Given, Journal};
+use super::work::Work;
+use crate::out::{Failure, Out};
 
 /// Rejected lines that are told when the stream ends.
 const FIRST_REJECTS: usize = 3;
@@ -23,8 +26,6 @@ const MOST_BEHIND: u64 = 4_096;
 /// How a stream is bounded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// How far events may be out of order.
-    pub(super) disorder: Disorder,
     /// How far ahead of its arrival an event may say that it was received, in microseconds.
     pub(super) ahead_us: i64,
     /// How often the state is written down.
@@ -42,48 +43,47 @@ pub(super) struct Told {
     pub(super) misplaced: u64,
     /// Events in no dossier, by reason.
     pub(super) unjoined: BTreeMap<String, u64>,
-    /// Impressions that are open.
-    pub(super) open: usize,
-    /// Events that wait for their place.
-    pub(super) waiting: usize,
+    /// Impressions that are open, and events that wait for their place.
+    pub(super) open: Option<(usize, usize)>,
 }
 
 /// A running stream.
 pub(super) struct Live {
-    document: DecideV1,
-    machine: adproof_pipeline::Live,
-    inputs: Inputs,
-    journal: Option<Journal>,
+    work: Work,
     keep: Option<Keep>,
     bounds: Bounds,
     told: Told,
+    events: u64,
     lines: u64,
-    written: Instant,
-    format: Format,
-    plain: bool,
+    written: Written,
+    metrics: Arc<Metrics>,
     status: Status,
+}
+
+/// The state file, as it was last written.
+struct Written {
+    at: Instant,
+    /// Its size, and what was taken since.
+    state_bytes: usize,
+    since_bytes: usize,
 }
 
 impl Live {
     pub(super) fn new(
-        given: Given,
-        journal: Option<Journal>,
+        work: Work,
         keep: Option<Keep>,
         bounds: Bounds,
-        (format, plain): (Format, bool),
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            document: DecideV1::new(&given.inputs.policy, &given.pinned),
-            machine: adproof_pipeline::Live::new(given.inputs.clone(), bounds.disorder),
-            inputs: given.inputs,
-            journal,
+            work,
             keep,
             bounds,
             told: Told::default(),
+            events: 0,
             lines: 0,
-            written: Instant::now(),
-            format,
-            plain,
+            written: Written { at: Instant::now(), state_bytes: 0, since_bytes: 0 },
+            metrics,
             status: Status::hidden(),
         }
     }
@@ -91,31 +91,26 @@ impl Live {
     /// Goes on from what a state folder holds.
     pub(super) fn resume(
         &mut self,
-        kept: Kept,
+        kept: &Kept,
+        taker: &Taker,
         folder: &Path,
         out: &mut Out,
     ) -> anyhow::Result<()> {
         if let Some(state) = &kept.state {
-            let inputs = self.inputs.clone();
-            let disorder = self.bounds.disorder;
-            self.machine = adproof_pipeline::Live::from_bytes(inputs, disorder, state)
-                .map_err(|error| {
-                    Failure::new(format!("the stream's state cannot be read: {error}"))
-                        .at(folder.display())
-                        .todo("run the version that wrote it, or move the folder aside and run over the whole log")
-                })?;
+            self.work.resume(state).map_err(|error| {
+                Failure::new(format!("the stream's state cannot be read: {error}"))
+                    .at(folder.display())
+                    .todo("run the version that wrote it, or move the folder aside and run over the whole log")
+            })?;
+            self.written.state_bytes = state.len();
             out.note(format_args!(
-                "going on: {} events before, {} impressions open, {} batches to work on again",
-                self.machine.accepted(),
-                self.machine.pipeline().open(),
-                kept.behind.len()
+                "going on: {}, {} batches to work on again",
+                self.work.before(),
+                kept.behind
             ));
         }
         let limits = Limits::default();
-        for batch in kept.behind {
-            self.work(Read::again(batch, &limits), out)?;
-        }
-        Ok(())
+        taker.behind(|batch| self.work(Read::again(batch, &limits), out))
     }
 
     /// Takes what arrives until nothing more does.
@@ -123,18 +118,17 @@ impl Live {
         &mut self,
         stream: Stream,
         taker: Option<Taker>,
+        part: Share,
         out: &mut Out,
     ) -> anyhow::Result<End> {
         let gate = stream.gate().clone();
         self.status = Status::new(out);
-        let given = intake::start(stream, taker)?;
+        let given = intake::start(stream, taker, part)?;
         let end = self.take(&given, &gate, out);
         self.status.clear();
         let end = end?;
         if matches!(end, End::Eof | End::Idle) {
-            for day in self.machine.finish() {
-                self.tell(&day, out)?;
-            }
+            self.work.finish(out)?;
         }
         self.checkpoint()?;
         Ok(end)
@@ -155,22 +149,42 @@ impl Live {
             match handed {
                 None => {}
                 Some(Handed::Read(read)) => {
-                    let bytes = read.parts.iter().map(|part| part.bytes.len()).sum();
+                    let (bytes, arrived_us) = (read.held(), read.arrived_us);
                     self.work(read, out)?;
                     gate.leave(bytes);
+                    self.metrics.durable(since(arrived_us));
                 }
                 Some(Handed::Failed(error)) => return Err(error.into()),
                 Some(Handed::Other(Arrival::End(End::Failed(error)))) => return Err(error.into()),
                 Some(Handed::Other(Arrival::End(end))) => return Ok(end),
                 Some(Handed::Other(arrival)) => notice(&arrival, out),
             }
-            if self.keep.as_ref().is_some_and(|keep| {
-                keep.behind() > 0 && self.written.elapsed() >= self.bounds.checkpoint
-                    || keep.behind() >= MOST_BEHIND
-            }) {
+            if self.is_due() {
                 self.checkpoint()?;
             }
-            self.status.tell(&self.machine, gate, &self.told, &self.document);
+            let standing = self.standing();
+            self.status.tell(&standing, gate, self.work.block());
+            self.metrics.stands(standing);
+        }
+    }
+
+    /// Whether the state is to be written down. It is written whole, so a large one waits until as
+    /// much was taken since: then writing it costs no more than taking did.
+    fn is_due(&self) -> bool {
+        let Some(keep) = &self.keep else { return false };
+        let worth = self.written.since_bytes >= self.written.state_bytes;
+        let time = self.written.at.elapsed() >= self.bounds.checkpoint;
+        let always = self.bounds.checkpoint.is_zero();
+        keep.behind() > 0 && (always || worth && (time || keep.behind() >= MOST_BEHIND))
+    }
+
+    fn standing(&self) -> Standing {
+        Standing {
+            events: self.events,
+            refused: self.told.rejected,
+            misplaced: self.told.misplaced,
+            behind: self.keep.as_ref().map_or(0, Keep::behind),
+            ..self.work.standing()
         }
     }
 
@@ -183,8 +197,9 @@ impl Live {
         let before = self.lines;
         for part in read.parts {
             let refused = letters.len();
-            let Part { place, bytes, lines, receipt } = part;
+            let Part { place, bytes, lines, receipt, .. } = part;
             let start = self.lines;
+            self.written.since_bytes = self.written.since_bytes.saturating_add(bytes.len());
             for line in lines {
                 self.lines = start.saturating_add(line.number);
                 let text = bytes.get(line.at).unwrap_or_default();
@@ -218,7 +233,7 @@ impl Live {
     /// is refused.
     fn push(
         &mut self,
-        event: adproof_model::Event,
+        event: Event,
         arrived_us: i64,
         out: &mut Out,
     ) -> anyhow::Result<Option<(String, String)>> {
@@ -228,14 +243,11 @@ impl Live {
                 format!("received {} s ahead of the clock, see --ahead", ahead / 1_000_000);
             return Ok(self.refuse("received".to_owned(), reason));
         }
-        self.document.events += 1;
-        let Ok(days) = self.machine.push(event) else {
+        self.events += 1;
+        if !self.work.push(event, out)? {
             self.told.misplaced += 1;
             let reason = "it came after its place in the order had passed; see --horizon";
             return Ok(Some(("received".to_owned(), reason.to_owned())));
-        };
-        for day in &days {
-            self.tell(day, out)?;
         }
         Ok(None)
     }
@@ -249,53 +261,40 @@ impl Live {
         Some((column, reason))
     }
 
-    /// Makes a day durable, then tells of it.
-    fn tell(&mut self, day: &Day, out: &mut Out) -> anyhow::Result<()> {
-        if let Some(journal) = &mut self.journal {
-            journal.write(day)?;
-        }
-        self.document.add_day(day);
-        self.status.decided(day);
-        if self.format == Format::Ndjson {
-            let door = Door::new(self.journal.as_ref().map(Journal::recorder), self.plain);
-            for decided in day.decided.iter().filter(|decided| decided.recorded) {
-                out.json_line(&DecisionV1::new(decided, door))?;
-            }
-        } else if let Some(told) = self.document.days.last() {
-            writeln!(
-                out,
-                "{}  {} impressions, {} recorded",
-                told.day, told.impressions, told.recorded
-            )?;
-        }
-        out.flush()?;
-        Ok(())
-    }
-
     fn checkpoint(&mut self) -> Result<(), KeepError> {
         if let Some(keep) = &mut self.keep {
-            keep.checkpoint(&self.machine.to_bytes())?;
+            let state = self.work.to_bytes();
+            keep.checkpoint(&state)?;
+            self.metrics.checkpointed();
+            (self.written.state_bytes, self.written.since_bytes) = (state.len(), 0);
         }
-        self.written = Instant::now();
+        self.written.at = Instant::now();
         Ok(())
     }
 
     pub(super) fn told(&self) -> Told {
-        let mut told = self.told.clone();
-        let unjoined = self.document.unjoined.iter();
-        told.unjoined = unjoined.map(|(reason, count)| (reason.to_string(), *count)).collect();
-        told.open = self.machine.pipeline().open();
-        told.waiting = self.machine.waiting();
-        told
+        Told { unjoined: self.work.unjoined(), open: self.work.open(), ..self.told.clone() }
+    }
+
+    /// Events that were taken, and what has become of them.
+    pub(super) fn stands(&self) -> (u64, &Work) {
+        (self.events, &self.work)
     }
 
     pub(super) fn head(&self) -> Option<LedgerV1> {
-        self.journal.as_ref().map(Journal::head)
+        self.work.head()
     }
 
     pub(super) fn close(self) -> anyhow::Result<()> {
-        self.journal.map_or(Ok(()), Journal::close)
+        self.work.close()
     }
+}
+
+/// How long ago an instant was by the wall clock; nothing where that was set back.
+fn since(arrived_us: i64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let arrived = Duration::from_micros(u64::try_from(arrived_us).unwrap_or(0));
+    now.saturating_sub(arrived)
 }
 
 /// Lines of a part, blank ones included.
