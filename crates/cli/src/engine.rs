@@ -154,6 +154,9 @@ mod with_engine {
     /// An engine's error for people: with what to do where that can be said.
     #[allow(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
     pub(crate) fn explain(error: EngineError) -> Failure {
+        if let EngineError::NotGiven { table, todo } = error {
+            return Failure::new(format!("there is no table `{table}`")).todo(todo);
+        }
         let text = error.to_string();
         let failure = Failure::new(text);
         match error {
@@ -164,9 +167,10 @@ mod with_engine {
                 failure.at("--table").todo("name it: --table NAME=PATH")
             }
             EngineError::Mixed { .. } => failure.todo("give each kind of file a table of its own"),
-            EngineError::NoEvents { .. } => {
-                failure.todo("rename the columns as the event log of `adproof decide` names them")
-            }
+            EngineError::NoEvents { .. } => failure.todo(
+                "rename the columns as the event log of `adproof decide` names them; in \
+                     `adproof sql`, --table reads any file as it is",
+            ),
             EngineError::Refused { .. } => {
                 failure.at("the query").todo("ask with SELECT; redirect the output to write it")
             }
@@ -174,7 +178,7 @@ mod with_engine {
                 failure.todo("give it more time with --timeout-ms, or ask for less")
             }
             EngineError::Memory { .. } => {
-                failure.todo("give it more with --max-memory, or group by fewer columns")
+                failure.todo("give it more with --memory, or group by fewer columns")
             }
             EngineError::QueryLength { .. } | EngineError::Query(_) => failure.at("the query"),
             EngineError::NoCoordinator { .. } => {

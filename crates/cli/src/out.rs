@@ -115,6 +115,12 @@ impl Out {
         }
     }
 
+    /// Whether notes are not wanted.
+    #[cfg(feature = "engine")]
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// A bar on standard error for work of `len` steps; hidden off a terminal, by `--quiet`, and
     /// where the output itself moves on the terminal.
     pub(crate) fn progress(&self, len: u64) -> ProgressBar {

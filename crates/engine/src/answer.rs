@@ -19,6 +19,8 @@ pub struct Answer {
     pub rows: Vec<Vec<Cell>>,
     /// Whether there are more rows than [`Limits::rows`](crate::Limits::rows).
     pub truncated: bool,
+    /// Whether rows of event logs were left out because they are no events: `rejects` lists them.
+    pub rejects: bool,
 }
 
 /// A column of an answer.
@@ -76,7 +78,7 @@ impl Answer {
                 rows.push(cells.map_err(|error| EngineError::Query(error.to_string()))?);
             }
         }
-        Ok(Self { columns, rows, truncated: total > limit })
+        Ok(Self { columns, rows, truncated: total > limit, rejects: false })
     }
 }
 

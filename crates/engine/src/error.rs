@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 /// Why the engine could not do its work.
@@ -65,6 +66,25 @@ pub enum EngineError {
         /// The columns that are there.
         found: String,
     },
+    /// The query names one of adproof's own tables, and nothing was named that it is made of.
+    #[error("there is no table `{table}`: {todo}")]
+    NotGiven {
+        /// The table.
+        table: String,
+        /// What gives it.
+        todo: &'static str,
+    },
+    /// The rows of a table could not be read.
+    #[error("the table `{table}`: {reason}")]
+    Load {
+        /// The table.
+        table: String,
+        /// What its reader says.
+        reason: String,
+    },
+    /// The query was cancelled.
+    #[error("the query was cancelled")]
+    Cancelled,
     /// The statement is none that only reads.
     #[error("only queries are answered (SELECT, WITH, VALUES, EXPLAIN, SHOW); this is {statement}")]
     Refused {
@@ -150,6 +170,10 @@ pub enum EngineError {
 
 impl From<DataFusionError> for EngineError {
     fn from(error: DataFusionError) -> Self {
+        let error = match own(error) {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
         let text = error.strip_backtrace();
         let text = text.trim_end().to_owned();
         match error.find_root() {
@@ -161,5 +185,29 @@ impl From<DataFusionError> for EngineError {
             DataFusionError::ExecutionJoin(join) if join.is_panic() => Self::Task(text),
             _ => Self::Query(text),
         }
+    }
+}
+
+/// An error of ours that went through DataFusion.
+fn own(error: DataFusionError) -> Result<EngineError, DataFusionError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<EngineError>() {
+            Ok(error) => Ok(*error),
+            Err(inner) => Err(DataFusionError::External(inner)),
+        },
+        DataFusionError::Context(context, inner) => {
+            own(*inner).map_err(|inner| DataFusionError::Context(context, Box::new(inner)))
+        }
+        DataFusionError::ArrowError(arrow, backtrace) => match *arrow {
+            ArrowError::ExternalError(inner) => match inner.downcast::<EngineError>() {
+                Ok(error) => Ok(*error),
+                Err(inner) => {
+                    let arrow = Box::new(ArrowError::ExternalError(inner));
+                    Err(DataFusionError::ArrowError(arrow, backtrace))
+                }
+            },
+            arrow => Err(DataFusionError::ArrowError(Box::new(arrow), backtrace)),
+        },
+        error => Err(error),
     }
 }

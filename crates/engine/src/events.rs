@@ -10,13 +10,14 @@ use std::sync::Arc;
 use adproof_feeds::{EventRows, FeedFault, Limits as ReadLimits};
 use adproof_model::{Digest, Timestamp};
 use adproof_signal::Sightings;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringViewArray};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, ident};
 use datafusion::prelude::SessionContext;
 use futures_util::StreamExt;
@@ -24,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
 use crate::source::{File, SourceFormat};
-use crate::{EngineError, EngineOptions, session};
+use crate::{EngineError, EngineOptions, Limits, session};
 
 /// What a scan of event logs found.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +118,7 @@ async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, E
     let mut scan = EventScan::default();
     for path in paths {
         let file = File::locate(path)?;
-        let schema = columns(&file, &context, options).await?;
+        let schema = columns(&file, &context.state(), &options.limits).await?;
         let read: Vec<Expr> = {
             let fields = schema.fields().iter().filter(|field| is_event_field(field.name()));
             fields.map(|field| ident(field.name())).collect()
@@ -161,13 +162,13 @@ fn digest(path: &Path) -> Result<Digest, EngineError> {
 }
 
 /// The columns that a file is read as.
-async fn columns(
+pub(crate) async fn columns(
     file: &File,
-    context: &SessionContext,
-    options: &EngineOptions,
+    state: &SessionState,
+    limits: &Limits,
 ) -> Result<SchemaRef, EngineError> {
     Ok(match file.format {
-        SourceFormat::Parquet => file.infer(&context.state(), &options.limits).await?,
+        SourceFormat::Parquet => file.infer(state, limits).await?,
         // Text stays text, so that it is judged as the log reader judges it.
         SourceFormat::Csv => {
             let found = file.infer_csv(0)?;
@@ -187,7 +188,7 @@ async fn columns(
     })
 }
 
-fn is_event_field(column: &str) -> bool {
+pub(crate) fn is_event_field(column: &str) -> bool {
     let plain = |name: &str| -> String {
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
     };
@@ -234,7 +235,8 @@ async fn partition(
     let mut found = Partition::default();
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let columns = texts(&batch).map_err(|error| EngineError::Query(error.to_string()))?;
+        let columns =
+            texts(batch.columns()).map_err(|error| EngineError::Query(error.to_string()))?;
         for row in 0..batch.num_rows() {
             match rows.read(0, columns.iter().map(|column| column.text(row))) {
                 Ok(event) => {
@@ -255,6 +257,12 @@ async fn partition(
     Ok(found)
 }
 
+/// Refuses a file whose columns are not those of an event log.
+pub(crate) fn no_events_in(path: &Path, names: &[&str]) -> Result<(), EngineError> {
+    let rows = EventRows::new(names.iter().copied(), &ReadLimits::default());
+    rows.map(|_| ()).map_err(|fault| no_events(path, names, &fault))
+}
+
 fn no_events(path: &Path, names: &[&str], fault: &FeedFault) -> EngineError {
     let column = match fault {
         FeedFault::NoColumn { column, .. } => column,
@@ -268,15 +276,15 @@ fn no_events(path: &Path, names: &[&str], fault: &FeedFault) -> EngineError {
 }
 
 /// A column whose values are read as the text that a log would hold.
-enum Texts {
+pub(crate) enum Texts {
     Text(StringViewArray),
     Instant(ArrayRef),
     Address(ArrayRef),
 }
 
-fn texts(batch: &RecordBatch) -> Result<Vec<Texts>, ArrowError> {
-    let columns = batch.columns().iter();
+pub(crate) fn texts(columns: &[ArrayRef]) -> Result<Vec<Texts>, ArrowError> {
     columns
+        .iter()
         .map(|column| match column.data_type() {
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
                 cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None)).map(Texts::Instant)
@@ -291,7 +299,7 @@ fn texts(batch: &RecordBatch) -> Result<Vec<Texts>, ArrowError> {
 
 impl Texts {
     /// The value, or nothing where it is null.
-    fn text(&self, row: usize) -> String {
+    pub(crate) fn text(&self, row: usize) -> String {
         match self {
             Self::Text(array) if array.is_valid(row) => array.value(row).to_owned(),
             Self::Instant(array) if array.is_valid(row) => {

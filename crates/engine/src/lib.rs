@@ -5,7 +5,8 @@
 //!
 //! - [`scan_events`] reads event logs (Parquet, CSV, JSONL) into impressions that give a tally the
 //!   same bytes as the default build's reader gives it.
-//! - [`sql`] answers a query over files, read-only and bounded.
+//! - [`sql`] answers a query over files, read-only and bounded; [`Session`] answers many over a
+//!   [`Catalog`] of files, event logs and rows that somebody else reads.
 //! - [`frames`] holds the summary frames of reports, through Polars.
 //! - `cluster`, a feature, runs the same plans on many machines.
 //! - [`session::state`] builds the session with our functions for everybody who runs a plan.
@@ -20,11 +21,16 @@ mod function;
 mod query;
 pub mod session;
 mod source;
+mod table;
 
 pub use answer::{Answer, Cell, Column};
 pub use error::EngineError;
 pub use events::{EventScan, RejectedRow, ScannedLog, event_schema, scan_events};
-pub use function::{Ipv6Prefix, Ipv6Text, MergeTallies, TallyAggregate, register};
-pub use query::sql;
+pub use function::{
+    AddressFunction, AsnOfAddress, Ipv6Prefix, MarksAggregate, MergeTallies, TallyAggregate,
+    register,
+};
+pub use query::{Session, sql};
 pub use session::{EngineOptions, Limits};
 pub use source::{SourceFormat, Table};
+pub use table::{Catalog, ColumnDoc, Kind, LoadError, Loaded, Named, Rows, Stopped};

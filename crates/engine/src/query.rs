@@ -1,47 +1,189 @@
-//! `adproof sql`: one read-only query over named files.
+//! `adproof sql`: read-only queries over what was named.
 
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datafusion::catalog::SchemaProvider as _;
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::FunctionRegistry as _;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
 use datafusion::prelude::{SQLOptions, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Column};
+use crate::function::{AsnOfAddress, EventRow};
 use crate::source::Table;
-use crate::{EngineError, EngineOptions, Limits, session};
+use crate::table::{Catalog, Lazy};
+use crate::{EngineError, EngineOptions, Limits, function, session};
 
-/// Answers one query over the tables.
+/// Answers one query over files.
 ///
-/// Nothing is written but temporary files, and nothing is read but the files of the tables: the
-/// statement must be a query, `EXPLAIN` of one, or `SHOW` of tables, columns or functions.
+/// Nothing is written but temporary files, and nothing is read but the files of the tables that
+/// the query names: the statement must be a query, `EXPLAIN` of one, or `SHOW` of tables, columns
+/// or functions.
 pub fn sql(query: &str, tables: &[Table], options: &EngineOptions) -> Result<Answer, EngineError> {
-    let (query, tables, options) = (query.to_owned(), tables.to_vec(), *options);
-    session::run(&options.clone(), async move {
-        answer(session::state(&options)?, &query, &tables, &options.limits).await
-    })
+    let mut catalog = Catalog::default();
+    for table in tables {
+        catalog.add_files(table.clone())?;
+    }
+    Session::open(catalog, options)?.answer(query)
+}
+
+/// Answers queries over a catalog, one after the other. Tables stay open in between.
+pub struct Session {
+    runtime: Option<tokio::runtime::Runtime>,
+    context: SessionContext,
+    tables: Arc<Lazy>,
+    rejected: Arc<AtomicBool>,
+    options: EngineOptions,
+}
+
+impl Session {
+    /// A session over what the catalog names. Nothing is opened yet.
+    pub fn open(catalog: Catalog, options: &EngineOptions) -> Result<Self, EngineError> {
+        let mut state = session::state(options)?;
+        if let Some(table) = &catalog.asn {
+            let function = AsnOfAddress::new(Arc::clone(table));
+            state.register_udf(Arc::new(ScalarUDF::from(function)))?;
+        }
+        let (function, rejected) = EventRow::watched();
+        state.register_udf(Arc::new(ScalarUDF::from(function)))?;
+        let recurrence = function::table_function();
+        let context = SessionContext::new_with_state(state);
+        context.register_udtf(recurrence.name(), Arc::clone(recurrence.function()));
+        let tables = hold(&context, catalog, options.limits)?;
+        let runtime = Some(session::runtime(options)?);
+        Ok(Self { runtime, context, tables, rejected, options: *options })
+    }
+
+    /// Answers one query.
+    pub fn answer(&self, query: &str) -> Result<Answer, EngineError> {
+        self.answer_unless(query, std::future::pending())
+    }
+
+    /// Answers one query, unless `cancelled` comes to its end first. It is polled where timers and
+    /// signals work.
+    pub fn answer_unless(
+        &self,
+        query: &str,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<Answer, EngineError> {
+        self.rejected.store(false, Ordering::Relaxed);
+        let (query, options) = (query.to_owned(), self.options);
+        let context = self.context.clone();
+        let mut answer =
+            self.run(async move { answer_in(&context, &query, &options.limits).await }, cancelled)?;
+        answer.rejects = self.rejected.load(Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// The columns of a table; none where there is no such table.
+    pub fn columns(&self, table: &str) -> Result<Option<Vec<Column>>, EngineError> {
+        let (tables, name) = (Arc::clone(&self.tables), table.to_owned());
+        let work = async move {
+            let Some(table) = tables.table(&name).await? else {
+                return Ok(None);
+            };
+            let schema = table.schema();
+            let columns = schema.fields().iter().map(|field| Column {
+                name: field.name().clone(),
+                data_type: field.data_type().to_string(),
+            });
+            Ok(Some(columns.collect()))
+        };
+        self.run(work, std::future::pending())
+    }
+
+    /// The names of all functions: ours and those of SQL.
+    #[must_use]
+    pub fn functions(&self) -> Vec<String> {
+        let state = self.context.state();
+        let scalar = state.scalar_functions().keys();
+        let mut names: Vec<String> = scalar
+            .chain(state.aggregate_functions().keys())
+            .chain(state.window_functions().keys())
+            .chain(state.table_functions().keys())
+            .filter(|name| ![function::EVENT_ROW, function::EVENT_FIELD].contains(&name.as_str()))
+            .cloned()
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<T, EngineError> {
+        let Some(runtime) = &self.runtime else {
+            return Err(EngineError::Cancelled);
+        };
+        session::within(runtime, &self.options, work, cancelled)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("tables", &self.tables).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A scan that is in the middle of a batch must not hold up who waits for the end.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Answers one query over the tables in a session, wherever that runs its plans.
+#[cfg(feature = "cluster")]
 pub(crate) async fn answer(
     state: SessionState,
     query: &str,
     tables: &[Table],
     limits: &Limits,
 ) -> Result<Answer, EngineError> {
+    let mut catalog = Catalog::default();
+    for table in tables {
+        catalog.add_files(table.clone())?;
+    }
+    let context = SessionContext::new_with_state(state);
+    hold(&context, catalog, *limits)?;
+    answer_in(&context, query, limits).await
+}
+
+/// Makes what a catalog names the tables of a session.
+fn hold(
+    context: &SessionContext,
+    catalog: Catalog,
+    limits: Limits,
+) -> Result<Arc<Lazy>, EngineError> {
+    let state = context.state();
+    let names = &state.config_options().catalog;
+    let tables = Arc::new(Lazy::new(catalog, state.clone(), limits));
+    if let Some(home) = context.catalog(&names.default_catalog) {
+        home.register_schema(&names.default_schema, Arc::clone(&tables) as _)?;
+    }
+    Ok(tables)
+}
+
+async fn answer_in(
+    context: &SessionContext,
+    query: &str,
+    limits: &Limits,
+) -> Result<Answer, EngineError> {
     if query.len() > limits.query_bytes {
         return Err(EngineError::QueryLength { bytes: query.len(), limit: limits.query_bytes });
     }
     // Refused before any file is opened.
-    let statement = readable(&state, query)?;
-    let context = SessionContext::new_with_state(state);
-    for table in tables {
-        let provider = table.open(&context.state(), limits).await?;
-        if context.table_exist(table.name())? {
-            return Err(EngineError::DuplicateTable { name: table.name().to_owned() });
-        }
-        context.register_table(table.name(), provider)?;
-    }
+    let statement = readable(&context.state(), query)?;
     let plan = context.state().statement_to_plan(statement).await?;
     // What the parser takes for a query may still write: SELECT … INTO.
     SQLOptions::new()

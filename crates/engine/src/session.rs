@@ -116,23 +116,55 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, EngineError>> + Send + 'static,
 {
+    let runtime = runtime(options)?;
+    let result = within(&runtime, options, work, std::future::pending());
+    // A scan that is in the middle of a batch must not hold up the answer.
+    runtime.shutdown_background();
+    result
+}
+
+/// Worker threads.
+pub(crate) fn runtime(options: &EngineOptions) -> Result<tokio::runtime::Runtime, EngineError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.partitions.get())
         .thread_stack_size(STACK_BYTES)
         .thread_name("adproof-engine")
         .enable_all()
         .build()?;
+    Ok(runtime)
+}
+
+/// Runs `work` on these workers, within the time limit and until `cancelled` ends.
+pub(crate) fn within<T, F>(
+    runtime: &tokio::runtime::Runtime,
+    options: &EngineOptions,
+    work: F,
+    cancelled: impl Future<Output = ()>,
+) -> Result<T, EngineError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, EngineError>> + Send + 'static,
+{
     let limit_ms = options.limits.time_ms;
     let result = runtime.block_on(async {
-        let task = tokio::spawn(work);
-        match tokio::time::timeout(Duration::from_millis(limit_ms), task).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(join)) => Err(EngineError::Task(join.to_string())),
-            Err(_) => Err(EngineError::Time { limit_ms }),
+        let mut task = tokio::spawn(work);
+        let ended = tokio::select! {
+            ended = &mut task => Some(ended),
+            () = tokio::time::sleep(Duration::from_millis(limit_ms)) => None,
+            () = cancelled => {
+                task.abort();
+                return Err(EngineError::Cancelled);
+            }
+        };
+        match ended {
+            Some(Ok(result)) => result,
+            Some(Err(join)) => Err(EngineError::Task(join.to_string())),
+            None => {
+                task.abort();
+                Err(EngineError::Time { limit_ms })
+            }
         }
     });
-    // A scan that is in the middle of a batch must not hold up the answer.
-    runtime.shutdown_background();
     match result {
         Err(EngineError::Memory { reason, .. }) => {
             Err(EngineError::Memory { limit: options.limits.memory_bytes, reason })

@@ -34,6 +34,8 @@ pub struct Limits {
     pub money_micros: i64,
     /// Ranges of an ASN table.
     pub ranges: usize,
+    /// Ranges of such a table that may lie over one another, summed over its segments.
+    pub range_overlaps: usize,
     /// The widest prefix that a row may name, in bits. A wider one would put a good part of the
     /// Internet on a list.
     pub widest_prefix: u8,
@@ -61,6 +63,7 @@ impl Default for Limits {
             events: 4_000_000,
             money_micros: 1_000_000_000_000,
             ranges: 2_000_000,
+            range_overlaps: 8_000_000,
             widest_prefix: 16,
             rejects: 200,
             reject_bytes: 80,

@@ -1,37 +1,95 @@
-//! `adproof sql`: one read-only query over files.
+//! `adproof sql`: questions over feeds, logs, tags, a ledger and other files.
+
+#[cfg(feature = "engine")]
+mod show;
+#[cfg(feature = "engine")]
+mod split;
+#[cfg(feature = "engine")]
+mod tables;
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::out::{Exit, Out};
+use crate::text::size;
 
 /// Arguments of `adproof sql`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Nothing is written and nothing is fetched: only queries are answered (SELECT,
-WITH, VALUES, EXPLAIN, SHOW), over the files that are named.
+WITH, VALUES, EXPLAIN, SHOW), over what is named. A table is read when a query
+names it.
+
+Tables (--schema lists their columns):
+  indicators  the rows of the feeds                        --feed
+  blocks      how the blocks that they list recur          --feed, maybe --events
+  events      the events of your logs                      --events
+  rejects     rows of these logs that are no events, why   --events
+  findings    what the linter says of tags                 --tags
+  decisions   the decisions of a ledger, not verified      --ledger
+  any other   CSV, JSONL and Parquet                       --table
 
 Functions beside those of SQL:
+  ipv6_parse(address)           16 bytes in network order
   ipv6_prefix(address, length)  the block that holds the address, as 16 bytes
-  ipv6_text(bytes)              the same as text (RFC 5952)
+  ipv6_text(address)            text (RFC 5952)
+  ipv6_scope(address)           global, private, documentation, …
+  asn(address, day)             the autonomous system, by the table of --asn
   tally(address, device, time [, asn [, impressions
     [, revenue_micros [, flagged]]]])
                                 an aggregate: what scoring starts from
+  marks(prefix, fraud_type, issue [, feed [, provider [, asn]]])
+                                an aggregate: the same, over indicators
+  recurrence(state, …)          a table: blocks, scored from such states
 
 Examples:
-  adproof sql --table events=events.jsonl \\
+  adproof sql --feed 'feeds/*' \\
+    'SELECT block, recurrence_ppm FROM blocks LIMIT 10'
+  adproof sql --ledger ledger \\
+    'SELECT action, count(*) FROM decisions GROUP BY action'
+  adproof sql --events events.jsonl \\
     'SELECT leg, count(*) FROM events GROUP BY leg'
-  adproof sql --table 'feeds/*.csv' 'SHOW TABLES'
   adproof sql --table log=logs/ --output-format csv \\
     'SELECT ipv6_text(ipv6_prefix(ip, 64)) AS block,
        count(DISTINCT ifa) AS devices
      FROM log GROUP BY block ORDER BY devices DESC LIMIT 20'
+  adproof sql --feed feeds/ -f report.sql
   adproof sql --cluster df://10.0.0.5:50050 -t 'log=/mnt/logs/*.parquet' \\
     'SELECT count(*) FROM log'")]
 pub(crate) struct SqlArgs {
     /// The query; `-` reads it from standard input.
-    query: String,
+    query: Option<String>,
+
+    /// Reads the query from a file. Of several, ended by `;`, all are answered in turn.
+    #[arg(long, short, value_name = "FILE", conflicts_with = "query")]
+    file: Option<PathBuf>,
+
+    /// Lists the tables and their columns, and answers nothing.
+    #[arg(long, conflicts_with_all = ["query", "file"])]
+    schema: bool,
+
+    /// Issues of feeds, for `indicators` and `blocks`: files, folders or globs.
+    #[arg(long = "feed", value_name = "FEED")]
+    feeds: Vec<PathBuf>,
+
+    /// Event logs with legs (JSON lines, CSV or Parquet), for `events`, `rejects` and `blocks`.
+    #[arg(long, value_name = "LOG")]
+    events: Vec<PathBuf>,
+
+    /// A table of autonomous systems (asn, name, start, end or prefix, maybe first_day, last_day),
+    /// for `asn` and for rows of feeds that name none.
+    #[arg(long, value_name = "TABLE")]
+    asn: Option<PathBuf>,
+
+    /// VAST tags, for `findings`: files, folders (their .xml, .vast and .vmap) or globs.
+    #[arg(long, value_name = "TAG")]
+    tags: Vec<PathBuf>,
+
+    /// A ledger, for `decisions`.
+    #[arg(long, value_name = "DIR")]
+    ledger: Option<PathBuf>,
 
     /// A table over a file, folder or glob (CSV, JSONL, Parquet). Without NAME= each file is a
     /// table of its own, named by its stem: lower case, `_` for what is no letter or digit.
@@ -42,10 +100,10 @@ pub(crate) struct SqlArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_rows: usize,
 
-    /// Memory that sorts, joins and groups may hold together, in MiB, before they spill to
-    /// temporary files.
-    #[arg(long, value_name = "MIB", default_value = "2048")]
-    max_memory: NonZeroUsize,
+    /// Memory that sorts, joins and groups may hold together before they spill to temporary files
+    /// or fail.
+    #[arg(long, value_name = "SIZE", default_value = "2GB", value_parser = size)]
+    memory: u64,
 
     /// Time for the answer, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 600_000)]
@@ -56,8 +114,8 @@ pub(crate) struct SqlArgs {
     partitions: Option<NonZeroUsize>,
 
     /// Lets the workers of a cluster answer: df://HOST:PORT of its coordinator. They open the
-    /// files under the same paths.
-    #[arg(long, value_name = "URL")]
+    /// files of --table under the same paths; other tables are made here and do not travel.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["feeds", "events", "asn", "tags", "ledger"])]
     cluster: Option<String>,
 }
 
@@ -71,79 +129,95 @@ pub(crate) use with_engine::run;
 
 #[cfg(feature = "engine")]
 mod with_engine {
-    use std::collections::BTreeSet;
     use std::io::Write as _;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
-    use adproof_engine::{Answer, Cell, EngineOptions, Limits, SourceFormat, Table};
-    use adproof_wire::sql::{SqlColumnV1, SqlV1};
-    use comfy_table::{CellAlignment, ContentArrangement, presets};
-    use serde_json::{Map, Number, Value};
+    use adproof_engine::{Answer, EngineOptions, Limits, Session};
 
-    use super::{Exit, Out, SqlArgs};
+    use super::{Exit, Out, SqlArgs, show, split, tables};
     use crate::out::{Failure, Format};
     use crate::{engine, input};
 
     pub(crate) fn run(args: &SqlArgs, out: &mut Out) -> anyhow::Result<Exit> {
         let format = out.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Csv])?;
-        let query = if args.query == "-" {
-            String::from_utf8(input::one(Path::new("-"))?.bytes).map_err(|_| {
-                Failure::new("the query is not UTF-8").at("-").todo("write it in UTF-8")
-            })?
-        } else {
-            args.query.clone()
+        if args.schema {
+            show::answer(&tables::schema(), format, out)?;
+            return Ok(Exit::Clean);
+        }
+        let text = match (&args.query, &args.file) {
+            (Some(query), _) if query != "-" => Some(query.clone()),
+            (Some(_), _) => Some(read(Path::new("-"))?),
+            (None, Some(file)) => Some(read(file)?),
+            (None, None) => None,
         };
-        let options = options(args);
-        let answer = answer(args, &query, &options)?;
+        let Some(text) = text else {
+            return Err(Failure::new("there is no query")
+                .todo("give one as an argument, with -f FILE, or `-` for standard input")
+                .into());
+        };
+        let statements = split::statements(&text);
+        if statements.len() > 1 && format != Format::Table {
+            return Err(Failure::new(format!(
+                "{} queries give no single document",
+                statements.len()
+            ))
+            .at("--output-format")
+            .todo("ask one at a time, or print them as tables")
+            .into());
+        }
+        // A text without any is refused in the words of the engine.
+        let statements = if statements.is_empty() { vec![text.as_str()] } else { statements };
+        let catalog = tables::catalog(args, out)?;
+        let session = Session::open(catalog, &options(args)).map_err(engine::explain)?;
+        for (at, statement) in statements.iter().enumerate() {
+            if at > 0 {
+                writeln!(out)?;
+            }
+            let answer = match &args.cluster {
+                Some(url) => on_cluster(args, url, statement)?,
+                None => session.answer(statement).map_err(engine::explain)?,
+            };
+            notes(&answer, args, out);
+            show::answer(&answer, format, out)?;
+        }
+        Ok(Exit::Clean)
+    }
+
+    /// What a reader must know of an answer beside its rows.
+    fn notes(answer: &Answer, args: &SqlArgs, out: &Out) {
         if answer.truncated {
             out.note(format_args!(
                 "note: there are more than {} rows; --max-rows gives more",
                 args.max_rows
             ));
         }
-        match format {
-            Format::Json => {
-                let names = unique_names(&answer)?;
-                let rows = answer.rows.iter().map(|row| object(&names, row)).collect();
-                let columns = answer.columns.iter().map(|column| SqlColumnV1 {
-                    name: column.name.clone(),
-                    data_type: column.data_type.clone(),
-                });
-                out.json(&SqlV1::new(columns.collect(), rows, answer.truncated))?;
-            }
-            Format::Ndjson => {
-                let names = unique_names(&answer)?;
-                for row in &answer.rows {
-                    out.json_line(&object(&names, row))?;
-                }
-            }
-            Format::Csv => csv(&answer, out)?,
-            _ => table(&answer, out)?,
+        if answer.rejects {
+            out.note(
+                "note: rows of the logs that are no events were left out; the table `rejects` \
+                 lists them",
+            );
         }
-        Ok(Exit::Clean)
+    }
+
+    fn read(path: &Path) -> anyhow::Result<String> {
+        let input = input::one(path)?;
+        String::from_utf8(input.bytes).map_err(|_| {
+            Failure::new("the query is not UTF-8").at(input.name).todo("write it in UTF-8").into()
+        })
     }
 
     #[cfg(not(feature = "cluster"))]
-    fn answer(args: &SqlArgs, query: &str, options: &EngineOptions) -> anyhow::Result<Answer> {
-        if args.cluster.is_some() {
-            return Err(engine::without_cluster("`--cluster`").into());
-        }
-        let tables = tables(&args.tables)?;
-        Ok(adproof_engine::sql(query, &tables, options).map_err(engine::explain)?)
+    fn on_cluster(_args: &SqlArgs, _url: &str, _query: &str) -> anyhow::Result<Answer> {
+        Err(engine::without_cluster("`--cluster`").into())
     }
 
     #[cfg(feature = "cluster")]
-    fn answer(args: &SqlArgs, query: &str, options: &EngineOptions) -> anyhow::Result<Answer> {
-        let tables = tables(&args.tables)?;
-        let answer = match &args.cluster {
-            None => adproof_engine::sql(query, &tables, options),
-            Some(url) => {
-                let coordinator = engine::coordinator(url, "--cluster")?;
-                let partitions = args.partitions.unwrap_or(engine::CLUSTER_PARTITIONS);
-                let options = EngineOptions { partitions, ..*options };
-                adproof_engine::cluster::sql(&coordinator, query, &tables, &options)
-            }
-        };
+    fn on_cluster(args: &SqlArgs, url: &str, query: &str) -> anyhow::Result<Answer> {
+        let coordinator = engine::coordinator(url, "--cluster")?;
+        let partitions = args.partitions.unwrap_or(engine::CLUSTER_PARTITIONS);
+        let options = EngineOptions { partitions, ..options(args) };
+        let tables = tables::files(&args.tables)?;
+        let answer = adproof_engine::cluster::sql(&coordinator, query, &tables, &options);
         Ok(answer.map_err(engine::explain)?)
     }
 
@@ -153,121 +227,10 @@ mod with_engine {
             partitions: args.partitions.unwrap_or(default.partitions),
             limits: Limits {
                 rows: args.max_rows,
-                memory_bytes: args.max_memory.get().saturating_mul(1 << 20),
+                memory_bytes: usize::try_from(args.memory).unwrap_or(usize::MAX),
                 time_ms: args.timeout_ms,
                 ..default.limits
             },
         }
-    }
-
-    fn tables(given: &[String]) -> anyhow::Result<Vec<Table>> {
-        let readable = |path: &Path| SourceFormat::of(path).is_some();
-        let mut tables = Vec::new();
-        for text in given {
-            // A path that holds `=` is told from a name by what stands before it.
-            let named = text.split_once('=').filter(|(name, _)| !name.contains(['/', '.', '\\']));
-            if let Some((name, path)) = named {
-                let files = input::files(&[PathBuf::from(path)], readable)?;
-                tables.push(Table::new(name, files).map_err(engine::explain)?);
-            } else {
-                for file in input::files(&[PathBuf::from(text)], readable)? {
-                    let name = Table::name_of(&file);
-                    tables.push(Table::new(name, vec![file]).map_err(engine::explain)?);
-                }
-            }
-        }
-        Ok(tables)
-    }
-
-    /// The columns' names, which are the keys of a JSON object and so must differ.
-    fn unique_names(answer: &Answer) -> anyhow::Result<Vec<&str>> {
-        let mut seen = BTreeSet::new();
-        let names: Vec<&str> = answer.columns.iter().map(|column| column.name.as_str()).collect();
-        match names.iter().find(|name| !seen.insert(**name)) {
-            None => Ok(names),
-            Some(name) => Err(Failure::new(format!("two columns are named `{name}`"))
-                .at("the query")
-                .todo("name them apart with AS")
-                .into()),
-        }
-    }
-
-    fn object(names: &[&str], row: &[Cell]) -> Map<String, Value> {
-        names.iter().map(|name| (*name).to_owned()).zip(row.iter().map(value)).collect()
-    }
-
-    fn value(cell: &Cell) -> Value {
-        match cell {
-            Cell::Bool(truth) => Value::Bool(*truth),
-            Cell::Int(number) => (*number).into(),
-            Cell::UInt(number) => (*number).into(),
-            Cell::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
-            Cell::Text(text) => Value::String(text.clone()),
-            Cell::Bytes(bytes) => Value::String(hex(bytes)),
-            Cell::List(cells) => cells.iter().map(value).collect(),
-            Cell::Object(fields) => {
-                let fields = fields.iter().map(|(name, cell)| (name.clone(), value(cell)));
-                Value::Object(fields.collect())
-            }
-            _ => Value::Null,
-        }
-    }
-
-    /// A cell as people and CSV read it. Null is empty.
-    fn text(cell: &Cell) -> String {
-        match cell {
-            Cell::Null => String::new(),
-            Cell::Text(text) => text.clone(),
-            Cell::Bytes(bytes) => hex(bytes),
-            Cell::Float(number) => number.to_string(),
-            cell => value(cell).to_string(),
-        }
-    }
-
-    fn hex(bytes: &[u8]) -> String {
-        use std::fmt::Write as _;
-        bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    }
-
-    fn csv(answer: &Answer, out: &mut Out) -> anyhow::Result<()> {
-        let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(answer.columns.iter().map(|column| column.name.as_str()))?;
-        for row in &answer.rows {
-            writer.write_record(row.iter().map(text))?;
-        }
-        writer.flush()?;
-        Ok(())
-    }
-
-    fn table(answer: &Answer, out: &mut Out) -> anyhow::Result<()> {
-        let width = u16::try_from(out.width).unwrap_or(u16::MAX);
-        let mut table = comfy_table::Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width)
-            .set_header(answer.columns.iter().map(|column| printable(&column.name)));
-        for row in &answer.rows {
-            table.add_row(row.iter().map(|cell| {
-                let aligned = match cell {
-                    Cell::Int(_) | Cell::UInt(_) | Cell::Float(_) => CellAlignment::Right,
-                    _ => CellAlignment::Left,
-                };
-                comfy_table::Cell::new(printable(&text(cell))).set_alignment(aligned)
-            }));
-        }
-        for line in table.lines() {
-            writeln!(out, "{}", line.trim_end())?;
-        }
-        Ok(())
-    }
-
-    /// Without control characters but line breaks: a log's text must not steer the terminal.
-    fn printable(text: &str) -> String {
-        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
     }
 }

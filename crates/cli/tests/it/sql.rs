@@ -91,4 +91,132 @@ mod with_engine {
         assert!(ran.stdout.contains("Distinct blocks that each issue lists"));
         assert!(ran.stdout.contains("Recurrence of /64s by provider"));
     }
+
+    fn rows(args: &[&str]) -> Vec<serde_json::Value> {
+        let ran = adproof(&[&["sql", "--output-format", "json"], args].concat()).exits(0);
+        ran.json()["rows"].as_array().expect("rows").clone()
+    }
+
+    #[test]
+    fn blocks_are_those_of_score_and_of_the_function_over_indicators() {
+        let feeds = dataset("ioc-ipv6-2026-W1*.csv");
+        let (feeds, asn) = (feeds.to_str().expect("a path of text"), dataset("asn.csv"));
+        let given = ["--feed", feeds, "--asn", asn.to_str().expect("a path of text")];
+        let select = "SELECT level, block, family, recurrence_ppm, mean_ppm, class, explained_by";
+        let of_table = rows(&[&given[..], &[&format!("{select} FROM blocks")]].concat());
+        let score = ["score", feeds, "--asn", given[3], "--output-format", "json"];
+        let document = adproof(&score).exits(0).json();
+        let scored = document["blocks"].as_array().expect("blocks");
+        assert!(scored.len() > 20 && scored.len() == of_table.len());
+        for (left, right) in scored.iter().zip(&of_table) {
+            for (name, value) in right.as_object().expect("an object") {
+                assert_eq!(left[name], *value, "{name} of {}", right["block"]);
+            }
+        }
+        let marks = "(SELECT marks(prefix, fraud_type, issue, feed, provider, asn) \
+                     FROM indicators GROUP BY issue)";
+        let query = format!("{select} FROM recurrence({marks})");
+        assert_eq!(rows(&[&given[..], &[&query]].concat()), of_table);
+        let counted = rows(&[&given[..], &["SELECT count(*) AS n FROM indicators"]].concat());
+        let accepted = document["inputs"].as_array().expect("inputs").iter();
+        let accepted: u64 = accepted.map(|one| one["accepted"].as_u64().expect("a count")).sum();
+        assert_eq!(counted[0]["n"], accepted);
+    }
+
+    #[test]
+    fn events_findings_and_systems_are_tables_and_bad_rows_are_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("log.jsonl");
+        let shipped = std::fs::read_to_string(dataset("events.jsonl")).expect("the log");
+        let line = shipped.lines().next().expect("a line");
+        let bad = line.replace("\"leg\":\"vast\"", "\"leg\":\"leg\"");
+        std::fs::write(&log, format!("{line}\n{bad}\n")).expect("a file");
+        let log = log.to_str().expect("a path of text");
+        let args = ["sql", "--events", log, "--output-format", "csv"];
+        let ran = adproof(&[&args[..], &["SELECT id, leg FROM events"]].concat()).exits(0);
+        assert_eq!(ran.stdout, "id,leg\n149e4,vast\n");
+        ran.says(&["the table `rejects` lists them"]);
+        let ran = adproof(&[&args[..], &["SELECT \"column\", value FROM rejects"]].concat());
+        assert_eq!(ran.exits(0).stdout, "column,value\nleg,leg\n");
+
+        let (tags, asn) = (dataset("tags"), dataset("asn.csv"));
+        let tags = tags.to_str().expect("a path of text");
+        let query = "SELECT count(*) AS n FROM findings WHERE severity = 'error'";
+        let lint = adproof(&["lint", tags, "--output-format", "json"]).json();
+        assert_eq!(rows(&["--tags", tags, query])[0]["n"], lint["summary"]["error"]);
+        let asn = asn.to_str().expect("a path of text");
+        let query = "SELECT asn('3fff:10::1', '2026-05-01') AS asn";
+        assert_eq!(rows(&["--asn", asn, query])[0]["asn"], 64_496);
+    }
+
+    #[test]
+    fn decisions_are_those_of_the_ledger_and_a_damaged_one_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = folder.path().join("demo");
+        adproof(&["demo".as_ref(), "--keep".as_ref(), kept.as_os_str()]).exits(0);
+        let ledger = kept.join("ledger");
+        let ledger = ledger.to_str().expect("a path of text");
+        let shown = adproof(&["ledger", "show", ledger, "--output-format", "ndjson"]).exits(0);
+        let shown: Vec<serde_json::Value> = shown
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+            .filter(|shown| shown["record"]["typ"] == "decision")
+            .collect();
+        let query = "SELECT seq, action, subject, target FROM decisions ORDER BY seq";
+        let found = rows(&["--ledger", ledger, query]);
+        assert!(found.len() > 100 && found.len() == shown.len());
+        for (row, shown) in found.iter().zip(&shown) {
+            let record = &shown["record"];
+            assert_eq!(row["seq"], record["seq"]);
+            for name in ["action", "subject", "target"] {
+                assert_eq!(row[name], record["dec"][name], "{name} of {}", row["seq"]);
+            }
+        }
+        // Reading ends at a damaged frame, and a count over what is left would be wrong.
+        let segments = kept.join("ledger/segments");
+        let segment = std::fs::read_dir(segments).expect("segments").next();
+        let segment = segment.expect("a segment").expect("a segment").path();
+        let bytes = std::fs::read(&segment).expect("its bytes");
+        std::fs::write(&segment, &bytes[..bytes.len() / 2]).expect("half of them");
+        let ran = adproof(&["sql", "--ledger", ledger, "SELECT count(*) FROM decisions"]).exits(2);
+        ran.says(&["the table `decisions`", "is damaged", "adproof ledger verify"]);
+    }
+
+    #[test]
+    fn a_file_of_queries_is_answered_in_turn_and_the_tables_are_listed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("report.sql");
+        std::fs::write(&file, "-- first;\nSELECT 1 AS a; SELECT ';' AS b;\n").expect("a file");
+        let file = file.to_str().expect("a path of text");
+        assert_eq!(adproof(&["sql", "-f", file]).exits(0).stdout, " a\n 1\n\n b\n ;\n");
+        let ran = adproof(&["sql", "-f", file, "--output-format", "json"]).exits(2);
+        assert!(ran.stdout.is_empty());
+        ran.says(&["2 queries give no single document"]);
+        let schema = adproof(&["sql", "--schema", "--output-format", "csv"]).exits(0).stdout;
+        for line in ["indicators,prefix,text,", "decisions,seq,integer,", "events,time,timestamp,"]
+        {
+            assert!(schema.contains(line), "{line}");
+        }
+        adproof(&["sql"]).exits(2).says(&["there is no query", "-f FILE"]);
+    }
+
+    #[test]
+    fn what_was_not_named_is_told_and_nothing_is_written() {
+        for (query, says) in [
+            ("SELECT * FROM blocks", "name feeds with --feed"),
+            ("SELECT * FROM decisions", "name a ledger with --ledger"),
+            ("SELECT asn('3fff::1', '2026-05-01')", "--asn"),
+            ("COPY (SELECT 1) TO 'no-such-file.csv'", "only queries are answered"),
+            ("CREATE EXTERNAL TABLE x STORED AS CSV LOCATION 'x'", "only queries are answered"),
+        ] {
+            let ran = adproof(&["sql", query]).exits(2);
+            assert!(ran.stdout.is_empty(), "{query}");
+            ran.says(&[says]);
+        }
+        assert!(!std::path::Path::new("no-such-file.csv").exists());
+        let query = "SELECT array_agg(value) FROM generate_series(1, 10000000)";
+        let ran = adproof(&["sql", "--memory", "16MB", query]).exits(2);
+        ran.says(&["needs more than 16000000 bytes of memory", "--memory"]);
+    }
 }

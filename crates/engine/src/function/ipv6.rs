@@ -1,6 +1,6 @@
 use std::sync::{Arc, LazyLock};
 
-use adproof_model::Prefix;
+use adproof_model::{Prefix, scope};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, FixedSizeBinaryBuilder, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::utils::take_function_args;
@@ -12,7 +12,7 @@ use datafusion::logical_expr::{
 
 use super::address::{Addresses, INTERCHANGE, coerce};
 
-const SECTION: DocSection =
+pub(super) const SECTION: DocSection =
     DocSection { include: true, label: "Address Functions", description: None };
 
 /// `ipv6_prefix(address, length) -> FixedSizeBinary(16)`: the block of `length` bits that holds
@@ -98,23 +98,54 @@ fn bits(len: i64) -> Result<u8> {
     }
 }
 
-/// `ipv6_text(address) -> Utf8`: the address in the form of RFC 5952, without a length.
-///
-/// Null where there is no IPv6 address.
+/// A function of one address. All take text in any form that feeds use, or 16 bytes, and give null
+/// where there is no IPv6 address.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub struct Ipv6Text {
+pub struct AddressFunction {
+    gives: Gives,
     signature: Signature,
 }
 
-impl Default for Ipv6Text {
-    fn default() -> Self {
-        Self { signature: Signature::user_defined(Volatility::Immutable) }
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Gives {
+    Bytes,
+    Scope,
+    Text,
+}
+
+impl AddressFunction {
+    /// `ipv6_parse(address) -> FixedSizeBinary(16)`: the address in network order; null for a
+    /// prefix of several addresses.
+    #[must_use]
+    pub fn parse() -> Self {
+        Self::of(Gives::Bytes)
+    }
+
+    /// `ipv6_scope(address) -> Utf8`: what the registries set the address apart for, as
+    /// [`scope::Scope`] names it. Of a prefix, its first address counts.
+    #[must_use]
+    pub fn scope() -> Self {
+        Self::of(Gives::Scope)
+    }
+
+    /// `ipv6_text(address) -> Utf8`: the address in the form of RFC 5952, without a length.
+    #[must_use]
+    pub fn text() -> Self {
+        Self::of(Gives::Text)
+    }
+
+    fn of(gives: Gives) -> Self {
+        Self { gives, signature: Signature::user_defined(Volatility::Immutable) }
     }
 }
 
-impl ScalarUDFImpl for Ipv6Text {
+impl ScalarUDFImpl for AddressFunction {
     fn name(&self) -> &'static str {
-        "ipv6_text"
+        match self.gives {
+            Gives::Bytes => "ipv6_parse",
+            Gives::Scope => "ipv6_scope",
+            Gives::Text => "ipv6_text",
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -127,42 +158,75 @@ impl ScalarUDFImpl for Ipv6Text {
     }
 
     fn return_type(&self, _arg_types: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
+        Ok(if self.gives == Gives::Bytes { INTERCHANGE } else { DataType::Utf8 })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         over_rows(&args, |arrays, rows| {
             let [address] = take_function_args(self.name(), arrays)?;
             let addresses = Addresses::of(address)?;
+            let prefixes = (0..rows).map(|row| addresses.at(row));
+            if self.gives == Gives::Bytes {
+                let mut bytes = FixedSizeBinaryBuilder::with_capacity(rows, 16);
+                for prefix in prefixes {
+                    match prefix.filter(|prefix| prefix.bit_len() == 128) {
+                        Some(prefix) => bytes.append_value(prefix.bits().to_be_bytes())?,
+                        None => bytes.append_null(),
+                    }
+                }
+                return Ok(Arc::new(bytes.finish()));
+            }
             let mut texts = StringBuilder::with_capacity(rows, rows.saturating_mul(24));
-            for row in 0..rows {
-                texts.append_option(addresses.at(row).map(text));
+            for prefix in prefixes {
+                match prefix.map(Prefix::first) {
+                    None => texts.append_null(),
+                    Some(address) if self.gives == Gives::Scope => {
+                        texts.append_value(scope::of_v6(address).0.as_str());
+                    }
+                    Some(address) => texts.append_value(address.to_string()),
+                }
             }
             Ok(Arc::new(texts.finish()))
         })
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
-            Documentation::builder(
-                SECTION,
+        static PARSE: LazyLock<Documentation> = LazyLock::new(|| {
+            of_address(
+                "The address as 16 bytes in network order. Null where there is no single IPv6 \
+                 address.",
+                "ipv6_parse(address)",
+            )
+        });
+        static SCOPE: LazyLock<Documentation> = LazyLock::new(|| {
+            of_address(
+                "What the registries set the address apart for: global, unspecified, loopback, \
+                 link-local, private, documentation, multicast or reserved.",
+                "ipv6_scope(address)",
+            )
+        });
+        static TEXT: LazyLock<Documentation> = LazyLock::new(|| {
+            of_address(
                 "The address in the form of RFC 5952. Null where there is no IPv6 address.",
                 "ipv6_text(address)",
             )
-            .with_argument("address", "16 bytes, or text in any form that feeds use.")
-            .with_related_udf("ipv6_prefix")
-            .build()
         });
-        Some(&DOCUMENTATION)
+        Some(match self.gives {
+            Gives::Bytes => &PARSE,
+            Gives::Scope => &SCOPE,
+            Gives::Text => &TEXT,
+        })
     }
 }
 
-fn text(prefix: Prefix) -> String {
-    prefix.first().to_string()
+fn of_address(described: &str, syntax: &str) -> Documentation {
+    Documentation::builder(SECTION, described, syntax)
+        .with_argument("address", "16 bytes, or text in any form that feeds use.")
+        .build()
 }
 
 /// Runs a function over arrays, and gives a scalar when all arguments were scalars.
-fn over_rows(
+pub(super) fn over_rows(
     args: &ScalarFunctionArgs,
     function: impl FnOnce(&[ArrayRef], usize) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {

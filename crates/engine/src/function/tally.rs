@@ -1,14 +1,10 @@
 use std::sync::LazyLock;
 
-use adproof_model::Timestamp;
 use adproof_signal::{Exposure, Tally, device_key};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryViewArray, BooleanArray, Int64Array, StringViewArray,
-    TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{
-    DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampMicrosecondType,
-};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
@@ -17,6 +13,7 @@ use datafusion::logical_expr::{
 };
 
 use super::address::{Addresses, coerce};
+use super::time::{self, Times};
 
 const ARGUMENTS: [&str; 7] =
     ["address", "device", "time", "asn", "impressions", "revenue_micros", "flagged"];
@@ -71,7 +68,7 @@ impl AggregateUDFImpl for TallyAggregate {
             .enumerate()
             .map(|(position, given)| match position {
                 0 | 1 => coerce(self.name(), given),
-                2 => time_type(given),
+                2 => time::coerce(self.name(), given),
                 6 => Ok(DataType::Boolean),
                 _ => Ok(DataType::Int64),
             })
@@ -113,20 +110,6 @@ impl AggregateUDFImpl for TallyAggregate {
     }
 }
 
-fn time_type(given: &DataType) -> Result<DataType> {
-    match given {
-        DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            Ok(DataType::Utf8View)
-        }
-        // A zone names how an instant is shown; one without a zone is taken for UTC.
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
-            Ok(DataType::Timestamp(TimeUnit::Microsecond, None))
-        }
-        given if given.is_integer() => Ok(DataType::Int64),
-        other => plan_err!("tally takes a time as text, timestamp, date or day, not as {other}"),
-    }
-}
-
 #[derive(Debug, Default)]
 struct TallyAccumulator {
     tally: Tally,
@@ -163,17 +146,24 @@ impl Accumulator for TallyAccumulator {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let Some(states) = states.first().and_then(AsArray::as_binary_opt::<i32>) else {
-            return exec_err!("tally: the state is no column of bytes");
-        };
-        for bytes in states.iter().flatten() {
-            let other =
-                Tally::from_bytes(bytes).map_err(|error| exec_datafusion_err!("tally: {error}"))?;
-            self.tally = std::mem::take(&mut self.tally).merge(other);
-            self.bytes = self.bytes.saturating_add(bytes.len());
-        }
+        self.bytes = self.bytes.saturating_add(merged("tally", &mut self.tally, states)?);
         Ok(())
     }
+}
+
+/// Merges partial states, the canonical bytes of tallies, and gives their bytes together.
+pub(super) fn merged(function: &str, tally: &mut Tally, states: &[ArrayRef]) -> Result<usize> {
+    let Some(states) = states.first().and_then(AsArray::as_binary_opt::<i32>) else {
+        return exec_err!("{function}: the state is no column of bytes");
+    };
+    let mut len = 0_usize;
+    for bytes in states.iter().flatten() {
+        let other = Tally::from_bytes(bytes)
+            .map_err(|error| exec_datafusion_err!("{function}: {error}"))?;
+        *tally = std::mem::take(tally).merge(other);
+        len = len.saturating_add(bytes.len());
+    }
+    Ok(len)
 }
 
 /// The arguments of a batch, in the types that coercion gives.
@@ -194,12 +184,6 @@ enum Devices<'a> {
     FixedKeys(Addresses<'a>),
 }
 
-enum Times<'a> {
-    Texts(&'a StringViewArray),
-    Instants(&'a TimestampMicrosecondArray),
-    Days(&'a Int64Array),
-}
-
 impl<'a> Rows<'a> {
     fn of(values: &'a [ArrayRef]) -> Result<Self> {
         let [addresses, devices, times, rest @ ..] = values else {
@@ -212,7 +196,7 @@ impl<'a> Rows<'a> {
             len: addresses.len(),
             addresses: Addresses::of(addresses)?,
             devices: Devices::of(devices)?,
-            times: Times::of(times)?,
+            times: Times::of("tally", times)?,
             asns: integers(0),
             impressions: integers(1),
             revenues: integers(2),
@@ -270,39 +254,6 @@ impl<'a> Devices<'a> {
             }
             Self::FixedKeys(keys) => keys.at(row).map_or(0, adproof_model::Prefix::bits),
             _ => 0,
-        })
-    }
-}
-
-impl<'a> Times<'a> {
-    fn of(array: &'a ArrayRef) -> Result<Self> {
-        if let Some(texts) = array.as_string_view_opt() {
-            return Ok(Self::Texts(texts));
-        }
-        if let Some(instants) = array.as_primitive_opt::<TimestampMicrosecondType>() {
-            return Ok(Self::Instants(instants));
-        }
-        array
-            .as_primitive_opt::<Int64Type>()
-            .map(Self::Days)
-            .ok_or_else(|| exec_datafusion_err!("tally: no column of times"))
-    }
-
-    fn day(&self, row: usize) -> Result<Option<i64>> {
-        Ok(match self {
-            Self::Texts(texts) if texts.is_valid(row) => {
-                let text = texts.value(row);
-                let time: Timestamp = text
-                    .trim()
-                    .parse()
-                    .map_err(|error| exec_datafusion_err!("tally: `{text}`: {error}"))?;
-                Some(time.day())
-            }
-            Self::Instants(instants) if instants.is_valid(row) => {
-                Some(Timestamp::from_micros(instants.value(row)).day())
-            }
-            Self::Days(days) if days.is_valid(row) => Some(days.value(row)),
-            _ => None,
         })
     }
 }

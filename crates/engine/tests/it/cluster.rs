@@ -35,7 +35,7 @@ fn only_processes_of_this_version_and_these_functions_may_call_a_coordinator() {
         (None, "only adproof"),
         (Some("somebody/1.0"), "the caller is no adproof"),
         (Some("adproof/0.0.0 (tally)"), "the caller is adproof 0.0.0"),
-        (Some(concat!("adproof/", env!("CARGO_PKG_VERSION"), " (tally)")), "lacks ipv6_prefix"),
+        (Some(concat!("adproof/", env!("CARGO_PKG_VERSION"), " (tally)")), "lacks asn"),
     ] {
         let status = call(caller);
         assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{caller:?}");

@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
-use adproof_engine::{Cell, sql};
-use adproof_model::Prefix;
+use std::sync::Arc;
+
+use adproof_engine::{Catalog, Cell, EngineOptions, Session, sql};
+use adproof_feeds::{AsnTable, Limits};
+use adproof_model::{Prefix, scope};
 
 use crate::random::Random;
 use crate::{ask, one, table, with_partitions};
@@ -59,4 +62,85 @@ fn what_is_no_address_in_the_block_is_null_and_a_bad_length_is_an_error() {
         assert!(error.contains("a length from 0 to 128"), "{error}");
     }
     assert!(ask("SELECT ipv6_prefix(1, 64)").unwrap_err().to_string().contains("not as Int64"));
+}
+
+#[test]
+fn addresses_are_parsed_and_placed_as_the_model_does() {
+    for (text, parsed) in [
+        ("3fff:1::A", Some("3fff:1::a")),
+        ("[3fff::1]:443", Some("3fff::1")),
+        ("::ffff:192.0.2.1", None),
+        ("192.0.2.1", None),
+        ("3fff::/64", None),
+        ("3fff::1/128", Some("3fff::1")),
+        ("", None),
+    ] {
+        let answer = ask(&format!("SELECT ipv6_parse('{text}'), ipv6_scope('{text}')")).unwrap();
+        let want = parsed.map(|text| text.parse::<Ipv6Addr>().unwrap().octets().to_vec());
+        assert_eq!(answer.columns[0].data_type, "FixedSizeBinary(16)");
+        if let Some(want) = want {
+            assert_eq!(answer.rows[0][0], Cell::Bytes(want), "{text}");
+        } else if !text.starts_with("::ffff") {
+            assert_eq!(answer.rows[0][0], Cell::Null, "{text}");
+        }
+    }
+    for text in ["2a00::1", "fe80::1", "::1", "fd00::1", "ff02::1", "2001::1", "3fff::1"] {
+        let want = scope::of_v6(text.parse().unwrap()).0.as_str();
+        let answer = ask(&format!("SELECT ipv6_scope(ipv6_parse('{text}'))")).unwrap();
+        assert_eq!(*one(&answer), Cell::Text(want.to_owned()), "{text}");
+    }
+    assert_eq!(*one(&ask("SELECT ipv6_scope(NULL)").unwrap()), Cell::Null);
+    for call in ["ipv6_parse(1)", "ipv6_scope(true)", "ipv6_parse()"] {
+        assert!(ask(&format!("SELECT {call}")).is_err(), "{call}");
+    }
+}
+
+#[test]
+fn the_autonomous_system_is_that_of_the_day() {
+    let read = |text: &str| AsnTable::read("asn.csv", text.as_bytes(), &Limits::default()).unwrap();
+    let ask_of = |table: AsnTable, query: &str| {
+        let mut catalog = Catalog::default();
+        catalog.set_asn(Arc::new(table));
+        Session::open(catalog, &EngineOptions::default()).unwrap().answer(query)
+    };
+    let dated = "asn,prefix,first_day,last_day\n1,3fff:10::/32,,\n\
+                 2,3fff:10:7::/48,2026-05-01,2026-05-31\n";
+    let answer = ask_of(
+        read(dated),
+        "SELECT asn('3fff:10:7::1', DATE '2026-05-31'), asn('3fff:10:7::1', '2026-06-01'), \
+         asn(ipv6_parse('3fff:10:7::1'), TIMESTAMP '2026-05-01T00:00:00Z'), \
+         asn('3fff:10:7::1', 0), asn('3fff:11::1', 0), asn('192.0.2.1', 0), asn(NULL, 0), \
+         asn('3fff:10:7::1', NULL), asn('3fff:10::/40', '2026-05-02'), asn('3fff::/16', 0)",
+    );
+    let number = Cell::Int;
+    assert_eq!(
+        answer.unwrap().rows[0],
+        [
+            number(2),
+            number(1),
+            number(2),
+            number(1),
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+            Cell::Null,
+        ]
+    );
+    let undated = "asn,prefix\n7,3fff:10::/32\n";
+    let answer = ask_of(read(undated), "SELECT asn('3fff:10::/33')").unwrap();
+    assert_eq!(*one(&answer), Cell::Int(7));
+    for (table, call, says) in [
+        (dated, "asn('3fff:10::1')", "asn takes a day"),
+        (dated, "asn('3fff:10::1', true)", "takes a time as text, timestamp, date or day"),
+        (dated, "asn('3fff:10::1', 'yesterday')", "`yesterday`"),
+        (dated, "asn(1.5, 0)", "as text or as 16 bytes"),
+        (dated, "asn(1, 2, 3)", "an address and a day"),
+    ] {
+        let error = ask_of(read(table), &format!("SELECT {call}")).unwrap_err().to_string();
+        assert!(error.contains(says), "{call}: {error}");
+    }
+    let error = ask("SELECT asn('3fff::1', 0)").unwrap_err().to_string();
+    assert!(error.contains("--asn"), "{error}");
 }

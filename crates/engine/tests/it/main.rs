@@ -10,6 +10,7 @@ mod functions;
 mod queries;
 mod random;
 mod summaries;
+mod tables;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};

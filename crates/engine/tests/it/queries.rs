@@ -118,3 +118,17 @@ fn files_of_a_table_must_agree_and_have_a_known_format() {
     assert_eq!(Table::name_of("x/ioc-ipv6-2026-W11.csv".as_ref()), "ioc_ipv6_2026_w11");
     assert_eq!(Table::name_of("2026.csv".as_ref()), "t_2026");
 }
+
+#[test]
+fn a_long_list_is_answered_or_refused_but_ends_nobody() {
+    let list = |count: usize| {
+        let numbers: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+        format!("SELECT count(*) FROM generate_series(1, 9) WHERE value IN ({})", numbers.join(","))
+    };
+    let within = list(3_000);
+    assert!(within.len() <= Limits::default().query_bytes);
+    assert_eq!(ask(&within).unwrap().rows, [[Cell::Int(9)]]);
+    assert!(matches!(ask(&list(100_000)), Err(EngineError::QueryLength { .. })));
+    let wide = Limits { query_bytes: 1 << 20, ..Limits::default() };
+    assert_eq!(limited(&list(100_000), wide).unwrap().rows, [[Cell::Int(9)]]);
+}
