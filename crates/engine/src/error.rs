@@ -177,6 +177,13 @@ impl From<DataFusionError> for EngineError {
         let text = error.strip_backtrace();
         let text = text.trim_end().to_owned();
         match error.find_root() {
+            // Behind a pointer that several partitions share.
+            DataFusionError::External(inner) => match inner.downcast_ref() {
+                Some(Self::Load { table, reason }) => {
+                    Self::Load { table: table.clone(), reason: reason.clone() }
+                }
+                _ => Self::Query(text),
+            },
             // What follows is an account of all operators.
             DataFusionError::ResourcesExhausted(reason) => Self::Memory {
                 limit: 0,

@@ -62,7 +62,7 @@ mod with_engine {
             (vec!["sql", "SELECT nope"], "nope"),
             (vec!["sql", "SELECT 1", "--table", "no-such-file.csv"], "does not exist"),
             (vec!["sql", "SELECT 1", "--table", "Bad=Cargo.toml"], "table name"),
-            (vec!["sql", "SELECT 1", "--table", "x=Cargo.toml"], "no CSV, JSONL or Parquet"),
+            (vec!["sql", "SELECT * FROM x", "-t", "x=Cargo.toml"], "no CSV, JSONL or Parquet"),
         ] {
             let ran = adproof(&args).exits(2);
             assert!(ran.stdout.is_empty(), "{args:?}");

@@ -124,7 +124,7 @@ fn the_autonomous_system_is_that_of_the_day() {
             Cell::Null,
             Cell::Null,
             Cell::Null,
-            Cell::Null,
+            number(1),
             Cell::Null,
         ]
     );

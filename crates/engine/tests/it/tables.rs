@@ -83,8 +83,7 @@ fn a_query_is_cancelled_and_the_session_goes_on() {
     let read = Arc::default();
     let endless = Named::Loaded(numbers(i64::MAX, &read));
     let session = with(vec![("numbers", endless)], &with_partitions(2));
-    let soon = tokio::time::sleep(Duration::from_millis(100));
-    let soon = async move { soon.await };
+    let soon = async { tokio::time::sleep(Duration::from_millis(100)).await };
     let error = session.answer_unless("SELECT sum(n) FROM numbers", soon).unwrap_err();
     assert!(matches!(error, EngineError::Cancelled), "{error:?}");
     assert_eq!(*one(&session.answer("SELECT 1").unwrap()), Cell::Int(1));
