@@ -142,8 +142,8 @@ mod with_engine {
         let (tags, asn) = (dataset("tags"), dataset("asn.csv"));
         let tags = tags.to_str().expect("a path of text");
         let query = "SELECT count(*) AS n FROM findings WHERE severity = 'error'";
-        let lint = adproof(&["lint", tags, "--output-format", "json"]).json();
-        assert_eq!(rows(&["--tags", tags, query])[0]["n"], lint["summary"]["error"]);
+        let document = adproof(&["lint", tags, "--output-format", "json"]).json();
+        assert_eq!(rows(&["--tags", tags, query])[0]["n"], document["summary"]["error"]);
         let asn = asn.to_str().expect("a path of text");
         let query = "SELECT asn('3fff:10::1', '2026-05-01') AS asn";
         assert_eq!(rows(&["--asn", asn, query])[0]["asn"], 64_496);

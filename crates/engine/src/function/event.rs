@@ -94,7 +94,7 @@ impl ScalarUDFImpl for EventRow {
             if judged.is_err() {
                 self.rejected.store(true, Ordering::Relaxed);
             }
-            built.push(judged);
+            built.push(&judged);
         }
         Ok(ColumnarValue::Array(Arc::new(built.finish()?)))
     }
@@ -194,10 +194,10 @@ impl Default for Built {
 }
 
 impl Built {
-    fn push(&mut self, judged: std::result::Result<Event, Reject>) {
+    fn push(&mut self, judged: &std::result::Result<Event, Reject>) {
         let address = judged.as_ref().ok().and_then(|event| event.ip).map(|ip| ip.to_string());
         for (field, builder) in self.fields.iter().zip(&mut self.builders) {
-            let value = match &judged {
+            let value = match judged {
                 Ok(_) if field.name() == "ip" => {
                     address.as_deref().map_or(Value::Null, Value::Text)
                 }

@@ -63,7 +63,8 @@ impl Catalog {
 
     /// Adds files as a table.
     pub fn add_files(&mut self, table: Table) -> Result<(), EngineError> {
-        self.add(&table.name().to_owned(), Named::Files(table))
+        let name = table.name().to_owned();
+        self.add(&name, Named::Files(table))
     }
 
     /// Says what gives a table that is not there, so that a query which names it is told.

@@ -1,6 +1,6 @@
 //! The tables `events` and `rejects` over event logs of any format.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
@@ -82,7 +82,7 @@ pub(super) async fn open(
 }
 
 async fn of_file(
-    path: &PathBuf,
+    path: &Path,
     side: Side,
     state: &SessionState,
     limits: &Limits,

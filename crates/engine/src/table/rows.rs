@@ -150,7 +150,9 @@ fn array<'a>(kind: Kind, cells: impl Iterator<Item = Option<&'a Cell>>) -> Resul
             let mut builder = ListBuilder::new(StringBuilder::new());
             for cell in cells {
                 if let Some(Cell::List(texts)) = cell {
-                    texts.iter().for_each(|one| builder.values().append_option(text(Some(one))));
+                    for one in texts {
+                        builder.values().append_option(text(Some(one)));
+                    }
                     builder.append(true);
                 } else {
                     builder.append(false);

@@ -182,7 +182,11 @@ fn marks_and_recurrence_are_the_kernel_in_any_grouping_and_split() {
             1 => format!("3fff:{:x}:0:{:x}::/64", random.below(30), random.below(9)),
             _ => format!("3fff:{:x}::{:x}", random.below(30), random.below(200)),
         };
-        let kind = ["displayImpressionFraud", "IABcrawler", "own kind"][random.below(3) as usize];
+        let kind = match random.below(3) {
+            0 => "displayImpressionFraud",
+            1 => "IABcrawler",
+            _ => "own kind",
+        };
         let issue = format!("2026-W{:02}", 10 + random.below(12));
         let (feed_name, asn) = (format!("f{}", random.below(2)), 64_496 + random.below(4));
         let provider = if random.below(4) == 0 { "" } else { "Spectrum" };
@@ -191,7 +195,7 @@ fn marks_and_recurrence_are_the_kernel_in_any_grouping_and_split() {
             prefix: address::parse(&prefix).unwrap().prefix,
             fraud_type: FraudType::new(kind),
             probability_ppm: None,
-            provider: Some(provider.into()).filter(|name: &Box<str>| !name.is_empty()),
+            provider: Some(provider).filter(|name| !name.is_empty()).map(Into::into),
             asn: Some(u32::try_from(asn).unwrap()),
             issue: issue_id,
             row: 0,
