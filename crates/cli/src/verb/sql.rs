@@ -24,7 +24,7 @@ names it.
 
 Tables (--schema lists their columns):
   indicators  the rows of the feeds                        --feed
-  blocks      how the blocks that they list recur          --feed, maybe --events
+  blocks      how the blocks that they list recur          --feed (--events)
   events      the events of your logs                      --events
   rejects     rows of these logs that are no events, why   --events
   findings    what the linter says of tags                 --tags
