@@ -68,18 +68,20 @@ mod with_cluster {
 
     impl Process {
         fn start(args: &[&str], says: &str) -> Self {
-            let mut child = command(args)
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .expect("the binary runs");
+            let mut command = command(args);
+            let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+            // It is waited for however this ends.
+            let mut process =
+                Self { child: child.expect("the binary runs"), address: String::new() };
             let mut line = String::new();
-            BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+            BufReader::new(process.child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
             if let Some(address) = line.trim_end().strip_prefix(says) {
-                return Self { child, address: address.to_owned() };
+                address.clone_into(&mut process.address);
+                return process;
             }
             let mut errors = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+            let _ = process.child.kill();
+            process.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
             panic!("`{line}`\n{errors}");
         }
 
