@@ -106,10 +106,18 @@ impl fmt::Debug for EvidenceKey {
 
 /// HMAC-SHA-256 over a label and parts, each with its length in front.
 fn derive(key: &[u8; 32], label: &str, parts: &[&[u8]]) -> [u8; 32] {
+    derive_with(keyed(key), label, parts)
+}
+
+/// HMAC with its key taken in, which is half of its work: it can be cloned for each message.
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
     // A key of 32 bytes is within the block of the hash: HMAC takes it as it is.
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key);
-    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    Hmac::new((&*block).into())
+}
+
+fn derive_with(mut mac: Hmac<Sha256>, label: &str, parts: &[&[u8]]) -> [u8; 32] {
     for part in [label.as_bytes()].iter().chain(parts) {
         mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         mac.update(part);
@@ -127,18 +135,23 @@ impl RecordKey {
         leg: &'static str,
         values: &[(&str, Value)],
     ) -> Result<LegCommitment, EncodeError> {
+        let mac = keyed(&self.0);
+        let derive = |label: &str, index: usize| {
+            let index = u64::try_from(index).unwrap_or(u64::MAX).to_be_bytes();
+            derive_with(mac.clone(), label, &[leg.as_bytes(), &index])
+        };
         let mut disclosures = Vec::with_capacity(values.len());
         let mut digests = Vec::with_capacity(values.len().next_power_of_two().max(MIN_DIGESTS));
         for (index, (name, value)) in values.iter().enumerate() {
             let mut salt = [0; 16];
-            salt.copy_from_slice(&self.derive("adproof salt v1", leg, index)[..16]);
+            salt.copy_from_slice(&derive("adproof salt v1", index)[..16]);
             let disclosure = Disclosure { salt, name: (*name).to_owned(), value: value.clone() };
             digests.push(disclosure.digest()?);
             disclosures.push(disclosure);
         }
         let wanted = digests.len().next_power_of_two().max(MIN_DIGESTS);
         for index in digests.len()..wanted {
-            digests.push(Hash::new(self.derive("adproof decoy v1", leg, index)));
+            digests.push(Hash::new(derive("adproof decoy v1", index)));
         }
         digests.sort_unstable();
         Ok(LegCommitment { leg, root: digests_root(&digests), digests, disclosures })
@@ -157,11 +170,6 @@ impl RecordKey {
         let derived = derive(&self.0, "adproof seal nonce v1", &[plaintext]);
         nonce.copy_from_slice(&derived[..12]);
         nonce
-    }
-
-    fn derive(&self, label: &str, leg: &str, index: usize) -> [u8; 32] {
-        let index = u64::try_from(index).unwrap_or(u64::MAX).to_be_bytes();
-        derive(&self.0, label, &[leg.as_bytes(), &index])
     }
 }
 

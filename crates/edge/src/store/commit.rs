@@ -118,7 +118,7 @@ impl<D: Disk> Committer<D> {
     pub(super) fn publish(&mut self, note: String) -> Result<(), StoreError> {
         let io = StoreError::io("publishing the checkpoint");
         if self.heads.is_some() {
-            self.put(CHECKPOINT_FILE, note.as_bytes()).map_err(io)?;
+            self.disk.put_again(CHECKPOINT_FILE, note.as_bytes()).map_err(io)?;
         } else {
             replace(&mut self.disk, CHECKPOINT_FILE, note.as_bytes()).map_err(io)?;
         }
@@ -158,15 +158,7 @@ impl<D: Disk> Committer<D> {
         if self.disk.read(&path).ok().flatten().as_deref() == Some(bytes) {
             return Ok(());
         }
-        self.put(&path, bytes).map_err(StoreError::io(format!("writing {path}")))
-    }
-
-    /// Replaces a file so that a reader sees the old content or the new one; a loss of power may
-    /// leave neither.
-    fn put(&mut self, path: &str, bytes: &[u8]) -> std::io::Result<()> {
-        let new = format!("{path}.new");
-        self.disk.write(&new, bytes)?;
-        self.disk.rename(&new, path)
+        self.disk.put(&path, bytes).map_err(StoreError::io(format!("writing {path}")))
     }
 
     /// Begins the segment whose first record is `first`.

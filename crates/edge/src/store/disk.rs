@@ -29,6 +29,19 @@ pub trait Disk {
     /// Moves a file over another in one step.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
 
+    /// Puts a whole file into the place of another in one step, without a sync: a reader sees the
+    /// old content or the new one, a loss of power may leave neither.
+    fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let new = format!("{path}.new");
+        self.write(&new, bytes)?;
+        self.rename(&new, path)
+    }
+
+    /// The same for a file that is put often. What was in its place may stay beside it.
+    fn put_again(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.put(path, bytes)
+    }
+
     /// Returns when the names in a folder would survive a loss of power.
     fn sync_folder(&mut self, folder: &str) -> io::Result<()>;
 
@@ -151,6 +164,28 @@ impl Disk for Folder {
         // An open file would go on under its old name.
         self.overwriting.take_if(|(open, _)| open == to);
         fs::rename(self.root.join(from), self.root.join(to))
+    }
+
+    // Two files that change places: to make a file and to drop one for each batch costs a file
+    // system more than the batch's tiles do. Whoever has opened the file in time reads it as it was
+    // until the batch after next, and then one that is signed and kept, too.
+    #[cfg(target_os = "linux")]
+    fn put_again(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+
+        let (full, new) = (self.root.join(path), self.root.join(format!("{path}.new")));
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&new)?;
+        file.write_all(bytes)?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if file.metadata()?.len() > length {
+            file.set_len(length)?;
+        }
+        match renameat_with(CWD, &new, CWD, &full, RenameFlags::EXCHANGE) {
+            // There was none yet, or the file system cannot do it.
+            Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS) => fs::rename(new, full),
+            done => Ok(done?),
+        }
     }
 
     fn sync_folder(&mut self, folder: &str) -> io::Result<()> {

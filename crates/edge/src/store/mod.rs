@@ -7,6 +7,7 @@
 //!   lock                      held by the writer, shared by readers
 //!   log.pub                   the log's public keys as C2SP vkeys
 //!   checkpoint                the last published checkpoint (C2SP signed note)
+//!   checkpoint.new            the one before it: the next one overwrites it, and both change places
 //!   segments/<first seq>.seg  the records: the only truth
 //!   tile/…                    C2SP tlog-tiles: derived, mended when the ledger is opened
 //!   tiled                     how far the tiles can be relied on after a loss of power
@@ -46,12 +47,13 @@
 //!    from a backup could contradict what was seen. The file has two slots that are overwritten in
 //!    turn, so one `fdatasync` does, and a torn write leaves the checkpoint in front of it.
 //!
-//! The file `checkpoint` is renamed into place without a sync: a process that dies leaves it whole,
-//! and should a loss of power tear it or bring the old one back, opening publishes the copy of the
-//! second place, or signs the same tree again. Without a second place it is synced, with its name.
-//! Tiles are written in front of the checkpoint that covers them, for those who fetch them, and
-//! synced later, when nobody waits: they are derived. Full ones are not relied on but through the root of a signed
-//! checkpoint, and are made again where that fails, or where the power may have been lost.
+//! The file `checkpoint` gets into place in one step, without a sync: a process that dies leaves it
+//! whole, and should a loss of power tear it or bring the old one back, opening publishes the copy
+//! of the second place, or signs the same tree again. Without a second place it is synced, with its
+//! name. Tiles are written in front of the checkpoint that covers them, for those who fetch them,
+//! and synced later, when nobody waits: they are derived. Full ones are not relied on but through
+//! the root of a signed checkpoint, and are made again where that fails, or where the power may
+//! have been lost.
 //!
 //! # Opening, by what is found
 //!
