@@ -17,7 +17,7 @@ pub(super) fn sign_all(
     let (count, threads) = (records.len(), (records.len() / SHARE).clamp(1, threads.max(1)));
     let rest = Mutex::new((0, records.into_iter()));
     let sign = || {
-        let mut signed = Vec::new();
+        let mut done = Vec::new();
         loop {
             let (number, share) = {
                 let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -25,10 +25,10 @@ pub(super) fn sign_all(
                 (rest.0, rest.1.by_ref().take(SHARE).collect::<Vec<_>>())
             };
             if share.is_empty() {
-                return Ok(signed);
+                return Ok(done);
             }
             let share = share.into_iter().map(|record| record.sign(signer));
-            signed.push((number, share.collect::<Result<Vec<_>, _>>()?));
+            done.push((number, share.collect::<Result<Vec<_>, _>>()?));
         }
     };
     let mut shares = thread::scope(|scope| {
