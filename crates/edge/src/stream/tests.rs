@@ -112,6 +112,13 @@ fn a_slow_reader_holds_the_source_back() {
     std::fs::write(&path, "x\n".repeat(10_000)).unwrap();
     let limits = Limits { chunk_bytes: 10, held_bytes: 1_000, batch_bytes: 1, ..quick() };
     let mut stream = open(&Origin::File(path), &Places::default(), limits);
+    let closed = |stream: &Stream| {
+        let begin = Instant::now();
+        while stream.gate().is_open() && begin.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    };
+    closed(&stream);
     thread::sleep(Duration::from_millis(50));
     assert_eq!(stream.gate().held(), (810, 1), "ten bytes above the high mark, and no more");
     let mut given = 0;
@@ -121,6 +128,10 @@ fn a_slow_reader_holds_the_source_back() {
             stream.done(taken.lines.len());
         }
         assert!(stream.gate().held().0 <= 810);
+        // Slower than any source, as long as there is enough to close the gate.
+        if given < 19_000 {
+            closed(&stream);
+        }
     }
     assert_eq!(given, 20_000);
     assert!(stream.gate().held().1 > 10, "it closed and opened again");
