@@ -8,7 +8,6 @@ use adproof_model::{Digest, Indicator, IssueId, Reject, Timestamp};
 use crate::cell::{self, Cell, Row};
 use crate::feed::digest;
 use crate::reject::Rejects;
-use crate::sniff::{self, Content};
 use crate::table::bounded;
 use crate::{FeedError, FeedFault, Limits, address, alias, delimited, number, text};
 
@@ -191,19 +190,7 @@ fn columns(row: &Row<'_>) -> Result<Columns, FeedFault> {
 }
 
 fn read(bytes: &[u8], limits: &Limits) -> Result<AsnTable, FeedFault> {
-    if bytes.len() as u64 > limits.bytes {
-        return Err(FeedFault::Limit { what: "bytes", limit: limits.bytes });
-    }
-    if sniff::content(bytes)? == Content::Workbook {
-        return Err(FeedFault::OtherKind {
-            what: "a workbook or a zip archive",
-            remedy: "export the table as CSV",
-        });
-    }
-    let text = text::decode(bytes);
-    if cell::is_blank(&text) {
-        return Err(FeedFault::Empty);
-    }
+    let text = text::of_table(bytes, limits)?;
     let first = text.lines().find(|line| !cell::is_blank(line));
     let delimiter = [b',', b';', b'\t', b'|']
         .into_iter()

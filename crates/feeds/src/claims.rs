@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::cell::{self, Cell, Row};
 use crate::reject::Rejects;
-use crate::sniff::{self, Content};
 use crate::table::bounded;
 use crate::{FeedError, FeedFault, Limits, alias, delimited, text};
 
@@ -53,19 +52,7 @@ pub fn read_claims(name: &str, bytes: &[u8], limits: &Limits) -> Result<Claims, 
 }
 
 fn read(bytes: &[u8], limits: &Limits) -> Result<Claims, FeedFault> {
-    if bytes.len() as u64 > limits.bytes {
-        return Err(FeedFault::Limit { what: "bytes", limit: limits.bytes });
-    }
-    if sniff::content(bytes)? == Content::Workbook {
-        return Err(FeedFault::OtherKind {
-            what: "a workbook or a zip archive",
-            remedy: "export the table as CSV",
-        });
-    }
-    let text = text::decode(bytes);
-    if cell::is_blank(&text) {
-        return Err(FeedFault::Empty);
-    }
+    let text = text::of_table(bytes, limits)?;
     let mut taking =
         Taking { rows: Vec::new(), seen: BTreeSet::new(), rejects: Rejects::default() };
     if text.trim_start().starts_with('{') {

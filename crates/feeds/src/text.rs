@@ -4,6 +4,27 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use crate::sniff::{self, Content};
+use crate::{FeedFault, Limits, cell};
+
+/// The text of a table that may not be a workbook.
+pub(crate) fn of_table<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Cow<'b, str>, FeedFault> {
+    if bytes.len() as u64 > limits.bytes {
+        return Err(FeedFault::Limit { what: "bytes", limit: limits.bytes });
+    }
+    if sniff::content(bytes)? == Content::Workbook {
+        return Err(FeedFault::OtherKind {
+            what: "a workbook or a zip archive",
+            remedy: "export the table as CSV",
+        });
+    }
+    let text = decode(bytes);
+    if cell::is_blank(&text) {
+        return Err(FeedFault::Empty);
+    }
+    Ok(text)
+}
+
 /// The text of a file: by its byte order mark, else UTF-16 where every other byte is zero, else
 /// UTF-8 where it is valid, else Latin-1 (as Windows writes it).
 pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {

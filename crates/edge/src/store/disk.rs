@@ -183,7 +183,9 @@ impl Disk for Folder {
         }
         match renameat_with(CWD, &new, CWD, &full, RenameFlags::EXCHANGE) {
             // There was none yet, or the file system cannot do it.
-            Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS) => fs::rename(new, full),
+            Err(Errno::NOENT | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                fs::rename(new, full)
+            }
             done => Ok(done?),
         }
     }
