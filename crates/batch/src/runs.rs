@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 
 use adproof_model::{Block, Level};
-use adproof_signal::{RunReader, Sorted, Systems, Tally, Totals};
+use adproof_signal::{Gathered, RunReader, Systems, Tally, Totals};
 
 use crate::{BatchError, Log};
 
@@ -15,7 +15,7 @@ use crate::{BatchError, Log};
 pub struct Traffic {
     /// The logs, in the order in which they were given.
     pub logs: Vec<Log>,
-    pub(crate) sorted: Vec<Sorted>,
+    pub(crate) gathered: Vec<Gathered>,
     pub(crate) spilled: Vec<File>,
     pub(crate) resumed: usize,
 }
@@ -36,7 +36,7 @@ impl Traffic {
     /// Adds all rows to a tally.
     pub fn expose(&mut self, tally: &mut Tally) -> Result<(), BatchError> {
         let mut readers = readers(&mut self.spilled)?;
-        tally.expose_sorted(&self.sorted, &mut readers);
+        tally.expose_gathered(&self.gathered, &mut readers);
         check(readers)
     }
 
@@ -51,13 +51,13 @@ impl Traffic {
         take: impl Fn(&mut T, Level, Block, &Totals) + Sync,
     ) -> Result<Vec<T>, BatchError> {
         let threads = if self.spilled.is_empty() { threads.max(1) } else { 1 };
-        let ranges = Sorted::ranges(&self.sorted, threads);
+        let ranges = Gathered::ranges(&self.gathered, threads);
         let mut readers = readers(&mut self.spilled)?;
-        let sorted = &self.sorted;
+        let gathered = &self.gathered;
         let count = |range, readers: &mut [_]| {
             let mut state = start();
             let mut take = |level, block, totals: &_| take(&mut state, level, block, totals);
-            let systems = adproof_signal::census(sorted, range, readers, levels, &mut take);
+            let systems = adproof_signal::census(gathered, range, readers, levels, &mut take);
             (state, systems)
         };
         let parts: Vec<_> = if let [range] = ranges.as_slice() {
@@ -112,10 +112,10 @@ fn reading(source: io::Error) -> BatchError {
 
 /// Moves all that was gathered out as one run.
 pub(crate) fn merged(traffic: &mut Traffic, out: &mut impl io::Write) -> io::Result<()> {
-    let (sorted, mut spilled) =
-        (std::mem::take(&mut traffic.sorted), std::mem::take(&mut traffic.spilled));
+    let (gathered, mut spilled) =
+        (std::mem::take(&mut traffic.gathered), std::mem::take(&mut traffic.spilled));
     let mut readers = rewound(&mut spilled)?;
-    adproof_signal::write_run(&sorted, &mut readers, out)?;
+    adproof_signal::write_run(&gathered, &mut readers, out)?;
     readers.into_iter().find_map(|mut reader| reader.error()).map_or(Ok(()), Err)
 }
 
@@ -128,10 +128,10 @@ pub(crate) fn spill_merged(traffic: &mut Traffic, folder: &Path) -> io::Result<F
 }
 
 /// Writes a run to a file without a name, which is gone when it is closed.
-pub(crate) fn spill(sorted: &Sorted, folder: &Path) -> io::Result<File> {
+pub(crate) fn spill(gathered: &Gathered, folder: &Path) -> io::Result<File> {
     let file = tempfile::tempfile_in(folder)?;
     let mut writer = BufWriter::with_capacity(1 << 20, file);
-    sorted.write(&mut writer)?;
+    gathered.write(&mut writer)?;
     writer.flush()?;
     writer.into_inner().map_err(io::IntoInnerError::into_error)
 }

@@ -8,7 +8,7 @@ use std::thread;
 use adproof_feeds::Counts;
 use adproof_feeds::{Limits, TrafficRow, TrafficSink};
 use adproof_model::Reject;
-use adproof_signal::{Device, Gather, Grain, Row, Sorted};
+use adproof_signal::{self as signal, Device, Gather, Grain, Row};
 
 use crate::kept::Kept;
 #[cfg(feature = "parquet")]
@@ -110,7 +110,7 @@ fn resume(
         if path == Path::new("-") {
             let mut traffic = read_all(one, grain, options, progress, rejects)?;
             all.logs.append(&mut traffic.logs);
-            all.sorted.append(&mut traffic.sorted);
+            all.gathered.append(&mut traffic.gathered);
             all.spilled.append(&mut traffic.spilled);
             continue;
         }
@@ -156,23 +156,23 @@ fn read_all(
     let shared = Shared {
         source: Mutex::new(Source::new(paths, options, progress)),
         report: Mutex::new(Report::new(paths, options.limits.rejects, rejects)),
+        table: signal::Table::new(grain.clone()),
+        spilled: Mutex::default(),
         options,
         progress,
     };
-    let parts: Vec<Result<Part, BatchError>> = thread::scope(|scope| {
-        let worker = |_| scope.spawn(|| shared.work(grain));
+    let parts: Vec<Result<(), BatchError>> = thread::scope(|scope| {
+        let worker = |_| scope.spawn(|| shared.work());
         let workers: Vec<_> = (0..options.threads.max(1)).map(worker).collect();
         let join = |worker: thread::ScopedJoinHandle<'_, _>| {
             worker.join().unwrap_or(Err(BatchError::Thread))
         };
         workers.into_iter().map(join).collect()
     });
+    parts.into_iter().collect::<Result<(), _>>()?;
     let mut traffic = Traffic::default();
-    for part in parts {
-        let part = part?;
-        traffic.sorted.push(part.sorted);
-        traffic.spilled.extend(part.spilled);
-    }
+    traffic.gathered.push(shared.table.take());
+    traffic.spilled = shared.spilled.into_inner().map_err(|_| BatchError::Thread)?;
     let digests = shared.source.into_inner().map_err(|_| BatchError::Thread)?.digests;
     let logs = shared.report.into_inner().map_err(|_| BatchError::Thread)?.logs;
     traffic.logs =
@@ -180,22 +180,19 @@ fn read_all(
     Ok(traffic)
 }
 
-struct Part {
-    sorted: Sorted,
-    spilled: Vec<File>,
-}
-
 struct Shared<'a> {
     source: Mutex<Source<'a>>,
     report: Mutex<Report<'a>>,
+    table: signal::Table,
+    spilled: Mutex<Vec<File>>,
     options: &'a Options,
     progress: &'a Progress,
 }
 
 impl Shared<'_> {
-    fn work(&self, grain: &Grain) -> Result<Part, BatchError> {
-        let mut sink = Sink { gather: Gather::new(grain.clone()), rejects: Vec::new() };
-        let (mut buffer, mut spilled) = (Vec::new(), Vec::new());
+    fn work(&self) -> Result<(), BatchError> {
+        let mut sink = Sink { gather: self.table.gather(), rejects: Vec::new() };
+        let mut buffer = Vec::new();
         loop {
             let task = self.source.lock().map_err(|_| BatchError::Thread)?.next(&mut buffer)?;
             let block = match task {
@@ -211,7 +208,7 @@ impl Shared<'_> {
                 Rows::Text(form) => {
                     let counts = form.read(&buffer, &mut sink);
                     self.progress.rows.fetch_add(counts.rows, Ordering::Relaxed);
-                    self.relieve(&mut sink, &mut spilled)?;
+                    self.relieve(&mut sink)?;
                     counts
                 }
                 #[cfg(feature = "parquet")]
@@ -221,7 +218,7 @@ impl Shared<'_> {
                         counts.rows += taken;
                         counts.lines += rows;
                         self.progress.rows.fetch_add(taken, Ordering::Relaxed);
-                        self.relieve(sink, &mut spilled)
+                        self.relieve(sink)
                     })?;
                     counts.rejected = counts.lines - counts.rows;
                     counts
@@ -231,14 +228,23 @@ impl Shared<'_> {
             let mut report = self.report.lock().map_err(|_| BatchError::Thread)?;
             report.add(block, counts, rejects);
         }
-        Ok(Part { sorted: sink.gather.sorted(), spilled })
+        Ok(())
     }
 
-    /// Writes the table to disk when it has its share of the memory.
-    fn relieve(&self, sink: &mut Sink, spilled: &mut Vec<File>) -> Result<(), BatchError> {
-        if sink.gather.bytes() > self.options.memory_bytes / self.options.threads.max(1) {
+    /// Writes the table to disk when it has as much of the memory as it may have.
+    fn relieve(&self, sink: &mut Sink<'_>) -> Result<(), BatchError> {
+        // The others go on while one thread writes, so that there may be as much once more.
+        let tables = self.options.threads.clamp(1, 2);
+        let bound = self.options.memory_bytes / tables;
+        if sink.gather.bytes() <= bound {
+            return Ok(());
+        }
+        let mut spilled = self.spilled.lock().map_err(|_| BatchError::Thread)?;
+        // Another thread may have done it while this one waited.
+        if sink.gather.bytes() > bound {
+            sink.gather.flush();
             let folder = &self.options.spill;
-            let file = spill(&sink.gather.sorted(), folder)
+            let file = spill(&self.table.take(), folder)
                 .map_err(|source| BatchError::Spill { path: folder.clone(), source })?;
             spilled.push(file);
         }
@@ -256,12 +262,12 @@ impl Shared<'_> {
     }
 }
 
-struct Sink {
-    gather: Gather,
+struct Sink<'t> {
+    gather: Gather<'t>,
     rejects: Vec<Reject>,
 }
 
-impl TrafficSink for Sink {
+impl TrafficSink for Sink<'_> {
     #[inline]
     fn row(&mut self, row: TrafficRow<'_>) {
         self.gather.add(&Row {

@@ -3,12 +3,14 @@
 //! A /64 is counted from its records, a wider block from the /64s in it, so that a device that is
 //! seen a thousand times in a /64 is one device for everything above.
 
+mod sum;
+
 use std::collections::BTreeMap;
 
 use adproof_model::{Block, Level, Prefix};
 
+use self::sum::Sum;
 use crate::exposure::Record;
-use crate::num::count64;
 use crate::rows::Key;
 use crate::tally::Tally;
 
@@ -104,184 +106,6 @@ pub(crate) fn totals<'a>(records: impl IntoIterator<Item = &'a Record>) -> Total
     sum.totals()
 }
 
-/// Totals while records are added in the order of their addresses.
-#[derive(Clone, Debug, Default)]
-struct Sum {
-    /// All but days and devices.
-    totals: Totals,
-    days: Days,
-    /// Devices of observations that are not flagged.
-    unflagged: Devices,
-    flagged: Devices,
-    network: Option<u64>,
-    unflagged_network: Option<u64>,
-}
-
-impl Sum {
-    fn add(&mut self, record: &Record) {
-        let totals = &mut self.totals;
-        let here = Some(record.network());
-        totals.impressions = totals.impressions.saturating_add(record.impressions);
-        totals.revenue_micros = totals.revenue_micros.saturating_add(record.revenue);
-        totals.households += u64::from(self.network != here);
-        self.network = here;
-        if record.device != 0 {
-            totals.identified_impressions =
-                totals.identified_impressions.saturating_add(record.impressions);
-        }
-        let devices = if record.flagged() {
-            totals.flagged_impressions =
-                totals.flagged_impressions.saturating_add(record.impressions);
-            &mut self.flagged
-        } else {
-            totals.unflagged_revenue_micros =
-                totals.unflagged_revenue_micros.saturating_add(record.revenue);
-            totals.unflagged_households += u64::from(self.unflagged_network != here);
-            self.unflagged_network = here;
-            &mut self.unflagged
-        };
-        if record.device != 0 {
-            devices.add(record.device);
-        }
-        self.days.add(record.span(), record.days);
-    }
-
-    /// Adds the sum of other networks.
-    fn absorb(&mut self, other: &Self) {
-        let (totals, more) = (&mut self.totals, &other.totals);
-        for (sum, more) in [
-            (&mut totals.impressions, more.impressions),
-            (&mut totals.flagged_impressions, more.flagged_impressions),
-            (&mut totals.identified_impressions, more.identified_impressions),
-            (&mut totals.households, more.households),
-            (&mut totals.unflagged_households, more.unflagged_households),
-        ] {
-            *sum = sum.saturating_add(more);
-        }
-        totals.revenue_micros = totals.revenue_micros.saturating_add(more.revenue_micros);
-        totals.unflagged_revenue_micros =
-            totals.unflagged_revenue_micros.saturating_add(more.unflagged_revenue_micros);
-        self.days.absorb(&other.days);
-        self.unflagged.absorb(&other.unflagged);
-        self.flagged.absorb(&other.flagged);
-    }
-
-    fn totals(&mut self) -> Totals {
-        self.unflagged.settle();
-        self.flagged.settle();
-        let (unflagged, flagged) = (&self.unflagged.ids, &self.flagged.ids);
-        let both = flagged.iter().filter(|id| unflagged.binary_search(id).is_ok()).count();
-        let (first_day, last_day) = self.days.ends();
-        Totals {
-            days: self.days.count(),
-            first_day,
-            last_day,
-            devices: count64(unflagged.len() + flagged.len() - both),
-            unflagged_devices: count64(unflagged.len()),
-            flagged_devices: count64(flagged.len()),
-            ..self.totals
-        }
-    }
-
-    /// Empties it and keeps its memory.
-    fn clear(&mut self) {
-        let (mut unflagged, mut flagged) =
-            (std::mem::take(&mut self.unflagged), std::mem::take(&mut self.flagged));
-        unflagged.clear();
-        flagged.clear();
-        *self = Self { unflagged, flagged, ..Self::default() };
-    }
-}
-
-/// Distinct devices.
-#[derive(Clone, Debug, Default)]
-struct Devices {
-    ids: Vec<u128>,
-    /// How many of them are sorted and without repeats.
-    settled: usize,
-}
-
-impl Devices {
-    fn add(&mut self, id: u128) {
-        if self.ids.last() == Some(&id) {
-            return;
-        }
-        if self.settled == self.ids.len() && self.ids.last().is_none_or(|last| *last < id) {
-            self.settled += 1;
-        }
-        self.ids.push(id);
-        self.bound();
-    }
-
-    fn absorb(&mut self, other: &Self) {
-        self.ids.extend_from_slice(&other.ids);
-        self.bound();
-    }
-
-    /// Repeats never take more room than devices, so that memory follows what is distinct.
-    fn bound(&mut self) {
-        if self.ids.len() > 2 * self.settled + 4_096 {
-            self.settle();
-        }
-    }
-
-    fn settle(&mut self) {
-        if self.settled < self.ids.len() {
-            self.ids.sort_unstable();
-            self.ids.dedup();
-            self.settled = self.ids.len();
-        }
-    }
-
-    fn clear(&mut self) {
-        self.ids.clear();
-        self.settled = 0;
-    }
-}
-
-/// A set of days: the mask of the span that came first, and of the others where there are any.
-#[derive(Clone, Debug, Default)]
-struct Days {
-    first: Option<i32>,
-    near: u64,
-    far: BTreeMap<i32, u64>,
-}
-
-impl Days {
-    fn add(&mut self, span: i32, days: u64) {
-        if *self.first.get_or_insert(span) == span {
-            self.near |= days;
-        } else {
-            *self.far.entry(span).or_default() |= days;
-        }
-    }
-
-    fn absorb(&mut self, other: &Self) {
-        if let Some(span) = other.first {
-            self.add(span, other.near);
-        }
-        for (span, days) in &other.far {
-            self.add(*span, *days);
-        }
-    }
-
-    fn count(&self) -> u64 {
-        let days = self.far.values().map(|days| u64::from(days.count_ones()));
-        u64::from(self.near.count_ones()) + days.sum::<u64>()
-    }
-
-    /// The first and the last day; 0 where there is none.
-    fn ends(&self) -> (i64, i64) {
-        let near = self.first.map(|span| (span, self.near));
-        let spans = || near.into_iter().chain(self.far.iter().map(|(span, days)| (*span, *days)));
-        let first =
-            |(span, days): (i32, u64)| i64::from(span) * 64 + i64::from(days.trailing_zeros());
-        let last =
-            |(span, days): (i32, u64)| i64::from(span) * 64 + 63 - i64::from(days.leading_zeros());
-        (spans().map(first).min().unwrap_or(0), spans().map(last).max().unwrap_or(0))
-    }
-}
-
 /// Who is told of a block of a level.
 pub(crate) type Take<'t> = &'t mut dyn FnMut(Level, Block, &Totals);
 
@@ -294,8 +118,6 @@ pub(crate) struct Census {
     asns: Option<Systems>,
     /// The open /64 by system, once it has more than one.
     here: BTreeMap<u32, Sum>,
-    /// The system of the record that came last.
-    asn_here: u32,
 }
 
 #[derive(Debug)]
@@ -304,7 +126,18 @@ struct Open {
     len: u8,
     wanted: bool,
     prefix: Option<Prefix>,
+    system: System,
     sum: Sum,
+}
+
+/// The system of all that is in an open block. Blocks are nearly always in one, and then their sum
+/// is the system's: it is added as a whole where the widest of them closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    Unknown,
+    One(u32),
+    /// The systems were told of what is in it.
+    Several,
 }
 
 /// Sums by autonomous system, which lie all over the address space and are told last.
@@ -321,6 +154,13 @@ impl Systems {
         self
     }
 
+    fn add(&mut self, asn: u32, sum: &Sum) {
+        // 0 is unknown, and no system.
+        if asn != 0 {
+            self.0.entry(asn).or_default().absorb(sum);
+        }
+    }
+
     /// Tells each system, in order.
     pub fn finish(self, take: Take<'_>) {
         for (asn, mut sum) in self.0 {
@@ -334,7 +174,8 @@ impl Census {
         let open = |level: Level| {
             let len = level.prefix_len()?;
             let wanted = levels.contains(&level);
-            Some(Open { level, len, wanted, prefix: None, sum: Sum::default() })
+            let (prefix, system) = (None, System::Unknown);
+            Some(Open { level, len, wanted, prefix, system, sum: Sum::default() })
         };
         let wide = [Level::P64, Level::P56, Level::P48, Level::P32].into_iter();
         let wide = wide.filter(|level| *level == Level::P64 || levels.contains(level));
@@ -343,7 +184,6 @@ impl Census {
             single: levels.contains(&Level::P128).then(|| open(Level::P128)).flatten(),
             asns: levels.contains(&Level::Asn).then(Systems::default),
             here: BTreeMap::new(),
-            asn_here: 0,
         }
     }
 
@@ -363,37 +203,23 @@ impl Census {
             self.close(Some(record.address), take);
         }
         let Some(network) = self.open.first_mut() else { return };
-        // A network is nearly always in one system, and then its sum is the system's.
-        if self.asns.is_some() && (record.asn != self.asn_here || !self.here.is_empty()) {
-            if network.sum.network.is_some() && self.here.is_empty() {
-                self.here.insert(self.asn_here, network.sum.clone());
+        if self.asns.is_some() {
+            match network.system {
+                System::One(asn) if asn == record.asn => {}
+                System::Unknown => network.system = System::One(record.asn),
+                System::One(asn) => {
+                    self.here.insert(asn, network.sum.clone());
+                    self.here.entry(record.asn).or_default().add(record);
+                    network.system = System::Several;
+                }
+                System::Several => self.here.entry(record.asn).or_default().add(record),
             }
-            if !self.here.is_empty() {
-                self.here.entry(record.asn).or_default().add(record);
-            }
-            self.asn_here = record.asn;
         }
         network.sum.add(record);
     }
 
     /// Closes the blocks that do not hold the next address.
     fn close(&mut self, next: Option<u128>, take: Take<'_>) {
-        if let Some(network) = self.open.first()
-            && let Some(asns) = &mut self.asns
-            && network.prefix.is_some()
-        {
-            if self.here.is_empty() {
-                if self.asn_here != 0 {
-                    asns.0.entry(self.asn_here).or_default().absorb(&network.sum);
-                }
-            } else {
-                for (asn, sum) in std::mem::take(&mut self.here) {
-                    if asn != 0 {
-                        asns.0.entry(asn).or_default().absorb(&sum);
-                    }
-                }
-            }
-        }
         for at in 0..self.open.len() {
             let Some((inner, outer)) = self.open.get_mut(at..).and_then(<[Open]>::split_first_mut)
             else {
@@ -404,9 +230,15 @@ impl Census {
                 return;
             }
             if inner.prefix.is_some() {
-                inner.sum.unflagged.settle();
-                inner.sum.flagged.settle();
-                if let Some(outer) = outer.first_mut() {
+                inner.sum.settle();
+                let mut outer = outer.first_mut();
+                if let Some(asns) = &mut self.asns {
+                    for (asn, sum) in std::mem::take(&mut self.here) {
+                        asns.add(asn, &sum);
+                    }
+                    inner.rise(outer.as_deref_mut(), asns);
+                }
+                if let Some(outer) = outer {
                     outer.sum.absorb(&inner.sum);
                 }
             }
@@ -426,12 +258,31 @@ impl Census {
 }
 
 impl Open {
+    /// Says in which system it is to the block around it, whose sum does not hold it yet.
+    fn rise(&self, outer: Option<&mut Self>, asns: &mut Systems) {
+        let Some(outer) = outer else { return self.tell(asns) };
+        if outer.system == System::Unknown {
+            outer.system = self.system;
+        } else if outer.system != self.system {
+            outer.tell(asns);
+            outer.system = System::Several;
+            self.tell(asns);
+        }
+    }
+
+    fn tell(&self, asns: &mut Systems) {
+        if let System::One(asn) = self.system {
+            asns.add(asn, &self.sum);
+        }
+    }
+
     fn close(&mut self, take: Take<'_>) {
         if let Some(prefix) = self.prefix.take() {
             if self.wanted {
                 take(self.level, Block::Prefix(prefix), &self.sum.totals());
             }
             self.sum.clear();
+            self.system = System::Unknown;
         }
     }
 }

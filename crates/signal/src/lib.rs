@@ -32,7 +32,9 @@ pub use codec::TallyError;
 pub use collateral::collateral;
 pub use excess::Excess;
 pub use exposure::Exposure;
-pub use gather::{Device, Gather, Grain, Listed, Row, RunReader, Sorted, census, write_run};
+pub use gather::{
+    Device, Gather, Gathered, Grain, Listed, Row, RunReader, Table, census, write_run,
+};
 pub use params::Params;
 pub use score::{BlockScore, Contribution, Scoring, Term, Unranked, score};
 pub use sightings::Sightings;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adproof_model::{Block, Level, Prefix};
 use adproof_signal::{
-    Device, Exposure, Gather, Grain, Row, RunReader, Sorted, Tally, Totals, census, device_key,
+    Device, Exposure, Gathered, Grain, Row, RunReader, Table, Tally, Totals, census, device_key,
 };
 use proptest::prelude::*;
 
@@ -75,20 +75,33 @@ prop_compose! {
         device in 0..40_u16,
         day in prop_oneof![20_000..20_100_i32, -70..70_i32, Just(i32::MIN), Just(i32::MAX)],
         asn in 0..3_u8,
-        flagged in any::<bool>(),
-        impressions in prop_oneof![0..3_u32, Just(u32::MAX)],
-        revenue in prop_oneof![-9..9_i64, Just(i64::MAX), Just(i64::MIN)],
+        flagged in prop::bool::weighted(0.2),
+        impressions in prop_oneof![4 => 0..3_u32, 2 => 2_000..4_100_u32, 1 => Just(u32::MAX)],
+        revenue in prop_oneof![6 => Just(0), 1 => -9..9_i64, 1 => Just(i64::MAX), 1 => Just(i64::MIN)],
     ) -> Small {
         Small { network, host, device, day, asn, flagged, impressions, revenue }
     }
 }
 
-fn gathered(rows: &[Small], grain: &Grain) -> Sorted {
-    let mut gather = Gather::new(grain.clone());
+fn gathered(rows: &[Small], grain: &Grain) -> Gathered {
+    let table = Table::new(grain.clone());
+    let mut gather = table.gather();
     for row in rows {
         gather.add(&row.row());
     }
-    gather.sorted()
+    drop(gather);
+    table.take()
+}
+
+/// Rows as they are, or as they are where only networks are kept.
+fn at_grain(mut rows: Vec<Small>, whole: bool) -> (Vec<Small>, Grain) {
+    if whole {
+        return (rows, Grain::Address);
+    }
+    for row in &mut rows {
+        row.host = 0;
+    }
+    (rows, Grain::Network(Tally::empty().listed()))
 }
 
 fn fed(rows: &[Small]) -> Tally {
@@ -138,14 +151,16 @@ proptest! {
     fn a_table_gives_the_bytes_of_rows_added_one_by_one(
         rows in prop::collection::vec(small(), 0..400),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 3),
+        whole in any::<bool>(),
     ) {
+        let (rows, grain) = at_grain(rows, whole);
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(rows.len() + 1)).collect();
         cuts.sort_unstable();
         let parts = [&rows[..cuts[0]], &rows[cuts[0]..cuts[1]], &rows[cuts[1]..cuts[2]], &rows[cuts[2]..]];
-        let sorted = parts.map(|part| gathered(part, &Grain::Address));
+        let sorted = parts.map(|part| gathered(part, &grain));
         let expected = fed(&rows).to_bytes();
         let mut tally = Tally::empty();
-        tally.expose_sorted(&sorted, &mut none());
+        tally.expose_gathered(&sorted, &mut none());
         prop_assert_eq!(tally.to_bytes(), expected.clone());
         // Two of the runs wait somewhere else.
         let mut written = [Vec::new(), Vec::new()];
@@ -153,7 +168,7 @@ proptest! {
         sorted[2].write(&mut written[1]).unwrap();
         let mut readers: Vec<_> = written.iter().map(|run| RunReader::new(run.as_slice())).collect();
         let mut tally = Tally::empty();
-        tally.expose_sorted(&[sorted[3].clone(), sorted[0].clone()], &mut readers);
+        tally.expose_gathered(&[sorted[3].clone(), sorted[0].clone()], &mut readers);
         prop_assert!(readers.iter_mut().all(|reader| reader.error().is_none()));
         prop_assert_eq!(tally.to_bytes(), expected);
     }
@@ -162,15 +177,20 @@ proptest! {
     fn one_pass_over_ranges_counts_what_the_rows_hold(
         rows in prop::collection::vec(small(), 0..120),
         threads in 1..5_usize,
+        whole in any::<bool>(),
+        short in any::<bool>(),
     ) {
+        let (mut rows, grain) = at_grain(rows, whole);
+        // Without long ids, no key has to be known.
+        rows.retain(|row| !short || row.id().len() < 16);
         let (left, right) = rows.split_at(rows.len() / 3);
-        let sorted = [left, right].map(|part| gathered(part, &Grain::Address));
+        let sorted = [left, right].map(|part| gathered(part, &grain));
         let mut found: BTreeMap<(Level, String), Totals> = BTreeMap::new();
         let mut systems = adproof_signal::Systems::default();
         let mut take = |level, block: Block, totals: &Totals| {
             assert_eq!(found.insert((level, block.to_string()), *totals), None);
         };
-        for range in Sorted::ranges(&sorted, threads) {
+        for range in Gathered::ranges(&sorted, threads) {
             systems = systems.merge(census(&sorted, &range, &mut none(), &Level::ALL, &mut take));
         }
         systems.finish(&mut take);
@@ -222,7 +242,7 @@ fn at_the_grain_of_networks_only_listed_addresses_are_kept_whole() {
         revenue: 0,
     };
     let mut tally = Tally::empty();
-    tally.expose_sorted(&[gathered(&[row(1), row(2), row(3), row(4)], &grain)], &mut none());
+    tally.expose_gathered(&[gathered(&[row(1), row(2), row(3), row(4)], &grain)], &mut none());
     let singles: Vec<_> = tally
         .census(Level::P128)
         .into_iter()
@@ -236,11 +256,13 @@ fn at_the_grain_of_networks_only_listed_addresses_are_kept_whole() {
 fn columns_are_rows() {
     let rows = [(1_u128 << 64 | 9, 86_400_000_000 * 5 - 1), (2 << 64, 86_400_000_000 * 5)];
     let addresses = rows.map(|(address, _)| address.to_be_bytes());
-    let mut gather = Gather::new(Grain::Address);
+    let table = Table::new(Grain::Address);
+    let mut gather = table.gather();
     let devices = ["a", "b"].map(|id| Device::of(id.as_bytes()));
     gather.add_columns(&addresses, &rows.map(|(_, time)| time), devices, &[7, 0]);
     let mut tally = Tally::empty();
-    tally.expose_sorted(&[gather.sorted()], &mut none());
+    drop(gather);
+    tally.expose_gathered(&[table.take()], &mut none());
     let mut expected = Tally::empty();
     for ((address, _), (day, id, asn)) in rows.into_iter().zip([(4, "a", 7), (5, "b", 0)]) {
         expected.expose(Exposure {
@@ -271,7 +293,7 @@ fn a_run_that_was_cut_says_so() {
     let mut written = Vec::new();
     gathered(&[row], &Grain::Address).write(&mut written).unwrap();
     let mut readers = [RunReader::new(&written[..written.len() - 1])];
-    Tally::empty().expose_sorted(&[], &mut readers);
+    Tally::empty().expose_gathered(&[], &mut readers);
     assert!(readers[0].error().is_some());
 }
 
@@ -290,11 +312,62 @@ fn a_network_of_many_devices_stays_in_order() {
             revenue: 1,
         })
         .collect();
-    let mut tally = Tally::empty();
     let (left, right) = rows.split_at(700);
-    tally.expose_sorted(
-        &[gathered(left, &Grain::Address), gathered(right, &Grain::Address)],
-        &mut none(),
-    );
+    for grain in [Grain::Address, Grain::Network(Tally::empty().listed())] {
+        let mut tally = Tally::empty();
+        tally.expose_gathered(&[gathered(left, &grain), gathered(right, &grain)], &mut none());
+        assert_eq!(tally, fed(&rows));
+    }
+}
+
+/// More impressions than a narrow cell holds, in more than one span of days, and many cells of one
+/// device because of it.
+#[test]
+fn sums_that_are_full_go_on_beside_themselves() {
+    let row = |day, impressions, device| Small {
+        network: 0,
+        host: 0,
+        device,
+        day,
+        asn: 1,
+        flagged: false,
+        impressions,
+        revenue: 0,
+    };
+    let days = [20_454, 20_479, 20_480, 20_483, 20_430, 20_600, 18_000, 30_000];
+    let rows: Vec<Small> = (0..60_000_usize)
+        .map(|at| row(days[at % days.len()], u32::try_from(at % 4_100).unwrap(), 3))
+        .chain((0..200).map(|device| row(20_460, 1, device)))
+        .collect();
+    let grain = Grain::Network(Tally::empty().listed());
+    let mut tally = Tally::empty();
+    tally.expose_gathered(&[gathered(&rows, &grain)], &mut none());
     assert_eq!(tally, fed(&rows));
+}
+
+#[test]
+fn threads_share_one_table() {
+    let rows: Vec<Small> = (0..40_000_u16)
+        .map(|at| Small {
+            network: u8::try_from(at % 7).unwrap(),
+            host: 0,
+            device: at % 400,
+            day: 20_000 + i32::from(at % 100),
+            asn: 1,
+            flagged: at % 11 == 0,
+            impressions: 1,
+            revenue: 0,
+        })
+        .collect();
+    let table = Table::new(Grain::Network(Tally::empty().listed()));
+    std::thread::scope(|scope| {
+        for part in rows.chunks(rows.len() / 4) {
+            let mut gather = table.gather();
+            scope.spawn(move || part.iter().for_each(|row| gather.add(&row.row())));
+        }
+    });
+    let mut tally = Tally::empty();
+    tally.expose_gathered(&[table.take()], &mut none());
+    assert_eq!(tally, fed(&rows));
+    assert_eq!(table.gather().bytes(), 0);
 }
