@@ -18,11 +18,13 @@ use arrow_array::types::{
 use arrow_array::{Array, RecordBatch, downcast_integer_array};
 use arrow_schema::DataType;
 
+pub(crate) use self::texts::is_text;
+
 use self::texts::Texts;
 
 /// Whether a column of this type can hold what is looked for in it.
 pub(crate) fn is_readable(column: TrafficColumn, kind: &DataType) -> bool {
-    let text = texts::is_text(kind);
+    let text = is_text(kind);
     match column {
         TrafficColumn::Time => {
             text || kind.is_integer() || matches!(kind, DataType::Timestamp(..) | DataType::Date32)
@@ -75,10 +77,11 @@ enum Devices<'a> {
     Judged,
 }
 
-const DAY_MICROS: i64 = 86_400_000_000;
+/// Microseconds of a day.
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Days whose dates can be written.
-const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
+pub(crate) const DAYS: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
 
 impl<'a> Rows<'a> {
     fn new(rows: usize) -> Self {

@@ -3,14 +3,16 @@
 //!
 //! The reader of rows and the kernel are pure and know nothing of files or threads. Here one
 //! thread at a time cuts the next block of whole rows from the log, and all threads read blocks
-//! into tables of their own, which are merged in the end. Of a log in Parquet (feature `parquet`) each
-//! takes the next row group. The result depends neither on how many
-//! threads there are nor on which of them read what, nor on what had to wait on disk.
+//! into one table. Of a log in Parquet (feature `parquet`) each takes the next row group. The
+//! result depends neither on how many threads there are nor on which of them read what, nor on
+//! what had to wait on disk.
 
 #[cfg(feature = "parquet")]
 mod columns;
 mod error;
 mod kept;
+#[cfg(feature = "parquet")]
+mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod report;

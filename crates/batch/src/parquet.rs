@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use adproof_feeds::{Limits, TrafficColumns, TrafficSink};
 use adproof_model::Digest;
+use adproof_signal::Row;
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -14,6 +15,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 
+use crate::pages::Pages;
 use crate::stamp::Stamp;
 use crate::{BatchError, columns};
 
@@ -77,18 +79,37 @@ impl Table {
         self.stamp.bytes
     }
 
-    /// Reads a row group. `after` is called between batches with how many rows were taken and how
+    /// Reads a row group. Rows that need no judging go to `add`. `after` is called between batches with how many rows were taken and how
     /// many were seen since it was called last.
     pub(crate) fn read<S: TrafficSink>(
         &self,
         group: usize,
         sink: &mut S,
+        add: impl Fn(&mut S, &Row),
         mut after: impl FnMut(&mut S, u64, u64) -> Result<(), BatchError>,
     ) -> Result<(), BatchError> {
         let unreadable = |source| BatchError::Unreadable { path: self.path.clone(), source };
         // Each thread has a place in the file of its own.
         let file = self.reopen()?;
         let reading = file.try_clone().map_err(unreadable)?;
+        let all = self.metadata.metadata().row_groups().get(group);
+        let all = all.map_or(0, |group| usize::try_from(group.num_rows()).unwrap_or(0));
+        let mut given = 0;
+        let shared = Arc::new(file.try_clone().map_err(unreadable)?);
+        let (columns, places) = (self.columns.columns(), self.columns.places());
+        if let Some(mut pages) = Pages::open(&shared, &self.metadata, group, columns, places) {
+            while given < all {
+                let rows = BATCH_ROWS.min(all - given);
+                if !pages.give(rows, |row| add(sink, row)) {
+                    break;
+                }
+                given += rows;
+                after(sink, rows as u64, rows as u64)?;
+            }
+        }
+        if given == all {
+            return self.check(&reading);
+        }
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         let places = self.columns.places().iter().copied();
@@ -97,9 +118,10 @@ impl Table {
             .with_row_groups(vec![group])
             .with_projection(wanted)
             .with_batch_size(BATCH_ROWS)
+            .with_offset(given)
             .build()
             .map_err(|error| unreadable(io::Error::other(error)))?;
-        let mut before = 0;
+        let mut before = given as u64;
         for batch in batches {
             let batch = batch.map_err(|error| unreadable(io::Error::other(error)))?;
             let taken = columns::read(&self.columns, &batch, before, sink);

@@ -214,7 +214,8 @@ impl Shared<'_> {
                 #[cfg(feature = "parquet")]
                 Rows::Group(table, group) => {
                     let mut counts = Counts::default();
-                    table.read(*group, &mut sink, |sink, taken, rows| {
+                    let add = |sink: &mut Sink<'_>, row: &Row| sink.gather.add(row);
+                    table.read(*group, &mut sink, add, |sink, taken, rows| {
                         counts.rows += taken;
                         counts.lines += rows;
                         self.progress.rows.fetch_add(taken, Ordering::Relaxed);

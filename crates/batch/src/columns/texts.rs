@@ -11,7 +11,7 @@ pub(super) enum Texts<'a> {
 }
 
 /// Whether a type is text. Bytes are: old writers do not say which of them are text.
-pub(super) const fn is_text(kind: &DataType) -> bool {
+pub(crate) const fn is_text(kind: &DataType) -> bool {
     matches!(kind, DataType::Utf8 | DataType::Utf8View | DataType::Binary | DataType::BinaryView)
 }
 
