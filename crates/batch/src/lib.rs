@@ -15,6 +15,7 @@ mod kept;
 mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod piece;
 mod report;
 mod runs;
 mod source;
@@ -22,6 +23,7 @@ mod stamp;
 mod work;
 
 pub use error::BatchError;
+pub use piece::{Cut, Piece, Span, cut, digest, read_piece};
 pub use report::{Log, RejectTo};
 pub use runs::Traffic;
 pub use source::is_traffic;

@@ -1,7 +1,7 @@
 //! Blocks of whole rows, cut from logs one after the other.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "parquet")]
 use crate::parquet::{self, Table};
-use crate::{BatchError, Options, Progress};
+use crate::{BatchError, Options, Piece, Progress, Span};
 
 /// A block of whole rows.
 #[derive(Debug)]
@@ -56,6 +56,10 @@ pub(crate) struct Source<'a> {
     open: Option<Open>,
     /// Of each log, once it is known.
     pub(crate) digests: Vec<Option<Digest>>,
+    /// What is read of a log, where it is not the whole.
+    piece: Option<&'a Piece>,
+    /// What was read of it.
+    pub(crate) span: Span,
 }
 
 enum Open {
@@ -72,16 +76,24 @@ struct Text {
     tail: Vec<u8>,
     ended: bool,
     lines_before: u64,
+    /// Where the last block ended in the log, and where the rows of a piece end: with the first
+    /// one that reaches so far.
+    at: u64,
+    until: Option<u64>,
+    /// Whether a block had to end within a row.
+    torn: bool,
 }
 
 impl<'a> Source<'a> {
     pub(crate) fn new(
         paths: &'a [PathBuf],
+        piece: Option<&'a Piece>,
         options: &'a Options,
         progress: &'a Arc<Progress>,
     ) -> Self {
         let digests = vec![None; paths.len()];
-        Self { paths, options, progress, next: 0, blocks: 0, open: None, digests }
+        let span = Span { from: 0, to: 0, exact: true };
+        Self { paths, options, progress, next: 0, blocks: 0, open: None, digests, piece, span }
     }
 
     /// What comes next. A block of text is cut into `buffer`.
@@ -91,7 +103,9 @@ impl<'a> Source<'a> {
                 let Some(path) = self.paths.get(self.next) else {
                     return Ok(None);
                 };
-                self.open = Some(Open::new(path, self.options, self.progress)?);
+                let open = Open::new(path, self.piece, self.options, self.progress)?;
+                self.span.from = open.at();
+                self.open = Some(open);
                 self.next += 1;
                 continue;
             };
@@ -106,6 +120,7 @@ impl<'a> Source<'a> {
                 #[cfg(feature = "parquet")]
                 Open::Groups(groups) => {
                     let Some(task) = groups.next(log, number, self.progress) else {
+                        self.span.to = groups.next as u64;
                         self.open = None;
                         continue;
                     };
@@ -122,6 +137,7 @@ impl<'a> Source<'a> {
                 if let Some(slot) = self.digests.get_mut(log) {
                     *slot = digest;
                 }
+                self.span = Span { from: self.span.from, to: open.at, exact: !open.torn };
                 self.open = None;
                 continue;
             }
@@ -155,12 +171,31 @@ pub fn is_traffic(path: &Path, limits: &Limits) -> Result<bool, BatchError> {
 }
 
 impl Open {
-    fn new(path: &Path, options: &Options, progress: &Arc<Progress>) -> Result<Self, BatchError> {
+    fn new(
+        path: &Path,
+        piece: Option<&Piece>,
+        options: &Options,
+        progress: &Arc<Progress>,
+    ) -> Result<Self, BatchError> {
         #[cfg(feature = "parquet")]
-        if let Some(groups) = Groups::new(path, options)? {
+        if let Some(groups) = Groups::new(path, piece, options)? {
             return Ok(Self::Groups(groups));
         }
-        Text::new(path, options, progress).map(Self::Text)
+        let mut text = Text::new(path, piece, options, progress)?;
+        if let Some(piece) = piece.filter(|piece| piece.from > 0) {
+            text.skip(path, piece.from)
+                .map_err(|source| BatchError::Unreadable { path: path.into(), source })?;
+        }
+        Ok(Self::Text(text))
+    }
+
+    /// Where the next row is: a byte of a text, a row group of a table.
+    fn at(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.at,
+            #[cfg(feature = "parquet")]
+            Self::Groups(groups) => groups.next as u64,
+        }
     }
 }
 
@@ -177,7 +212,11 @@ struct Groups {
 #[cfg(feature = "parquet")]
 impl Groups {
     /// Nothing where the file is no Parquet.
-    fn new(path: &Path, options: &Options) -> Result<Option<Self>, BatchError> {
+    fn new(
+        path: &Path,
+        piece: Option<&Piece>,
+        options: &Options,
+    ) -> Result<Option<Self>, BatchError> {
         let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
         if path == Path::new("-") || !path.is_file() {
             return Ok(None);
@@ -194,7 +233,10 @@ impl Groups {
         if let Some(last) = bytes.last_mut() {
             *last = last.saturating_add(table.bytes().saturating_sub(sum));
         }
-        Ok(Some(Self { table: Arc::new(table), bytes, next: 0, hash: options.digest }))
+        let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        bytes.truncate(piece.and_then(|piece| piece.until).map_or(usize::MAX, place));
+        let next = piece.map_or(0, |piece| place(piece.from));
+        Ok(Some(Self { table: Arc::new(table), bytes, next, hash: options.digest }))
     }
 
     fn next(&mut self, log: usize, number: u64, progress: &Progress) -> Option<Task> {
@@ -211,7 +253,12 @@ impl Groups {
 }
 
 impl Text {
-    fn new(path: &Path, options: &Options, progress: &Arc<Progress>) -> Result<Self, BatchError> {
+    fn new(
+        path: &Path,
+        piece: Option<&Piece>,
+        options: &Options,
+        progress: &Arc<Progress>,
+    ) -> Result<Self, BatchError> {
         let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
         let seen = Arc::new(Mutex::new(Seen {
             hash: options.digest.then(Sha256::new),
@@ -232,12 +279,39 @@ impl Text {
             .ok_or_else(|| BatchError::Legs { path: path.into() })?;
         let head = tail.drain(..start);
         let lines_before = head.filter(|byte| *byte == b'\n').count() as u64;
-        Ok(Self { reader, seen, form: Arc::new(form), tail, ended, lines_before })
+        let until = piece.and_then(|piece| piece.until);
+        let (at, form) = (start as u64, Arc::new(form));
+        Ok(Self { reader, seen, form, tail, ended, lines_before, at, until, torn: false })
+    }
+
+    /// Goes behind the newline at or after the byte before `from`, where a row begins unless the
+    /// newline is one within quotes.
+    fn skip(&mut self, path: &Path, from: u64) -> io::Result<()> {
+        let mut file = File::open(path)?;
+        self.at = from.saturating_sub(1);
+        file.seek(SeekFrom::Start(self.at))?;
+        self.reader = Box::new(Watched { bytes: Box::new(file), seen: Arc::clone(&self.seen) });
+        self.lines_before = 0;
+        loop {
+            self.tail.clear();
+            self.ended = fill(&mut *self.reader, &mut self.tail, HEAD)?;
+            let newline = self.tail.iter().position(|byte| *byte == b'\n');
+            let passed = newline.map_or(self.tail.len(), |newline| newline + 1);
+            self.at += passed as u64;
+            if newline.is_some() || self.ended {
+                self.tail.drain(..passed);
+                return Ok(());
+            }
+        }
     }
 
     /// Whole rows into `buffer`; nothing at the end.
     fn cut(&mut self, buffer: &mut Vec<u8>, bytes: usize, limits: &Limits) -> io::Result<()> {
         buffer.clear();
+        let left = self.until.map(|until| until.saturating_sub(self.at));
+        if left == Some(0) {
+            return Ok(());
+        }
         buffer.append(&mut self.tail);
         let mut wanted = bytes;
         loop {
@@ -249,9 +323,16 @@ impl Text {
             // A row that is longer than a row may be is cut where it is: it will be rejected.
             let too_long = buffer.len() > bytes.saturating_add(limits.line_bytes);
             if self.ended || whole > 0 || too_long {
-                let end = if self.ended || whole == 0 { buffer.len() } else { whole };
+                let mut end = if self.ended || whole == 0 { buffer.len() } else { whole };
+                self.torn |= !self.ended && whole == 0;
+                if let Some(left) = left.and_then(|left| usize::try_from(left).ok())
+                    && left < end
+                {
+                    end = self.form.rows_to(buffer.get(..end).unwrap_or(buffer), left);
+                }
                 self.tail.extend_from_slice(buffer.get(end..).unwrap_or(&[]));
                 buffer.truncate(end);
+                self.at += end as u64;
                 return Ok(());
             }
             wanted = wanted.saturating_add(bytes);
@@ -267,7 +348,6 @@ fn fill(reader: &mut dyn Read, buffer: &mut Vec<u8>, bytes: usize) -> io::Result
 }
 
 /// The digest of all bytes of a file.
-#[cfg(feature = "parquet")]
 pub(crate) fn digest(file: &mut File) -> io::Result<Digest> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
     loop {
@@ -317,11 +397,19 @@ fn unpacked(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Se
     fill(&mut raw, &mut magic, 4)?;
     let kind = magic.as_slice().first_chunk::<4>().copied().unwrap_or_default();
     let whole = io::Cursor::new(magic).chain(raw);
-    Ok(match kind {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, whole))),
-        [0x28, 0xb5, 0x2f, 0xfd] => {
-            Box::new(zstd::Decoder::with_buffer(BufReader::with_capacity(1 << 18, whole))?)
-        }
-        _ => Box::new(whole),
+    Ok(if kind.starts_with(&GZIP) {
+        Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, whole)))
+    } else if kind == ZSTD {
+        Box::new(zstd::Decoder::with_buffer(BufReader::with_capacity(1 << 18, whole))?)
+    } else {
+        Box::new(whole)
     })
+}
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Whether a file with these first bytes is unpacked before it is read.
+pub(crate) fn is_packed(magic: &[u8]) -> bool {
+    magic.starts_with(&GZIP) || magic.starts_with(&ZSTD)
 }

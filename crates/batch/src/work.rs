@@ -16,7 +16,7 @@ use crate::parquet::Table;
 use crate::report::{RejectTo, Report};
 use crate::runs::{Traffic, spill, spill_merged};
 use crate::source::{Rows, Source, Task};
-use crate::{BatchError, Log};
+use crate::{BatchError, Log, Piece, Span};
 
 /// How logs are read.
 #[derive(Clone, Debug)]
@@ -153,15 +153,27 @@ fn read_all(
     progress: &Arc<Progress>,
     rejects: RejectTo<'_>,
 ) -> Result<Traffic, BatchError> {
+    read_part(paths, None, grain, options, progress, rejects).map(|(traffic, _)| traffic)
+}
+
+/// Reads logs, or a piece of a single one.
+pub(crate) fn read_part(
+    paths: &[PathBuf],
+    piece: Option<&Piece>,
+    grain: &Grain,
+    options: &Options,
+    progress: &Arc<Progress>,
+    rejects: RejectTo<'_>,
+) -> Result<(Traffic, Span), BatchError> {
     let shared = Shared {
-        source: Mutex::new(Source::new(paths, options, progress)),
+        source: Mutex::new(Source::new(paths, piece, options, progress)),
         report: Mutex::new(Report::new(paths, options.limits.rejects, rejects)),
         table: signal::Table::new(grain.clone()),
         spilled: Mutex::default(),
         options,
         progress,
     };
-    let parts: Vec<Result<(), BatchError>> = thread::scope(|scope| {
+    let parts: Vec<Result<bool, BatchError>> = thread::scope(|scope| {
         let worker = |_| scope.spawn(|| shared.work());
         let workers: Vec<_> = (0..options.threads.max(1)).map(worker).collect();
         let join = |worker: thread::ScopedJoinHandle<'_, _>| {
@@ -169,15 +181,19 @@ fn read_all(
         };
         workers.into_iter().map(join).collect()
     });
-    parts.into_iter().collect::<Result<(), _>>()?;
+    let mut torn = false;
+    for part in parts {
+        torn |= part?;
+    }
     let mut traffic = Traffic::default();
     traffic.gathered.push(shared.table.take());
     traffic.spilled = shared.spilled.into_inner().map_err(|_| BatchError::Thread)?;
-    let digests = shared.source.into_inner().map_err(|_| BatchError::Thread)?.digests;
+    let source = shared.source.into_inner().map_err(|_| BatchError::Thread)?;
+    let (digests, span) = (source.digests, source.span);
     let logs = shared.report.into_inner().map_err(|_| BatchError::Thread)?.logs;
     traffic.logs =
         logs.into_iter().zip(digests).map(|(log, sha256)| Log { sha256, ..log }).collect();
-    Ok(traffic)
+    Ok((traffic, Span { exact: span.exact && !torn, ..span }))
 }
 
 struct Shared<'a> {
@@ -190,8 +206,10 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn work(&self) -> Result<(), BatchError> {
-        let mut sink = Sink { gather: self.table.gather(), rejects: Vec::new() };
+    /// Reads what there is. Returns whether what was read depends on where a block ended.
+    fn work(&self) -> Result<bool, BatchError> {
+        let gather = self.table.gather();
+        let mut sink = Sink { gather, rejects: Vec::new(), torn: false };
         let mut buffer = Vec::new();
         loop {
             let task = self.source.lock().map_err(|_| BatchError::Thread)?.next(&mut buffer)?;
@@ -229,7 +247,7 @@ impl Shared<'_> {
             let mut report = self.report.lock().map_err(|_| BatchError::Thread)?;
             report.add(block, counts, rejects);
         }
-        Ok(())
+        Ok(sink.torn)
     }
 
     /// Writes the table to disk when it has as much of the memory as it may have.
@@ -266,6 +284,7 @@ impl Shared<'_> {
 struct Sink<'t> {
     gather: Gather<'t>,
     rejects: Vec<Reject>,
+    torn: bool,
 }
 
 impl TrafficSink for Sink<'_> {
@@ -285,5 +304,9 @@ impl TrafficSink for Sink<'_> {
 
     fn reject(&mut self, reject: Reject) {
         self.rejects.push(reject);
+    }
+
+    fn torn(&mut self) {
+        self.torn = true;
     }
 }

@@ -103,6 +103,9 @@ pub trait TrafficSink {
     fn row(&mut self, row: TrafficRow<'_>);
     /// A row that was not taken. Its number is the line in the block, from 1.
     fn reject(&mut self, reject: Reject);
+    /// A row of a table was too long and was given up at its first newline, which may stand within
+    /// quotes: what follows depends on where the block ends.
+    fn torn(&mut self) {}
 }
 
 /// How the rows of a traffic log are written.
@@ -188,6 +191,23 @@ impl TrafficLog {
         }
     }
 
+    /// The length of the first rows of `bytes` that reach `to`, all of them where they do not.
+    /// `bytes` begins with a row.
+    #[must_use]
+    pub fn rows_to(&self, bytes: &[u8], to: usize) -> usize {
+        let mut end = 0;
+        while end < to {
+            let rest = bytes.get(end..).unwrap_or(&[]);
+            let len = match &self.form {
+                Form::Table { delimiter, .. } => record::next(rest, *delimiter),
+                Form::Lines => memchr::memchr(b'\n', rest).map(|end| end + 1),
+            };
+            let Some(len) = len else { return bytes.len() };
+            end += len;
+        }
+        end
+    }
+
     /// Reads a block of whole rows. Only the last row of a log may lack its newline.
     pub fn read(&self, block: &[u8], sink: &mut impl TrafficSink) -> Counts {
         let mut counts = Counts::default();
@@ -223,6 +243,9 @@ impl TrafficLog {
             // A quote that nothing closes would swallow the rest of the log: give up one line.
             len = memchr::memchr(b'\n', text).map_or(len, |end| end + 1);
             text = rest.get(..len).unwrap_or(rest);
+            if matches!(self.form, Form::Table { .. }) {
+                sink.torn();
+            }
         }
         counts.lines += memchr::memchr_iter(b'\n', text).count().max(1) as u64;
         let text = text.strip_suffix(b"\n").unwrap_or(text);

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "parquet")]
 mod parquet;
+mod piece;
 mod resume;
 
 use std::fmt::Write as _;

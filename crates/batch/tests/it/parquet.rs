@@ -35,6 +35,19 @@ fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, group_rows: usize, packed:
     writer.close().unwrap();
 }
 
+/// Writes a log in text as a table with text in all columns.
+pub(crate) fn write_log(path: &Path, text: &str, group_rows: usize) {
+    let [times, addresses, asns, devices] = cells(text);
+    let strings = |cells: Vec<&str>| Arc::new(StringArray::from(cells)) as ArrayRef;
+    let columns = vec![
+        ("ts", strings(times)),
+        ("ip", strings(addresses)),
+        ("asn", strings(asns)),
+        ("device", strings(devices)),
+    ];
+    write(path, columns, group_rows, Compression::UNCOMPRESSED);
+}
+
 /// The cells of a log in text by column, without the header.
 fn cells(text: &str) -> [Vec<&str>; 4] {
     let mut columns = [const { Vec::new() }; 4];
