@@ -7,8 +7,8 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use adproof_feeds::{EventRows, FeedFault, Limits as ReadLimits};
-use adproof_model::{Digest, Timestamp};
+use adproof_feeds::{EventRows, FeedFault, Limits as ReadLimits, read_event_line};
+use adproof_model::{Digest, Event, Reject, Timestamp};
 use adproof_signal::Sightings;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::compute::cast;
@@ -16,6 +16,7 @@ use datafusion::arrow::datatypes::{
     DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::arrow::error::ArrowError;
+use datafusion::datasource::listing::ListingTable;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, ident};
@@ -118,12 +119,9 @@ async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, E
     let mut scan = EventScan::default();
     for path in paths {
         let file = File::locate(path)?;
-        let schema = columns(&file, &context.state(), &options.limits).await?;
-        let read: Vec<Expr> = {
-            let fields = schema.fields().iter().filter(|field| is_event_field(field.name()));
-            fields.map(|field| ident(field.name())).collect()
-        };
-        let frame = context.read_table(file.open_as(schema, &options.limits)?)?;
+        let (read, table) = open(&file, &context.state(), &options.limits).await?;
+        let read: Vec<Expr> = read.iter().map(ident).collect();
+        let frame = context.read_table(table)?;
         let mut partitions = JoinSet::new();
         for stream in frame.select(read)?.execute_stream_partitioned().await? {
             partitions.spawn(partition(path.clone(), stream));
@@ -161,13 +159,13 @@ fn digest(path: &Path) -> Result<Digest, EngineError> {
     }
 }
 
-/// The columns that a file is read as.
-pub(crate) async fn columns(
+/// A log as a table, and those of its columns that hold events.
+pub(crate) async fn open(
     file: &File,
     state: &SessionState,
     limits: &Limits,
-) -> Result<SchemaRef, EngineError> {
-    Ok(match file.format {
+) -> Result<(Vec<String>, Arc<ListingTable>), EngineError> {
+    let schema = match file.format {
         SourceFormat::Parquet => file.infer(state, limits).await?,
         // Text stays text, so that it is judged as the log reader judges it.
         SourceFormat::Csv => {
@@ -176,19 +174,58 @@ pub(crate) async fn columns(
             let fields = fields.map(|field| Field::new(field.name(), DataType::Utf8, true));
             Arc::new(Schema::new(fields.collect::<Vec<_>>()))
         }
-        // Lines differ by leg, so the first ones do not show all fields.
+        // A line that is no JSON is a row that is no event, and not the end of all.
         SourceFormat::Jsonl => {
-            let schema = event_schema();
-            let fields = schema.fields().iter().map(|field| match field.data_type() {
-                DataType::Timestamp(..) => Field::new(field.name(), DataType::Utf8, true),
-                kind => Field::new(field.name(), kind.clone(), true),
-            });
-            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+            let field = Field::new(LINE, DataType::Utf8, true);
+            let table = file.open_lines(Arc::new(Schema::new(vec![field])), limits)?;
+            return Ok((vec![LINE.to_owned()], table));
         }
-    })
+    };
+    let fields = schema.fields().iter().map(|field| field.name().clone());
+    let names: Vec<String> = fields.filter(|name| is_event_field(name)).collect();
+    let plain: Vec<&str> = names.iter().map(String::as_str).collect();
+    Judge::of(&plain).map_err(|fault| no_events(file.path(), &plain, &fault))?;
+    Ok((names, file.open_as(schema, limits)?))
 }
 
-pub(crate) fn is_event_field(column: &str) -> bool {
+/// The one column of a log in JSON lines.
+const LINE: &str = "line";
+
+/// Tells events from rows that are none, as the log reader does.
+pub(crate) enum Judge {
+    Rows(EventRows),
+    /// Whole lines of JSON.
+    Lines(ReadLimits),
+}
+
+impl Judge {
+    /// For rows of these columns.
+    pub(crate) fn of(names: &[&str]) -> Result<Self, FeedFault> {
+        let limits = ReadLimits::default();
+        match names {
+            [LINE] => Ok(Self::Lines(limits)),
+            names => EventRows::new(names.iter().copied(), &limits).map(Self::Rows),
+        }
+    }
+
+    /// Judges a row; nothing where it is blank. Where it stands in the log is not known.
+    pub(crate) fn read(
+        &self,
+        mut cells: impl Iterator<Item = String>,
+    ) -> Option<Result<Event, Reject>> {
+        match self {
+            Self::Rows(rows) => Some(rows.read(0, cells)),
+            Self::Lines(limits) => {
+                let mut line = cells.next().unwrap_or_default();
+                line.push('\n');
+                let judged = read_event_line(line.as_bytes(), 1, limits)?;
+                Some(judged.map_err(|reject| Reject { row: 0, ..reject }))
+            }
+        }
+    }
+}
+
+fn is_event_field(column: &str) -> bool {
     let plain = |name: &str| -> String {
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
     };
@@ -230,20 +267,20 @@ async fn partition(
 ) -> Result<Partition, EngineError> {
     let schema = stream.schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let rows = EventRows::new(names.iter().copied(), &ReadLimits::default())
-        .map_err(|fault| no_events(&path, &names, &fault))?;
+    let rows = Judge::of(&names).map_err(|fault| no_events(&path, &names, &fault))?;
     let mut found = Partition::default();
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let columns =
             texts(batch.columns()).map_err(|error| EngineError::Query(error.to_string()))?;
         for row in 0..batch.num_rows() {
-            match rows.read(0, columns.iter().map(|column| column.text(row))) {
-                Ok(event) => {
+            match rows.read(columns.iter().map(|column| column.text(row))) {
+                None => {}
+                Some(Ok(event)) => {
                     found.events = found.events.saturating_add(1);
                     found.sightings.add(&event);
                 }
-                Err(reject) => {
+                Some(Err(reject)) => {
                     found.rejected_total = found.rejected_total.saturating_add(1);
                     found.reject(RejectedRow {
                         column: reject.column,
@@ -255,12 +292,6 @@ async fn partition(
         }
     }
     Ok(found)
-}
-
-/// Refuses a file whose columns are not those of an event log.
-pub(crate) fn no_events_in(path: &Path, names: &[&str]) -> Result<(), EngineError> {
-    let rows = EventRows::new(names.iter().copied(), &ReadLimits::default());
-    rows.map(|_| ()).map_err(|fault| no_events(path, names, &fault))
 }
 
 fn no_events(path: &Path, names: &[&str], fault: &FeedFault) -> EngineError {

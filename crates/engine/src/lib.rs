@@ -27,8 +27,8 @@ pub use answer::{Answer, Cell, Column};
 pub use error::EngineError;
 pub use events::{EventScan, RejectedRow, ScannedLog, event_schema, scan_events};
 pub use function::{
-    AddressFunction, AsnOfAddress, Ipv6Prefix, MarksAggregate, MergeTallies, TallyAggregate,
-    register,
+    AddressFunction, AsnOfAddress, Ipv6Prefix, MarksAggregate, MergeTallies, SightingsAggregate,
+    TallyAggregate, register,
 };
 pub use query::{Session, sql};
 pub use session::{EngineOptions, Limits};

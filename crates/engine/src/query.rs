@@ -45,16 +45,7 @@ pub struct Session {
 impl Session {
     /// A session over what the catalog names. Nothing is opened yet.
     pub fn open(catalog: Catalog, options: &EngineOptions) -> Result<Self, EngineError> {
-        let mut state = session::state(options)?;
-        if let Some(table) = &catalog.asn {
-            let function = AsnOfAddress::new(Arc::clone(table));
-            state.register_udf(Arc::new(ScalarUDF::from(function)))?;
-        }
-        let (function, rejected) = EventRow::watched();
-        state.register_udf(Arc::new(ScalarUDF::from(function)))?;
-        let recurrence = function::table_function();
-        let context = SessionContext::new_with_state(state);
-        context.register_udtf(recurrence.name(), Arc::clone(recurrence.function()));
+        let (context, rejected) = equipped(session::state(options)?, &catalog)?;
         let tables = hold(&context, catalog, options.limits)?;
         let runtime = Some(session::runtime(options)?);
         Ok(Self { runtime, context, tables, rejected, options: *options })
@@ -107,7 +98,7 @@ impl Session {
             .chain(state.aggregate_functions().keys())
             .chain(state.window_functions().keys())
             .chain(state.table_functions().keys())
-            .filter(|name| ![function::EVENT_ROW, function::EVENT_FIELD].contains(&name.as_str()))
+            .filter(|name| !function::INTERNAL.contains(&name.as_str()))
             .cloned()
             .collect();
         names.sort_unstable();
@@ -142,25 +133,43 @@ impl Drop for Session {
     }
 }
 
-/// Answers one query over the tables in a session, wherever that runs its plans.
+/// Answers one query over a catalog on a cluster, whose session this is.
 #[cfg(feature = "cluster")]
 pub(crate) async fn answer(
     state: SessionState,
     query: &str,
-    tables: &[Table],
+    catalog: Catalog,
     limits: &Limits,
 ) -> Result<Answer, EngineError> {
-    let mut catalog = Catalog::default();
-    for table in tables {
-        catalog.add_files(table.clone())?;
-    }
-    let context = SessionContext::new_with_state(state);
-    hold(&context, catalog, *limits)?;
+    let (context, _) = equipped(state, &catalog)?;
+    hold(&context, catalog.carried(), *limits)?;
     answer_in(&context, query, limits).await
 }
 
+/// A session with the functions that know a catalog, and a flag that is set when a row of its logs
+/// is no event.
+pub(crate) fn equipped(
+    mut state: SessionState,
+    catalog: &Catalog,
+) -> Result<(SessionContext, Arc<AtomicBool>), EngineError> {
+    if let Some((table, path)) = &catalog.asn {
+        let function = AsnOfAddress::new(Arc::clone(table));
+        let function = match path {
+            Some(path) => function.at(path),
+            None => function,
+        };
+        state.register_udf(Arc::new(ScalarUDF::from(function)))?;
+    }
+    let (function, rejected) = EventRow::watched();
+    state.register_udf(Arc::new(ScalarUDF::from(function)))?;
+    let recurrence = function::table_function();
+    let context = SessionContext::new_with_state(state);
+    context.register_udtf(recurrence.name(), Arc::clone(recurrence.function()));
+    Ok((context, rejected))
+}
+
 /// Makes what a catalog names the tables of a session.
-fn hold(
+pub(crate) fn hold(
     context: &SessionContext,
     catalog: Catalog,
     limits: Limits,

@@ -180,6 +180,10 @@ impl File {
         })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The columns as the file has them.
     pub(crate) async fn infer(
         &self,
@@ -209,6 +213,28 @@ impl File {
             kind => Field::new(field.name(), kind.clone(), true),
         });
         Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
+    }
+
+    /// A file of lines as a table with one column of text, a row a line that is not empty.
+    pub(crate) fn open_lines(
+        &self,
+        schema: SchemaRef,
+        limits: &Limits,
+    ) -> Result<Arc<ListingTable>, EngineError> {
+        let format = CsvFormat::default()
+            .with_has_header(false)
+            // No text holds it but as an escape: a line that does fails its query.
+            .with_delimiter(0x1f)
+            // What ends a row begins no cell, so nothing is ever quoted.
+            .with_quote(b'\n')
+            .with_terminator(Some(b'\n'))
+            .with_newlines_in_values(false);
+        let options = self.format.options(limits).with_file_extension("");
+        let options = ListingOptions { format: Arc::new(format), ..options };
+        let config = ListingTableConfig::new(self.url.clone())
+            .with_listing_options(options)
+            .with_schema(schema);
+        Ok(Arc::new(ListingTable::try_new(config)?))
     }
 
     /// The file as a table of exactly these columns.

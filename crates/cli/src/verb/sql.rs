@@ -42,6 +42,10 @@ Functions beside those of SQL:
                                 an aggregate: what scoring starts from
   marks(prefix, fraud_type, issue [, feed [, provider [, asn]]])
                                 an aggregate: the same, over indicators
+  sightings(id, leg, time, transaction, impression, ip, ifa,
+    asn, amount_micros, currency)
+                                an aggregate: the same, over events
+  merge_tallies(state)          an aggregate: such states as one tally
   recurrence(state, …)          a table: blocks, scored from such states
 
 Examples:
@@ -114,8 +118,9 @@ pub(crate) struct SqlArgs {
     partitions: Option<NonZeroUsize>,
 
     /// Lets the workers of a cluster answer: df://HOST:PORT of its coordinator. They open the
-    /// files of --table under the same paths; other tables are made here and do not travel.
-    #[arg(long, value_name = "URL", conflicts_with_all = ["feeds", "events", "asn", "tags", "ledger"])]
+    /// files of --table, --events and --asn under the same paths; the rows of other tables are
+    /// read here and travel with the query.
+    #[arg(long, value_name = "URL")]
     cluster: Option<String>,
 }
 
@@ -132,7 +137,7 @@ mod with_engine {
     use std::io::Write as _;
     use std::path::Path;
 
-    use adproof_engine::{Answer, EngineOptions, Limits, Session};
+    use adproof_engine::{Answer, Catalog, EngineOptions, Limits, Session};
 
     use super::{Exit, Out, SqlArgs, show, split, tables};
     use crate::out::{Failure, Format};
@@ -168,13 +173,13 @@ mod with_engine {
         // A text without any is refused in the words of the engine.
         let statements = if statements.is_empty() { vec![text.as_str()] } else { statements };
         let catalog = tables::catalog(args, out)?;
-        let session = Session::open(catalog, &options(args)).map_err(engine::explain)?;
+        let session = Session::open(catalog.clone(), &options(args)).map_err(engine::explain)?;
         for (at, statement) in statements.iter().enumerate() {
             if at > 0 {
                 writeln!(out)?;
             }
             let answer = match &args.cluster {
-                Some(url) => on_cluster(args, url, statement)?,
+                Some(url) => on_cluster(args, &catalog, url, statement)?,
                 None => session.answer(statement).map_err(engine::explain)?,
             };
             notes(&answer, args, out);
@@ -207,17 +212,21 @@ mod with_engine {
     }
 
     #[cfg(not(feature = "cluster"))]
-    fn on_cluster(_args: &SqlArgs, _url: &str, _query: &str) -> anyhow::Result<Answer> {
+    fn on_cluster(_: &SqlArgs, _: &Catalog, _: &str, _: &str) -> anyhow::Result<Answer> {
         Err(engine::without_cluster("`--cluster`").into())
     }
 
     #[cfg(feature = "cluster")]
-    fn on_cluster(args: &SqlArgs, url: &str, query: &str) -> anyhow::Result<Answer> {
+    fn on_cluster(
+        args: &SqlArgs,
+        catalog: &Catalog,
+        url: &str,
+        query: &str,
+    ) -> anyhow::Result<Answer> {
         let coordinator = engine::coordinator(url, "--cluster")?;
         let partitions = args.partitions.unwrap_or(engine::CLUSTER_PARTITIONS);
         let options = EngineOptions { partitions, ..options(args) };
-        let tables = tables::files(&args.tables)?;
-        let answer = adproof_engine::cluster::sql(&coordinator, query, &tables, &options);
+        let answer = adproof_engine::cluster::sql(&coordinator, query, catalog, &options);
         Ok(answer.map_err(engine::explain)?)
     }
 

@@ -12,6 +12,8 @@ mod cluster;
 mod decide;
 mod demo;
 mod diff;
+#[cfg(feature = "cluster")]
+mod drivers;
 mod erase;
 mod inspect;
 mod keys;

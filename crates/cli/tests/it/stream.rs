@@ -132,6 +132,29 @@ pub(crate) fn in_order() -> String {
     lines.iter().flat_map(|(_, line)| [*line, "\n"]).collect()
 }
 
+/// A log with repeats, late lines, bad ones, and in no order.
+pub(crate) fn untidy() -> String {
+    let text = in_order();
+    let mut lines: Vec<String> = text.lines().step_by(5).map(str::to_owned).collect();
+    let again: Vec<String> = lines.iter().step_by(7).cloned().collect();
+    lines.extend(again);
+    for (index, line) in lines.iter_mut().enumerate() {
+        if index % 211 == 0 {
+            "no event".clone_into(line);
+        }
+        if index % 97 == 0 {
+            // Received long after its day was decided.
+            *line = line.replace("\"received\":\"2026-05", "\"received\":\"2026-07");
+        }
+    }
+    let mut dice = 7_u64;
+    for at in (1..lines.len()).rev() {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        lines.swap(at, usize::try_from(dice >> 33).unwrap() % (at + 1));
+    }
+    lines.join("\n") + "\n"
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_leaves_what_was_decided_and_a_second_run_adds_the_rest() {

@@ -16,7 +16,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
-use super::codec::PlanCodec;
+use super::codec::{PlanCodec, QueryCodec};
 use super::identity::Identity;
 use super::{MESSAGE_BYTES, STACK_BYTES};
 use crate::{EngineError, EngineOptions};
@@ -125,6 +125,7 @@ fn config(address: SocketAddr) -> Result<SchedulerConfig, EngineError> {
                 datafusion::common::exec_datafusion_err!("the session cannot be built: {error}")
             })
         })),
+        override_logical_codec: Some(Arc::new(QueryCodec::default())),
         override_physical_codec: Some(Arc::new(PlanCodec::default())),
         ..SchedulerConfig::default()
     })

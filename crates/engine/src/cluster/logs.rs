@@ -1,11 +1,11 @@
-//! The operator that reads logs of traffic where a plan runs: one partition a log.
+//! The operator that reads logs of traffic where a plan runs: one partition a log, or a piece of it.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use adproof_batch::Options;
+use adproof_batch::{Options, Piece};
 use adproof_model::Reject;
 use adproof_signal::{Grain, Tally};
 use datafusion::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, UInt32Array};
@@ -28,19 +28,46 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Order {
     /// The logs, by absolute paths.
     pub(super) logs: Vec<PathBuf>,
-    /// Parts that the tally of each log is cut into.
+    /// What is done with them: one partition each.
+    pub(super) tasks: Vec<Task>,
+    /// Parts that the tally of each task is cut into.
     pub(super) parts: NonZeroU32,
-    /// Memory for the table of one log; what goes beyond waits in the worker's folder.
+    /// Memory for the table of one task; what goes beyond waits in the worker's folder.
     pub(super) memory_bytes: usize,
-    /// Rejects of a log that are sent, at most.
+    /// Rejects of a task that are sent, at most.
     pub(super) rejects: u64,
+}
+
+/// What one partition does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Task {
+    /// Which log.
+    pub(super) log: u32,
+    /// Which piece of it, counted from 0.
+    pub(super) piece: u32,
+    pub(super) what: What,
+}
+
+/// What is done with a log. `stamp` is that of the file that was cut.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum What {
+    /// It is read to its end.
+    Whole,
+    /// A piece of it is read.
+    Piece { stamp: String, from: u64, until: Option<u64> },
+    /// Its digest is computed, because no piece holds all of its bytes.
+    Digest { stamp: String },
 }
 
 /// A line about a log, beside its tally. It travels as JSON, between processes of one version.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Note {
-    /// The log was read to its end.
+    /// A piece was read to its end.
     End {
+        /// Which one.
+        piece: u32,
+        /// As [`adproof_batch::Span`]; none of a whole log.
+        span: Option<(u64, u64, bool)>,
         /// As [`adproof_feeds::Counts`].
         rows: u64,
         /// As [`adproof_feeds::Counts`].
@@ -50,9 +77,16 @@ pub(super) enum Note {
         /// The digest of the file, if it was computed.
         sha256: Option<String>,
     },
+    /// The digest of the file.
+    Digest {
+        /// In hexadecimal.
+        sha256: String,
+    },
     /// A row that was not taken.
     Reject {
-        /// Which one, in the order of the log. Also keeps two of one line apart.
+        /// In which piece.
+        piece: u32,
+        /// Which one, in the order of the piece. Also keeps two of one line apart.
         number: u64,
         /// As [`Reject`].
         row: u64,
@@ -75,7 +109,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
-/// Reads one log a partition into its tally, cut into parts.
+/// Reads a log or a piece of one a partition into its tally, cut into parts.
 #[derive(Debug)]
 pub(super) struct LogsExec {
     order: Arc<Order>,
@@ -88,7 +122,7 @@ impl LogsExec {
     pub(super) fn new(order: Order, marks: Arc<[u8]>) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&SCHEMA)),
-            Partitioning::UnknownPartitioning(order.logs.len()),
+            Partitioning::UnknownPartitioning(order.tasks.len()),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
@@ -106,7 +140,8 @@ impl LogsExec {
 
 impl DisplayAs for LogsExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LogsExec: logs={}, parts={}", self.order.logs.len(), self.order.parts)
+        let Order { logs, tasks, parts, .. } = &*self.order;
+        write!(f, "LogsExec: logs={}, tasks={}, parts={parts}", logs.len(), tasks.len())
     }
 }
 
@@ -142,17 +177,18 @@ impl ExecutionPlan for LogsExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let Some(path) = self.order.logs.get(partition).cloned() else {
-            return internal_err!("there is no log {partition}");
+        let task = self.order.tasks.get(partition).cloned();
+        let path = |task: &Task| self.order.logs.get(usize::try_from(task.log).ok()?).cloned();
+        let Some((task, path)) = task.and_then(|task| path(&task).map(|path| (task, path))) else {
+            return internal_err!("there is no task {partition}");
         };
-        let log = u32::try_from(partition).unwrap_or(u32::MAX);
         let (order, marks) = (Arc::clone(&self.order), Arc::clone(&self.marks));
         let spill = context.runtime_env().disk_manager.temp_dir_paths().into_iter().next();
         let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&SCHEMA), 2);
         let out = stream.tx();
         stream.spawn_blocking(move || {
             let mut rows = Rows::default();
-            read(log, &path, &order, &marks, spill, &mut |row| {
+            work(&task, &path, &order, &marks, spill, &mut |row| {
                 rows.push(row);
                 // A stream that nobody reads any more is no fault of the log.
                 if rows.bytes >= BATCH_BYTES {
@@ -174,19 +210,26 @@ enum Row {
     Part(u32, Vec<u8>),
 }
 
-fn read(
-    log: u32,
+fn work(
+    task: &Task,
     path: &Path,
     order: &Order,
     marks: &[u8],
     spill: Option<PathBuf>,
     give: &mut (dyn FnMut(Row) + Send),
 ) -> Result<()> {
+    let failed = |error: adproof_batch::BatchError| exec_datafusion_err!("{error}");
+    let Task { log, piece, what } = task;
+    if let What::Digest { stamp } = what {
+        let sha256 = adproof_batch::digest(path, stamp).map_err(failed)?.to_string();
+        give(Row::Note(*log, Note::Digest { sha256 }));
+        return Ok(());
+    }
     let marks = Tally::from_bytes(marks)
         .map_err(|error| exec_datafusion_err!("the tally of the feeds: {error}"))?;
     let default = Options::default();
     let options = Options {
-        // Each log has a task of its own.
+        // Each piece has a task of its own.
         threads: 1,
         memory_bytes: order.memory_bytes,
         spill: spill.unwrap_or(default.spill),
@@ -196,32 +239,41 @@ fn read(
     let mut tell = |_: &Path, reject: &Reject| {
         if told < order.rejects {
             let note = Note::Reject {
+                piece: *piece,
                 number: told,
                 row: reject.row,
                 column: reject.column.to_string(),
                 value: reject.value.to_string(),
                 reason: reject.reason.to_string(),
             };
-            give(Row::Note(log, note));
+            give(Row::Note(*log, note));
         }
         told += 1;
     };
-    let failed = |error: adproof_batch::BatchError| exec_datafusion_err!("{error}");
-    let (grain, paths) = (Grain::Network(marks.listed()), [path.to_path_buf()]);
-    let progress = Arc::default();
-    let mut traffic =
-        adproof_batch::read(&paths, &grain, &options, &progress, &mut tell).map_err(failed)?;
+    let grain = Grain::Network(marks.listed());
+    let (mut traffic, span) = if let What::Piece { stamp, from, until } = what {
+        let piece = Piece { from: *from, until: *until };
+        adproof_batch::read_piece(path, stamp, &piece, &grain, &options, &mut tell)
+            .map(|(traffic, span)| (traffic, Some((span.from, span.to, span.exact))))
+    } else {
+        let (paths, progress) = ([path.to_path_buf()], Arc::default());
+        adproof_batch::read(&paths, &grain, &options, &progress, &mut tell)
+            .map(|traffic| (traffic, None))
+    }
+    .map_err(failed)?;
     let mut tally = Tally::empty();
     traffic.expose(&mut tally).map_err(failed)?;
     for found in &traffic.logs {
         let counts = found.counts;
         let note = Note::End {
+            piece: *piece,
+            span,
             rows: counts.rows,
             rejected: counts.rejected,
             lines: counts.lines,
             sha256: found.sha256.map(|digest| digest.to_string()),
         };
-        give(Row::Note(log, note));
+        give(Row::Note(*log, note));
     }
     // What was read is in the tally now.
     drop(traffic);

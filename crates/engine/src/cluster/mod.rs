@@ -6,19 +6,24 @@
 //! path.
 //!
 //! - [`serve_coordinator`] and [`serve_worker`] run until they are told to stop.
-//! - [`sql`] answers a query as [`crate::sql`] does.
-//! - [`traffic()`] reads logs of traffic: each worker reads whole logs by the kernel that also reads
-//!   them locally, and gives tallies in parts by network; equal parts are merged on the workers.
+//! - [`sql`] answers a query as [`crate::Session`] does.
+//! - [`traffic()`] reads logs of traffic: each worker reads logs, and pieces of large ones, by the
+//!   kernel that also reads them locally, and gives tallies in parts by network; equal parts are
+//!   merged on the workers.
 
+pub(crate) mod carried;
 mod codec;
 mod coordinator;
 mod identity;
+#[cfg(test)]
+mod law;
 mod logs;
 mod traffic;
 mod worker;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ballista_core::extension::{SessionConfigExt, SessionStateExt};
@@ -29,11 +34,12 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 use tonic::Code;
 
+use self::codec::QueryCodec;
 pub use self::coordinator::serve_coordinator;
 use self::identity::Identity;
 pub use self::traffic::{Traffic, TrafficOptions, traffic};
 pub use self::worker::{WorkerOptions, serve_worker};
-use crate::{Answer, EngineError, EngineOptions, Table, query, session};
+use crate::{Answer, Catalog, EngineError, EngineOptions, query, session};
 
 /// Stack of a thread that runs or plans work for others.
 pub const STACK_BYTES: usize = 32 << 20;
@@ -116,7 +122,8 @@ impl Coordinator {
             .with_ballista_grpc_client_max_message_size(
                 usize::try_from(MESSAGE_BYTES).unwrap_or(usize::MAX),
             )
-            .with_ballista_override_create_grpc_client_endpoint(identity.signing());
+            .with_ballista_override_create_grpc_client_endpoint(identity.signing())
+            .with_ballista_logical_extension_codec(Arc::new(QueryCodec::default()));
         let state = session::builder(options, config)?.build().upgrade_for_ballista(self.url())?;
         session::with_functions(state)
     }
@@ -134,19 +141,20 @@ fn state(config: SessionConfig) -> Result<SessionState, EngineError> {
     session::with_functions(builder.with_optimizer_rules(rules).build())
 }
 
-/// Answers one query over the tables as [`crate::sql`] does, on the workers of a cluster. The files
-/// are opened by the workers under the same paths.
+/// Answers one query over a catalog as [`crate::Session`] does, on the workers of a cluster. Files
+/// and event logs are opened by the workers under the same paths, and so is what `asn` looks into.
+/// Rows that somebody else reads are read here and travel with the query.
 pub fn sql(
     coordinator: &Coordinator,
     query: &str,
-    tables: &[Table],
+    catalog: &Catalog,
     options: &EngineOptions,
 ) -> Result<Answer, EngineError> {
-    let (coordinator, query, tables) = (coordinator.clone(), query.to_owned(), tables.to_vec());
+    let (coordinator, query, catalog) = (coordinator.clone(), query.to_owned(), catalog.clone());
     let options = *options;
     session::run(&options, async move {
         let state = coordinator.session(&options).await?;
-        let answer = query::answer(state, &query, &tables, &options.limits).await;
+        let answer = query::answer(state, &query, catalog, &options.limits).await;
         answer.map_err(|error| coordinator.failed(error))
     })
 }

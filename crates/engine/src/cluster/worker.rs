@@ -12,7 +12,7 @@ use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_process};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 
-use super::codec::PlanCodec;
+use super::codec::{PlanCodec, QueryCodec};
 use super::identity::Identity;
 use super::{Coordinator, MESSAGE_BYTES, STACK_BYTES};
 use crate::{EngineError, EngineOptions};
@@ -92,6 +92,7 @@ async fn work(
         override_runtime_producer: Some(Arc::new(move |_| {
             RuntimeEnvBuilder::new().with_temp_file_path(spill.clone()).build_arc()
         })),
+        override_logical_codec: Some(Arc::new(QueryCodec::default())),
         override_physical_codec: Some(Arc::new(PlanCodec::default())),
         override_create_grpc_client_endpoint: Some(identity.signing()),
         ..ExecutorProcessConfig::default()

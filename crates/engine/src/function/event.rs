@@ -2,7 +2,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use adproof_feeds::{EventRows, Limits};
 use adproof_model::{Event, Execution, LegDetail, Reject, Timestamp};
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BooleanBuilder, Int64Builder, StringBuilder, StructArray,
@@ -14,7 +13,7 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 
-use crate::events::{event_schema, texts};
+use crate::events::{Judge, event_schema, texts};
 
 /// Its name in a plan.
 pub(crate) const EVENT_ROW: &str = "event_row";
@@ -83,18 +82,18 @@ impl ScalarUDFImpl for EventRow {
         else {
             return exec_err!("{EVENT_ROW} takes the names of the columns, and the columns");
         };
-        let rows = EventRows::new(names.split(SEPARATOR), &Limits::default())
-            .map_err(|fault| exec_datafusion_err!("{fault}"))?;
+        let names: Vec<&str> = names.split(SEPARATOR).collect();
+        let rows = Judge::of(&names).map_err(|fault| exec_datafusion_err!("{fault}"))?;
         let columns: Result<Vec<ArrayRef>> =
             columns.iter().map(|column| column.to_array(args.number_rows)).collect();
         let columns = texts(&columns?)?;
         let mut built = Built::default();
         for row in 0..args.number_rows {
-            let judged = rows.read(0, columns.iter().map(|column| column.text(row)));
-            if judged.is_err() {
+            let judged = rows.read(columns.iter().map(|column| column.text(row)));
+            if matches!(judged, Some(Err(_))) {
                 self.rejected.store(true, Ordering::Relaxed);
             }
-            built.push(&judged);
+            built.push(judged.as_ref());
         }
         Ok(ColumnarValue::Array(Arc::new(built.finish()?)))
     }
@@ -194,15 +193,18 @@ impl Default for Built {
 }
 
 impl Built {
-    fn push(&mut self, judged: &std::result::Result<Event, Reject>) {
-        let address = judged.as_ref().ok().and_then(|event| event.ip).map(|ip| ip.to_string());
+    /// A row; all of it is null where it is blank.
+    fn push(&mut self, judged: Option<&std::result::Result<Event, Reject>>) {
+        let event = judged.and_then(|judged| judged.as_ref().ok());
+        let address = event.and_then(|event| event.ip).map(|ip| ip.to_string());
         for (field, builder) in self.fields.iter().zip(&mut self.builders) {
             let value = match judged {
-                Ok(_) if field.name() == "ip" => {
+                None => Value::Null,
+                Some(Ok(_)) if field.name() == "ip" => {
                     address.as_deref().map_or(Value::Null, Value::Text)
                 }
-                Ok(event) => of_event(event, field.name()),
-                Err(reject) => of_reject(reject, field.name()),
+                Some(Ok(event)) => of_event(event, field.name()),
+                Some(Err(reject)) => of_reject(reject, field.name()),
             };
             builder.append(&value);
         }

@@ -10,9 +10,15 @@ use datafusion::logical_expr::{
     Accumulator, AggregateUDFImpl, DocSection, Documentation, Signature, Volatility,
 };
 
+use super::sightings::Seen;
+
 /// `merge_tallies(tally) -> Binary`: the canonical bytes of the merge of all tallies of a group, as
-/// [`TallyAggregate`](super::TallyAggregate) gives them. Null is left out, and no row is the empty
-/// tally.
+/// [`TallyAggregate`](super::TallyAggregate) and [`MarksAggregate`](super::MarksAggregate) give
+/// them. Null is left out, and no row is the empty tally.
+///
+/// What [`SightingsAggregate`](super::SightingsAggregate) gives may be among them. It is put
+/// together first and added last: an impression may be spread over several, and which exposures
+/// are flagged is known when all feeds are.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct MergeTallies {
     signature: Signature,
@@ -51,8 +57,8 @@ impl AggregateUDFImpl for MergeTallies {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let name = format_state_name(args.name, "tallies");
-        Ok(vec![Field::new(name, DataType::Binary, true).into()])
+        let field = |name| Field::new(format_state_name(args.name, name), DataType::Binary, true);
+        Ok(vec![field("tallies").into(), field("sightings").into()])
     }
 
     fn accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
@@ -67,7 +73,8 @@ impl AggregateUDFImpl for MergeTallies {
         static DOCUMENTATION: LazyLock<Documentation> = LazyLock::new(|| {
             Documentation::builder(
                 DocSection { include: true, label: "Scoring Functions", description: None },
-                "The merge of the tallies of a group, as canonical bytes.",
+                "The merge of the tallies of a group, and of what sightings gives, as canonical \
+                 bytes.",
                 "merge_tallies(tally)",
             )
             .build()
@@ -83,6 +90,8 @@ struct Merging {
     held: Vec<Vec<u8>>,
     /// Bytes of all but the first.
     waiting: usize,
+    /// What is no tally yet.
+    seen: Seen,
 }
 
 /// What may wait beside a first one that is smaller.
@@ -94,6 +103,9 @@ impl Merging {
             return exec_err!("merge_tallies: no column of bytes");
         };
         for bytes in tallies.iter().flatten() {
+            if self.seen.merge(bytes)?.is_some() {
+                continue;
+            }
             if !self.held.is_empty() {
                 self.waiting = self.waiting.saturating_add(bytes.len());
             }
@@ -107,13 +119,16 @@ impl Merging {
     }
 
     fn settle(&mut self) -> Result<()> {
+        self.held = vec![self.merged()?.to_bytes()];
+        self.waiting = 0;
+        Ok(())
+    }
+
+    fn merged(&self) -> Result<Tally> {
         let tallies = self.held.iter().map(|bytes| {
             Tally::from_bytes(bytes).map_err(|error| exec_datafusion_err!("merge_tallies: {error}"))
         });
-        let merged = Tally::merge_all(tallies.collect::<Result<_>>()?);
-        self.held = vec![merged.to_bytes()];
-        self.waiting = 0;
-        Ok(())
+        Ok(Tally::merge_all(tallies.collect::<Result<_>>()?))
     }
 }
 
@@ -123,24 +138,27 @@ impl Accumulator for Merging {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        self.hold(states.first())
+        self.hold(states.first())?;
+        self.hold(states.get(1))
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         if self.held.len() > 1 {
             self.settle()?;
         }
-        Ok(vec![ScalarValue::Binary(self.held.first().cloned())])
+        let seen = (!self.seen.is_empty()).then(|| self.seen.to_bytes());
+        Ok(vec![ScalarValue::Binary(self.held.first().cloned()), ScalarValue::Binary(seen)])
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         // Also a single one is read: what is given out is a tally.
-        self.settle()?;
-        Ok(ScalarValue::Binary(self.held.first().cloned()))
+        let mut tally = self.merged()?;
+        self.seen.expose(&mut tally);
+        Ok(ScalarValue::Binary(Some(tally.to_bytes())))
     }
 
     fn size(&self) -> usize {
         let held = self.held.iter().map(Vec::capacity).sum::<usize>();
-        size_of::<Self>().saturating_add(held)
+        size_of::<Self>().saturating_add(held).saturating_add(self.seen.bytes())
     }
 }

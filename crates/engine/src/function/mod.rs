@@ -9,6 +9,7 @@ mod ipv6;
 mod marks;
 mod merge;
 mod recurrence;
+mod sightings;
 mod tally;
 mod time;
 
@@ -24,7 +25,8 @@ pub(crate) use event::{EVENT_FIELD, EVENT_ROW, EventField, EventRow, REJECT_FIEL
 pub use ipv6::{AddressFunction, Ipv6Prefix};
 pub use marks::MarksAggregate;
 pub use merge::MergeTallies;
-pub(crate) use recurrence::Recurrence;
+pub(crate) use recurrence::{RECURRENCE_ROWS, Recurrence};
+pub use sightings::SightingsAggregate;
 pub use tally::TallyAggregate;
 
 /// Registers all of our functions. They travel by name, so every session that runs a plan must
@@ -38,14 +40,19 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         ScalarUDF::from(AsnOfAddress::default()),
         ScalarUDF::from(EventRow::default()),
         ScalarUDF::from(EventField::default()),
+        ScalarUDF::from(recurrence::RecurrenceRows::default()),
     ] {
         registry.register_udf(Arc::new(function))?;
     }
     registry.register_udaf(Arc::new(AggregateUDF::from(TallyAggregate::default())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(MergeTallies::default())))?;
+    registry.register_udaf(Arc::new(AggregateUDF::from(SightingsAggregate::default())))?;
     registry.register_udaf(Arc::new(AggregateUDF::from(MarksAggregate::default())))?;
     Ok(())
 }
+
+/// Functions that tables are made with, and nobody calls by name.
+pub(crate) const INTERNAL: [&str; 3] = [EVENT_ROW, EVENT_FIELD, RECURRENCE_ROWS];
 
 /// The function `recurrence`, which is a table and so lives beside the registry.
 pub(crate) fn table_function() -> TableFunction {

@@ -21,7 +21,10 @@ use crate::source::Table;
 pub struct Catalog {
     tables: BTreeMap<String, Named>,
     absent: BTreeMap<&'static str, &'static str>,
-    pub(crate) asn: Option<Arc<AsnTable>>,
+    pub(crate) asn: Option<(Arc<AsnTable>, Option<PathBuf>)>,
+    /// Whether the rows of tables that somebody reads are read at once, to travel with a query.
+    #[cfg(feature = "cluster")]
+    carried: bool,
 }
 
 /// A table by what it is made of.
@@ -74,9 +77,16 @@ impl Catalog {
         }
     }
 
-    /// Sets what `asn` looks into.
-    pub fn set_asn(&mut self, table: Arc<AsnTable>) {
-        self.asn = Some(table);
+    /// Sets what `asn` looks into. The machines of a cluster read it under this path, if there is
+    /// one.
+    pub fn set_asn(&mut self, table: Arc<AsnTable>, path: Option<PathBuf>) {
+        self.asn = Some((table, path));
+    }
+
+    /// The same for other machines.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn carried(self) -> Self {
+        Self { carried: true, ..self }
     }
 
     /// The tables by name.
@@ -146,6 +156,13 @@ impl SchemaProvider for Lazy {
         let provider = open(name, table, &self.state, &self.limits)
             .await
             .map_err(|error| DataFusionError::External(Box::new(error)))?;
+        #[cfg(feature = "cluster")]
+        let provider = match table {
+            Named::Loaded(_) if self.catalog.carried => {
+                Arc::new(crate::cluster::carried::Carried::of(provider).await?) as _
+            }
+            _ => provider,
+        };
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.insert(name.to_owned(), Arc::clone(&provider));
         Ok(Some(provider))

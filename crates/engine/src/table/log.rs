@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit
 
 use super::{ColumnDoc, Kind};
 use crate::error::EngineError;
-use crate::events::{columns, is_event_field, no_events_in};
+use crate::events;
 use crate::function::{EVENT_FIELD, EVENT_ROW, REJECT_FIELDS, SEPARATOR};
 use crate::session::Limits;
 use crate::source::File;
@@ -88,12 +88,9 @@ async fn of_file(
     limits: &Limits,
 ) -> Result<LogicalPlan, EngineError> {
     let file = File::locate(path)?;
-    let schema = columns(&file, state, limits).await?;
-    let fields = schema.fields().iter().map(|field| field.name().as_str());
-    let names: Vec<&str> = fields.filter(|name| is_event_field(name)).collect();
-    no_events_in(path, &names)?;
+    let (names, table) = events::open(&file, state, limits).await?;
     let mut arguments = vec![lit(names.join(&SEPARATOR.to_string()))];
-    arguments.extend(names.iter().map(|name| ident(*name)));
+    arguments.extend(names.iter().map(ident));
     let judged = state.udf(EVENT_ROW)?.call(arguments).alias("row");
     let [column, value, reason] = REJECT_FIELDS;
     let get = state.udf(EVENT_FIELD)?;
@@ -102,7 +99,7 @@ async fn of_file(
     let (wanted, taken): (Expr, Vec<Expr>) = match side {
         Side::Events => {
             let taken = EVENTS.iter().map(|one| of_row(one.name).alias(one.name));
-            (of_row(reason).is_null(), taken.collect())
+            (of_row("id").is_not_null(), taken.collect())
         }
         Side::Rejects => {
             let place = lit(path.display().to_string()).alias("path");
@@ -111,7 +108,7 @@ async fn of_file(
             (is_reject, std::iter::once(place).chain(told).collect())
         }
     };
-    let source = provider_as_source(file.open_as(schema, limits)?);
+    let source = provider_as_source(table);
     let plan = LogicalPlanBuilder::scan("log", source, None)?
         .project([judged])?
         .filter(wanted)?

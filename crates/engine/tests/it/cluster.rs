@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use adproof_engine::cluster::{Coordinator, serve_coordinator};
-use adproof_engine::{EngineOptions, Limits};
+use adproof_engine::{Catalog, EngineOptions, Limits};
 use ballista_core::serde::protobuf::GetJobStatusParams;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
 use ballista_core::utils::create_grpc_client_endpoint;
@@ -46,7 +46,8 @@ fn only_processes_of_this_version_and_these_functions_may_call_a_coordinator() {
     let here: Coordinator = format!("df://{address}").parse().unwrap();
     let limits = Limits { time_ms: 1_500, ..Limits::default() };
     let options = EngineOptions { limits, ..EngineOptions::default() };
-    let waited = adproof_engine::cluster::sql(&here, "SELECT 1 AS one", &[], &options);
+    let waited =
+        adproof_engine::cluster::sql(&here, "SELECT 1 AS one", &Catalog::default(), &options);
     let is_time = matches!(waited, Err(adproof_engine::EngineError::Time { limit_ms: 1_500 }));
     assert!(is_time, "{waited:?}");
     stop.send(()).unwrap();

@@ -100,7 +100,7 @@ fn the_autonomous_system_is_that_of_the_day() {
     let read = |text: &str| AsnTable::read("asn.csv", text.as_bytes(), &Limits::default()).unwrap();
     let ask_of = |table: AsnTable, query: &str| {
         let mut catalog = Catalog::default();
-        catalog.set_asn(Arc::new(table));
+        catalog.set_asn(Arc::new(table), None);
         Session::open(catalog, &EngineOptions::default()).unwrap().answer(query)
     };
     let dated = "asn,prefix,first_day,last_day\n1,3fff:10::/32,,\n\

@@ -277,7 +277,7 @@ fn calls_that_score_nothing_say_what_they_take() {
         ("SELECT marks('3fff::1', 'x', '2026-05', 'f', 'p', -1)", "no AS number"),
         ("SELECT * FROM recurrence()", "takes tallies"),
         ("SELECT * FROM recurrence('nonsense')", "the bytes of a tally"),
-        ("SELECT * FROM recurrence(X'00')", "recurrence: "),
+        ("SELECT * FROM recurrence(X'00')", "these bytes are no tally"),
         ("SELECT * FROM recurrence((SELECT 1))", "not Int64"),
         ("SELECT * FROM recurrence((SELECT tally('3fff::1', 'd', 1), 2))", "column"),
     ] {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::BufWriter;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,10 +48,16 @@ pub(crate) struct TrafficArgs {
     #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = share_ppm)]
     max_reject_ratio: u32,
 
-    /// Lets the workers of a cluster read logs of traffic: df://HOST:PORT of its coordinator. Each
-    /// log is read whole by one worker, under the same path, with --memory for its table.
+    /// Lets the workers of a cluster read logs of traffic: df://HOST:PORT of its coordinator. They
+    /// open a log under the same path, and each reads some of the pieces that it is cut into, with
+    /// --memory for the table of one.
     #[arg(long, value_name = "URL", conflicts_with_all = ["threads", "spill"])]
     cluster: Option<String>,
+
+    /// Bytes of a piece of a log on a cluster, instead of 64 MiB or, if that is more, what makes 256
+    /// pieces of all logs. Packed logs are not cut.
+    #[arg(long, value_name = "BYTES", requires = "cluster")]
+    piece: Option<NonZeroU64>,
 }
 
 /// A share from 0 to 1 in parts per million.
@@ -145,6 +152,7 @@ fn clustered(
     let mut file = args.rejects.as_deref().map(RejectFile::create).transpose()?;
     let how = TrafficOptions {
         memory_bytes: usize::try_from(args.memory).unwrap_or(usize::MAX),
+        piece_bytes: args.piece,
         all_rejects: file.is_some(),
     };
     let options = EngineOptions {

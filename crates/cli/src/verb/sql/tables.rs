@@ -60,7 +60,7 @@ pub(super) fn catalog(args: &SqlArgs, out: &Out) -> anyhow::Result<Catalog> {
                 path.display()
             ));
         }
-        catalog.set_asn(Arc::new(table));
+        catalog.set_asn(Arc::new(table), path.canonicalize().ok());
     }
     Ok(catalog)
 }
