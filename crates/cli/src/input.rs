@@ -1,12 +1,12 @@
 //! Input files: names, folders, globs and `-`, read with a bound and with errors for people.
 
-use std::collections::BTreeSet;
-use std::fs::File;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 use globset::GlobBuilder;
-use ignore::WalkBuilder;
 
 use crate::out::Failure;
 
@@ -35,8 +35,8 @@ impl Default for Limits {
 }
 
 /// Reads files, folders (recursive, sorted, hidden files left out), globs, and `-` for standard
-/// input. `accepts` chooses among the files of a folder or a glob; a file that is named is always
-/// read. A path that comes up twice is read once.
+/// input. `accepts` chooses among the files of a folder or a glob by name; a file that is named is
+/// always read. A path that comes up twice is read once.
 pub(crate) fn expand(paths: &[PathBuf], accepts: fn(&Path) -> bool) -> anyhow::Result<Vec<Input>> {
     expand_within(paths, accepts, Limits::default())
 }
@@ -73,8 +73,11 @@ fn files_within(
     for path in paths {
         find(path, accepts, &mut found)?;
     }
-    let mut seen = BTreeSet::new();
-    found.retain(|path| seen.insert(path.clone()));
+    // One folder or pattern names nothing twice.
+    if paths.len() > 1 {
+        let mut seen = HashSet::with_capacity(found.len());
+        found.retain(|path| seen.insert(path.clone()));
+    }
     if found.len() > limits.files {
         return Err(Failure::new(format!(
             "{} inputs are more than the {} that one run reads",
@@ -89,12 +92,6 @@ fn files_within(
 
 /// Reads one file or `-`, with the default bounds.
 pub(crate) fn one(path: &Path) -> anyhow::Result<Input> {
-    if path.is_dir() {
-        return Err(Failure::new("a folder was given where one file is read")
-            .at(path.display())
-            .todo("name a file in it")
-            .into());
-    }
     read(path, Limits::default())
 }
 
@@ -154,55 +151,101 @@ fn glob_base(pattern: &Path) -> PathBuf {
     if base.as_os_str().is_empty() { PathBuf::from(".") } else { base }
 }
 
+/// The files below a folder by name, folder by folder. Links to files count as files; links to
+/// folders are not followed, so that no circle is.
 fn walk(folder: &Path, accepts: fn(&Path) -> bool, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    // A feed folder is data: ignore files of version control say nothing about it.
-    let walker = WalkBuilder::new(folder)
-        .standard_filters(false)
-        .hidden(true)
-        .sort_by_file_path(Path::cmp)
-        .build();
-    for entry in walker {
-        let entry = entry.map_err(|error| {
-            Failure::new(format!("the folder cannot be read: {error}")).at(folder.display())
-        })?;
-        let is_file = entry.file_type().is_some_and(|kind| !kind.is_dir());
-        if is_file && entry.path().is_file() && accepts(entry.path()) {
-            found.push(entry.into_path());
+    let mut waiting = vec![(folder.to_path_buf(), true)];
+    while let Some((path, is_folder)) = waiting.pop() {
+        if !is_folder {
+            found.push(path);
+            continue;
         }
+        let mut entries = entries(&path, accepts).map_err(|error| {
+            Failure::new(format!("the folder cannot be read: {error}")).at(path.display())
+        })?;
+        // The last one is taken first.
+        entries.sort_unstable_by(|(left, _), (right, _)| right.cmp(left));
+        waiting.extend(entries.into_iter().map(|(name, is_folder)| (path.join(name), is_folder)));
     }
     Ok(())
 }
 
+/// The names of the folders in a folder, and of its files of the kind that is asked for. What is
+/// hidden is left out.
+fn entries(folder: &Path, accepts: fn(&Path) -> bool) -> io::Result<Vec<(OsString, bool)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let is_file = || kind.is_file() || (kind.is_symlink() && entry.path().is_file());
+        let is_hidden = name.as_encoded_bytes().starts_with(b".");
+        if !is_hidden && (kind.is_dir() || (accepts(Path::new(&name)) && is_file())) {
+            found.push((name, kind.is_dir()));
+        }
+    }
+    Ok(found)
+}
+
 fn read(path: &Path, limits: Limits) -> anyhow::Result<Input> {
-    let name = path.to_string_lossy().into_owned();
     let mut bytes = Vec::new();
-    let read = if name == "-" {
-        io::stdin().lock().take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes)
+    fill(path, limits, &mut bytes)?;
+    Ok(Input { name: path.to_string_lossy().into_owned(), bytes })
+}
+
+/// Reads one file or `-` in place of what the buffer held, with the default bounds.
+pub(crate) fn one_into(path: &Path, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
+    fill(path, Limits::default(), bytes)
+}
+
+fn fill(path: &Path, limits: Limits, bytes: &mut Vec<u8>) -> anyhow::Result<()> {
+    bytes.clear();
+    let most = limits.file_bytes.saturating_add(1);
+    let is_stdin = path == Path::new("-");
+    let read = if is_stdin {
+        io::stdin().lock().take(most).read_to_end(bytes)
     } else {
-        File::open(path)
-            .and_then(|file| file.take(limits.file_bytes.saturating_add(1)).read_to_end(&mut bytes))
+        let mut open = || {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            if metadata.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
+            // One byte more, so that the end is seen without a buffer that grows. What a file says
+            // of itself is only a hint.
+            let len = metadata.len().saturating_add(1).min(most).min(HINT);
+            bytes.reserve(usize::try_from(len).unwrap_or(0));
+            file.take(most).read_to_end(bytes)
+        };
+        open()
     };
     read.map_err(|error| unreadable(path, &error))?;
+    let name = path.display();
     if bytes.is_empty() {
         return Err(Failure::new("the input is empty")
-            .at(&name)
+            .at(name)
             .todo("check that its download or export came to an end")
             .into());
     }
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limits.file_bytes {
         return Err(Failure::new(format!("the input is larger than {} bytes", limits.file_bytes))
-            .at(&name)
+            .at(name)
             .todo("split it")
             .into());
     }
-    Ok(Input { name, bytes })
+    Ok(())
 }
+
+/// Bytes that are reserved because a file says that it has them.
+const HINT: u64 = 1 << 26;
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let failure = match error.kind() {
         io::ErrorKind::NotFound => Failure::new("the file does not exist").todo("check the path"),
         io::ErrorKind::PermissionDenied => Failure::new("the file may not be read")
             .todo("check its permissions and those of its folder"),
+        io::ErrorKind::IsADirectory => {
+            Failure::new("a folder was given where one file is read").todo("name a file in it")
+        }
         _ => Failure::new(format!("the file cannot be read: {error}")),
     };
     failure.at(path.display())

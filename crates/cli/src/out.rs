@@ -55,6 +55,9 @@ impl fmt::Display for Format {
     }
 }
 
+/// Bytes that are written at once.
+const BUFFER: usize = 1 << 16;
+
 /// Buffered standard output that knows the format and whether a person reads it.
 pub(crate) struct Out {
     writer: BufWriter<anstream::AutoStream<io::StdoutLock<'static>>>,
@@ -68,7 +71,7 @@ impl Out {
     pub(crate) fn from_args(args: &GlobalArgs) -> Self {
         let stdout = anstream::AutoStream::auto(io::stdout());
         Self {
-            writer: BufWriter::new(stdout.lock()),
+            writer: BufWriter::with_capacity(BUFFER, stdout.lock()),
             format: args.output_format,
             quiet: args.quiet,
             width: terminal_width(),
@@ -81,10 +84,15 @@ impl Out {
     }
 
     /// The chosen format, if the verb has it; the first of `allowed` when none was chosen.
-    pub(crate) fn format(&self, allowed: &[Format]) -> anyhow::Result<Format> {
+    pub(crate) fn format(&mut self, allowed: &[Format]) -> anyhow::Result<Format> {
         let default = allowed.first().copied().unwrap_or(Format::Table);
         let chosen = self.format.unwrap_or(default);
         if allowed.contains(&chosen) {
+            if matches!(chosen, Format::Json | Format::Ndjson | Format::Sarif) && self.is_fresh() {
+                // All of it is data: nothing in it is a style that a pipe should not see.
+                let stdout = anstream::AutoStream::always_ansi(io::stdout());
+                self.writer = BufWriter::with_capacity(BUFFER, stdout.lock());
+            }
             return Ok(chosen);
         }
         let names: Vec<String> = allowed.iter().map(ToString::to_string).collect();
@@ -92,6 +100,11 @@ impl Out {
             .at("--output-format")
             .todo(format!("use one of: {}", names.join(", ")))
             .into())
+    }
+
+    /// Whether nothing waits to be written.
+    fn is_fresh(&self) -> bool {
+        self.writer.buffer().is_empty()
     }
 
     /// Writes one JSON document, indented, with a newline at its end.

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod diff;
 pub mod dlq;
 pub mod github;
+mod indented;
 pub mod junit;
 pub mod keys;
 pub mod ledger;

@@ -1,20 +1,18 @@
 //! `adproof.lint/1`: what the rules say of tags.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 
 use adproof_model::{Finding, Severity, Span};
 use adproof_vast::profile::Profile;
 use adproof_vast::{Limits, Report, rule};
 use schemars::JsonSchema;
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer as _};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::indented::Indented;
 use crate::place::Lines;
 use crate::profiles::{self, VerdictV1};
-use crate::stream::Stream;
 
 /// The JSON Schema of `adproof.lint/1`.
 #[must_use]
@@ -202,24 +200,39 @@ impl LintV1 {
     }
 }
 
-/// Writes the document of a run, each tag as soon as it is there, as [`crate::text`] writes it.
-pub fn write(
-    documents: impl IntoIterator<Item = DocumentV1>,
+/// Writes the document of a run, as [`crate::text`] writes it, from pieces that were made apart:
+/// each holds one or more entries as [`entry`] appends them. What they add up to is asked for when
+/// the last piece is there.
+pub fn write<P: AsRef<[u8]>>(
+    pieces: impl IntoIterator<Item = P>,
+    summary: impl FnOnce() -> SummaryV1,
     out: &mut impl io::Write,
-) -> Result<(), serde_json::Error> {
-    let mut summary = SummaryV1::default();
-    {
-        let mut serializer = serde_json::Serializer::pretty(&mut *out);
-        let mut lint = serializer.serialize_struct("LintV1", 4)?;
-        lint.serialize_field("schema", "adproof.lint/1")?;
-        let ruleset = format!("sha256:{}", adproof_vast::ruleset_digest());
-        lint.serialize_field("ruleset", &ruleset)?;
-        let documents = documents.into_iter().inspect(|document| summary.add(document));
-        lint.serialize_field("documents", &Stream::new(documents))?;
-        lint.serialize_field("summary", &summary)?;
-        lint.end()?;
+) -> io::Result<()> {
+    let ruleset = adproof_vast::ruleset_digest();
+    write!(out, "{{\n  \"schema\": \"adproof.lint/1\",\n  \"ruleset\": \"sha256:{ruleset}\",\n")?;
+    out.write_all(b"  \"documents\": [")?;
+    let mut some = false;
+    for piece in pieces {
+        let piece = piece.as_ref();
+        // The first entry of all has none before it.
+        let begin = usize::from(!some);
+        out.write_all(piece.get(begin..).unwrap_or_default())?;
+        some |= !piece.is_empty();
     }
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    out.write_all(if some { b"\n  ],\n" } else { b"],\n" })?;
+    let SummaryV1 { error, warning, info } = summary();
+    writeln!(
+        out,
+        "  \"summary\": {{\n    \"error\": {error},\n    \"warning\": {warning},\n    \"info\": {info}\n  }}\n}}"
+    )
+}
+
+/// Appends a document to a piece of the list of documents.
+pub fn entry(document: &DocumentV1, piece: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    let indented = Indented::at(2);
+    piece.push(b',');
+    indented.line(piece).map_err(serde_json::Error::io)?;
+    document.serialize(&mut serde_json::Serializer::with_formatter(piece, indented))
 }
 
 impl SummaryV1 {
@@ -336,10 +349,8 @@ fn fingerprint(finding: &Finding, bytes: &[u8]) -> String {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part);
     }
-    let mut hex = String::with_capacity(32);
-    for byte in hash.finalize().iter().take(16) {
-        let _ = write!(hex, "{byte:02x}");
-    }
+    let mut hex = adproof_model::Digest::new(hash.finalize().into()).to_string();
+    hex.truncate(32);
     hex
 }
 
@@ -368,12 +379,26 @@ pub(crate) mod tests {
 
     #[test]
     fn a_stream_is_the_whole_document() {
-        let documents =
-            [document("a.xml", "<VAST/>"), document("b.xml", "<VAST version=\"4.2\"/>")];
-        let whole = LintV1::of(documents.to_vec());
-        let mut streamed = Vec::new();
-        write(documents, &mut streamed).unwrap();
-        assert_eq!(String::from_utf8(streamed).unwrap(), crate::text(&whole).unwrap());
+        let documents = [
+            document("a.xml", "<VAST/>"),
+            document("b.xml", "<VAST version=\"4.2\"/>"),
+            document(",c.xml", "<VAST>,"),
+        ];
+        for count in 0..=documents.len() {
+            let documents = &documents[..count];
+            let whole = LintV1::of(documents.to_vec());
+            for together in 1..=3 {
+                let piece = |documents: &[DocumentV1]| {
+                    let mut piece = Vec::new();
+                    documents.iter().for_each(|one| entry(one, &mut piece).unwrap());
+                    piece
+                };
+                let mut streamed = Vec::new();
+                let pieces = documents.chunks(together).map(piece).chain([Vec::new()]);
+                write(pieces, || whole.summary, &mut streamed).unwrap();
+                assert_eq!(String::from_utf8(streamed).unwrap(), crate::text(&whole).unwrap());
+            }
+        }
     }
 
     /// A tag that breaks rules wherever it can.

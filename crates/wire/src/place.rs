@@ -55,7 +55,9 @@ impl<'a> Lines<'a> {
             (self.at, self.line, self.column) = (at, line, column);
         }
         while self.at < offset {
-            self.step();
+            let to = self.passed.last().map_or(offset, |(at, ..)| at.saturating_add(STRIDE));
+            // Up to the next mark at once, where there is none yet.
+            self.walk(if to > self.at { offset.min(to) } else { offset });
             if self.passed.last().is_none_or(|(at, ..)| self.at >= at + STRIDE) {
                 self.passed.push((self.at, self.line, self.column));
             }
@@ -63,29 +65,51 @@ impl<'a> Lines<'a> {
         (self.line, self.column)
     }
 
+    /// Goes on to an offset, or just beyond it where it lies within a code unit.
+    fn walk(&mut self, to: usize) {
+        let passed = self.bytes.get(self.at..to).unwrap_or_default();
+        let bytes_are_units = match self.unit {
+            Unit::Utf8 | Unit::Single => true,
+            Unit::Utf16Le | Unit::Utf16Be => false,
+        };
+        if !bytes_are_units {
+            while self.at < to {
+                self.step();
+            }
+            return;
+        }
+        // Simple sums over bytes, which the compiler makes wide.
+        let mut last_line = passed;
+        if let Some(before) = passed.iter().rposition(|byte| *byte == b'\n') {
+            let ends = passed.iter().filter(|byte| **byte == b'\n').count();
+            self.line = self.line.saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
+            self.column = 1;
+            last_line = passed.get(before + 1..).unwrap_or_default();
+        }
+        let mut columns = last_line.len();
+        if matches!(self.unit, Unit::Utf8) {
+            // Continuation bytes take no column; what needs four bytes takes two units.
+            columns -= last_line.iter().filter(|byte| matches!(byte, 0x80..=0xbf)).count();
+            columns += last_line.iter().filter(|byte| matches!(byte, 0xf0..=0xff)).count();
+        }
+        self.column = self.column.saturating_add(u32::try_from(columns).unwrap_or(u32::MAX));
+        self.at = to;
+    }
+
+    /// One code unit of two bytes.
     fn step(&mut self) {
         let byte = |at: usize| self.bytes.get(at).copied().unwrap_or(0);
-        let (len, unit, width) = match self.unit {
-            Unit::Utf8 => {
-                let first = byte(self.at);
-                // Continuation bytes take no column; what needs four bytes takes two units.
-                let width = match first {
-                    0x80..=0xbf => 0,
-                    0xf0..=0xff => 2,
-                    _ => 1,
-                };
-                (1, u16::from(first), width)
-            }
-            Unit::Utf16Le => (2, u16::from_le_bytes([byte(self.at), byte(self.at + 1)]), 1),
-            Unit::Utf16Be => (2, u16::from_be_bytes([byte(self.at), byte(self.at + 1)]), 1),
-            Unit::Single => (1, u16::from(byte(self.at)), 1),
+        let pair = [byte(self.at), byte(self.at + 1)];
+        let unit = match self.unit {
+            Unit::Utf16Le => u16::from_le_bytes(pair),
+            _ => u16::from_be_bytes(pair),
         };
-        self.at += len;
+        self.at += 2;
         if unit == u16::from(b'\n') {
             self.line = self.line.saturating_add(1);
             self.column = 1;
         } else {
-            self.column = self.column.saturating_add(width);
+            self.column = self.column.saturating_add(1);
         }
     }
 }

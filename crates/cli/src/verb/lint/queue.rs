@@ -8,13 +8,16 @@ use std::thread;
 
 /// Results that may be there before their turn comes, for each thread. Tags differ in size, so one
 /// that takes long should not make the others wait.
-const AHEAD: usize = 16;
+const AHEAD: usize = 4;
 
-/// Does the work for each item with one thread a core, and hands `consume` the results in the order
-/// of the items. What `consume` does not take is not worked on.
+/// Items that are worked on together, at most: handing over a result costs as much as a small tag.
+const TOGETHER: usize = 8;
+
+/// Does the work with one thread a core, for a few items at a time, and hands `consume` the results
+/// in the order of the items. What `consume` does not take is not worked on.
 pub(super) fn in_order<I, T, R>(
     items: &[I],
-    work: impl Fn(&I) -> T + Sync,
+    work: impl Fn(&[I]) -> T + Sync,
     consume: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
 ) -> R
 where
@@ -22,7 +25,9 @@ where
     T: Send,
 {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
-    let gate = Gate::new(items.len(), threads.saturating_mul(AHEAD));
+    // Of few items, each thread has some.
+    let together = (items.len() / threads.saturating_mul(AHEAD).max(1)).clamp(1, TOGETHER);
+    let gate = Gate::new(items.len().div_ceil(together), threads.saturating_mul(AHEAD));
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
         for _ in 0..threads {
@@ -31,9 +36,9 @@ where
             scope.spawn(move || {
                 let _open = OpenOnPanic(gate);
                 while let Some(place) = gate.next()
-                    && let Some(item) = items.get(place)
+                    && let Some(few) = items.chunks(together).nth(place)
                 {
-                    if sender.send((place, work(item))).is_err() {
+                    if sender.send((place, work(few))).is_err() {
                         return;
                     }
                 }
@@ -136,31 +141,32 @@ mod tests {
 
     #[test]
     fn results_come_in_order_whoever_is_first() {
-        let items: Vec<u64> = (0..500).collect();
-        let slow = |item: &u64| {
-            if item.is_multiple_of(50) {
+        let slow = |items: &[u64]| {
+            if items.iter().any(|item| item.is_multiple_of(50)) {
                 thread::sleep(Duration::from_millis(2));
             }
-            item * 2
+            items.iter().map(|item| item * 2).collect::<Vec<u64>>()
         };
-        let doubled: Vec<u64> = in_order(&items, slow, |results| results.collect());
-        assert_eq!(doubled, items.iter().map(|item| item * 2).collect::<Vec<u64>>());
-        let none: Vec<u64> = in_order(&[], slow, |results| results.collect());
-        assert!(none.is_empty());
+        for len in [0, 1, 2, 7, 65, 500] {
+            let items: Vec<u64> = (0..len).collect();
+            let doubled: Vec<u64> = in_order(&items, slow, |results| results.flatten().collect());
+            assert_eq!(doubled, items.iter().map(|item| item * 2).collect::<Vec<u64>>());
+        }
     }
 
     #[test]
     fn only_a_few_are_worked_on_before_their_turn() {
         let items: Vec<usize> = (0..10_000).collect();
         let begun = AtomicUsize::new(0);
-        let bound = thread::available_parallelism().map_or(1, NonZero::get) * (AHEAD + 1);
-        let work = |item: &usize| {
-            begun.fetch_add(1, Ordering::SeqCst);
-            *item
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let bound = threads * (AHEAD + 1) * TOGETHER;
+        let work = |items: &[usize]| {
+            begun.fetch_add(items.len(), Ordering::SeqCst);
+            items.last().copied().unwrap_or(0)
         };
         in_order(&items, work, |results| {
-            for item in results.take(100) {
-                assert!(begun.load(Ordering::SeqCst) <= item + 1 + bound);
+            for last in results.take(100) {
+                assert!(begun.load(Ordering::SeqCst) <= last + 1 + bound);
             }
         });
         assert!(begun.load(Ordering::SeqCst) < 10_000, "what nobody takes is not worked on");
@@ -170,7 +176,7 @@ mod tests {
     fn a_panic_ends_the_run() {
         let items: Vec<usize> = (0..1000).collect();
         let run = || {
-            let work = |item: &usize| assert_ne!(*item, 7, "as the test wants");
+            let work = |items: &[usize]| assert!(!items.contains(&7), "as the test wants");
             in_order(&items, work, |results| results.count())
         };
         assert!(std::panic::catch_unwind(run).is_err());

@@ -1,5 +1,6 @@
 //! What to judge by: the settings of `adproof.toml`, overridden by the command line.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use adproof_vast::profile::Profile;
@@ -91,7 +92,10 @@ impl Settings {
     }
 
     /// What to judge a file by.
-    pub(super) fn options(&self, path: &Path) -> Options {
+    pub(super) fn options(&self, path: &Path) -> Cow<'_, Options> {
+        if self.per_file.is_empty() {
+            return Cow::Borrowed(&self.options);
+        }
         let mut options = self.options.clone();
         let full = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         for PerFile { pattern, name_only, selectors } in &self.per_file {
@@ -105,7 +109,7 @@ impl Settings {
                 let _ = options.ignore(selectors);
             }
         }
-        options
+        Cow::Owned(options)
     }
 }
 

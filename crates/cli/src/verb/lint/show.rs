@@ -1,6 +1,8 @@
 //! Writes judged tags in each format, and counts what a run says at its end.
 
+use std::cell::RefCell;
 use std::io::Write as _;
+use std::mem;
 
 use adproof_model::Severity;
 use adproof_wire::lint::{self, DocumentV1, LintV1, SummaryV1};
@@ -9,7 +11,7 @@ use adproof_wire::{github, junit};
 
 use super::baseline::Baseline;
 use super::settings::Settings;
-use super::work::Judged;
+use super::work::Part;
 use super::{table, verdicts};
 use crate::out::{Exit, Failure, Format, Out};
 
@@ -31,24 +33,31 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts a tag. What could not be read is said at the end, and the others go on.
-    pub(super) fn take(&mut self, judged: anyhow::Result<Judged>) -> Option<(DocumentV1, String)> {
-        let Judged { document, mended, changed, stale, text } = match judged {
-            Ok(judged) => judged,
-            Err(error) => {
-                self.unreadable.push(error);
-                return None;
-            }
-        };
+    /// Counts a tag.
+    pub(super) fn add(&mut self, document: &DocumentV1, mended: u32, changed: bool, stale: u64) {
         self.documents += 1;
-        self.summary.add(&document);
+        self.summary.add(document);
         self.failed |= document.count(Severity::Error) > 0 || document.fails();
         self.mended = self.mended.saturating_add(mended);
         self.changed += u64::from(changed);
         self.stale += stale;
         self.suppressed += document.suppressed.values().copied().map(u64::from).sum::<u64>();
         self.baselined += u64::from(document.baselined);
-        Some((document, text))
+    }
+
+    /// Counts what another has counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.summary.error += other.summary.error;
+        self.summary.warning += other.summary.warning;
+        self.summary.info += other.summary.info;
+        self.documents += other.documents;
+        self.mended = self.mended.saturating_add(other.mended);
+        self.suppressed += other.suppressed;
+        self.baselined += other.baselined;
+        self.unreadable.extend(other.unreadable);
+        self.changed += other.changed;
+        self.stale += other.stale;
+        self.failed |= other.failed;
     }
 
     /// What a person should know besides the findings.
@@ -101,48 +110,59 @@ impl Tally {
     }
 }
 
-/// A tag as it is shown by itself; nothing for formats that are one document.
-pub(super) fn text(
-    document: &DocumentV1,
+/// Adds a tag to what is shown.
+pub(super) fn add(
+    document: DocumentV1,
     bytes: &[u8],
     format: Format,
     width: usize,
-) -> anyhow::Result<String> {
-    let mut text = String::new();
+    part: &mut Part,
+) -> anyhow::Result<()> {
+    let text = &mut part.text;
     match format {
-        Format::Json | Format::Sarif => {}
+        Format::Sarif => part.documents.push(document),
+        Format::Json => lint::entry(&document, &mut part.json)?,
         Format::Ndjson => {
-            text = serde_json::to_string(&LintV1::of([document.clone()]))?;
+            text.push_str(&serde_json::to_string(&LintV1::of([document]))?);
             text.push('\n');
         }
-        Format::Junit => junit::write(document, &mut text)?,
-        Format::Github => github::write(document, &mut text)?,
+        Format::Junit => junit::write(&document, text)?,
+        Format::Github => github::write(&document, text)?,
         _ => {
-            table::document(document, bytes, width, &mut text)?;
-            verdicts::document(document, width, &mut text)?;
+            table::document(&document, bytes, width, text)?;
+            verdicts::document(&document, width, text)?;
         }
     }
-    Ok(text)
+    Ok(())
 }
 
-/// Writes tags, each as soon as it is judged.
+/// Writes tags, each as soon as it is judged, and counts them.
 pub(super) fn write(
-    documents: impl Iterator<Item = (DocumentV1, String)>,
+    parts: impl Iterator<Item = Part>,
     format: Format,
     settings: &Settings,
+    tally: &mut Tally,
     out: &mut Out,
 ) -> anyhow::Result<()> {
+    let tally = RefCell::new(tally);
+    let parts = parts.map(|mut part| {
+        tally.borrow_mut().merge(mem::take(&mut part.tally));
+        part
+    });
     match format {
-        Format::Json => lint::write(documents.map(|(document, _)| document), out)?,
+        Format::Json => {
+            let summary = || tally.borrow().summary;
+            lint::write(parts.map(|part| part.json), summary, out)?;
+        }
         Format::Sarif => {
             let settings = sarif::Settings { rules_url: settings.rules_url.clone() };
-            out.json(&Sarif::new(documents.map(|(document, _)| document), settings))?;
+            out.json(&Sarif::new(parts.flat_map(|part| part.documents), settings))?;
         }
         _ => {
             let junit = format == Format::Junit;
             out.write_all(if junit { junit::HEAD } else { "" }.as_bytes())?;
-            for (_, text) in documents {
-                out.write_all(text.as_bytes())?;
+            for part in parts {
+                out.write_all(part.text.as_bytes())?;
             }
             out.write_all(if junit { junit::TAIL } else { "" }.as_bytes())?;
         }

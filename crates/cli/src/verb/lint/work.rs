@@ -20,17 +20,27 @@ use crate::out::{Exit, Failure, Format, Out};
 /// Files from which on a run says how fast it was.
 const MANY: usize = 100;
 
-/// One tag, judged.
-pub(super) struct Judged {
-    pub(super) document: DocumentV1,
-    /// Findings that were mended.
-    pub(super) mended: u32,
-    /// Whether its file was changed.
-    pub(super) changed: bool,
-    /// Known findings that it has no more.
-    pub(super) stale: u64,
-    /// As it is shown, where the format shows each tag by itself.
+/// Tags that were judged one after the other.
+#[derive(Default)]
+pub(super) struct Part {
+    pub(super) tally: Tally,
+    /// As they are shown, where the format shows each tag by itself.
     pub(super) text: String,
+    /// As they stand in the JSON of the run.
+    pub(super) json: Vec<u8>,
+    /// The tags themselves, where the format puts together what is said of them.
+    pub(super) documents: Vec<DocumentV1>,
+}
+
+/// One tag, judged.
+struct Judged {
+    document: DocumentV1,
+    /// Findings that were mended.
+    mended: u32,
+    /// Whether its file was changed.
+    changed: bool,
+    /// Known findings that it has no more.
+    stale: u64,
 }
 
 /// Shows what is wrong with tags; after `fix`, what remains.
@@ -42,18 +52,16 @@ pub(super) fn lint(
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
     let (begun, width) = (Instant::now(), out.width);
-    let bar = out.progress(u64::try_from(tags.len()).unwrap_or(u64::MAX));
+    let bar = out.progress(count(tags));
     let mut tally = Tally::default();
-    let work = |tag: &PathBuf| {
-        let judged =
-            judge(tag, settings, fix, |document, bytes| show::text(document, bytes, format, width));
-        bar.inc(1);
-        judged
+    let work = |tags: &[PathBuf]| {
+        let part = part(tags, settings, fix, |document, bytes, part| {
+            show::add(document, bytes, format, width, part)
+        });
+        bar.inc(count(tags));
+        part
     };
-    in_order(tags, work, |judged| {
-        let documents = judged.filter_map(|judged| tally.take(judged));
-        show::write(documents, format, settings, out)
-    })?;
+    in_order(tags, work, |parts| show::write(parts, format, settings, &mut tally, out))?;
     bar.finish_and_clear();
     if format == Format::Table {
         table::summary(&tally, out)?;
@@ -73,15 +81,21 @@ pub(super) fn record(
 ) -> anyhow::Result<Exit> {
     let folder = Folder::of(file);
     let (mut tally, mut recorder) = (Tally::default(), Recorder::default());
-    let bar = out.progress(u64::try_from(tags.len()).unwrap_or(u64::MAX));
-    let work = |tag: &PathBuf| {
-        let judged = judge(tag, settings, fix, |_, _| Ok(String::new()));
-        bar.inc(1);
-        judged
+    let bar = out.progress(count(tags));
+    let work = |tags: &[PathBuf]| {
+        let part = part(tags, settings, fix, |document, _, part| {
+            part.documents.push(document);
+            Ok(())
+        });
+        bar.inc(count(tags));
+        part
     };
-    in_order(tags, work, |judged| {
-        for (document, _) in judged.filter_map(|judged| tally.take(judged)) {
-            recorder.add(&folder.name(&document.path), &document);
+    in_order(tags, work, |parts| {
+        for part in parts {
+            tally.merge(part.tally);
+            for document in &part.documents {
+                recorder.add(&folder.name(&document.path), document);
+            }
         }
     });
     bar.finish_and_clear();
@@ -99,39 +113,63 @@ pub(super) fn record(
     Ok(Exit::Clean)
 }
 
-/// Judges one tag, and writes it back where that was asked for.
+/// Judges tags one after the other. What cannot be read or written is kept for the end.
+fn part(
+    tags: &[PathBuf],
+    settings: &Settings,
+    fix: bool,
+    take: impl Fn(DocumentV1, &[u8], &mut Part) -> anyhow::Result<()>,
+) -> Part {
+    let (mut part, mut bytes) = (Part::default(), Vec::new());
+    for tag in tags {
+        let judged = judge(tag, settings, fix, &mut bytes).and_then(|judged| {
+            let Judged { document, mended, changed, stale } = judged;
+            part.tally.add(&document, mended, changed, stale);
+            take(document, &bytes, &mut part)
+        });
+        if let Err(error) = judged {
+            part.tally.unreadable.push(error);
+        }
+    }
+    part
+}
+
+/// Judges one tag, whose bytes are then in the buffer, and writes it back where that was asked for.
 fn judge(
     tag: &Path,
     settings: &Settings,
     fix: bool,
-    show: impl Fn(&DocumentV1, &[u8]) -> anyhow::Result<String>,
+    bytes: &mut Vec<u8>,
 ) -> anyhow::Result<Judged> {
-    let input = input::one(tag)?;
+    input::one_into(tag, bytes)?;
     let options = settings.options(tag);
-    let (mut bytes, mut mended, mut changed) = (input.bytes, 0, false);
+    let (mut mended, mut changed) = (0, false);
     let report = if fix {
-        let Fixed { bytes: after, applied, report, .. } = adproof_vast::fix(&bytes, &options);
-        changed = after != bytes;
+        let Fixed { bytes: after, applied, report, .. } = adproof_vast::fix(bytes, &options);
+        changed = after != *bytes;
         if changed {
             write::replace(tag, &after)?;
             mended = applied.values().sum();
-            bytes = after;
+            *bytes = after;
         }
         report
     } else {
-        adproof_vast::lint(&bytes, &options)
+        adproof_vast::lint(bytes, &options)
     };
-    let mut document = DocumentV1::new(&input.name, &bytes, &report);
+    let mut document = DocumentV1::new(&tag.to_string_lossy(), bytes, &report);
     if !settings.profiles.is_empty() {
-        document = document.judged(&bytes, &settings.profiles, &settings.limits);
+        document = document.judged(bytes, &settings.profiles, &settings.limits);
     }
     let mut stale = 0;
     if let Some(baseline) = &settings.baseline {
         stale = baseline.hide(&mut document);
         baseline::cut(&mut document, &settings.limits);
     }
-    let text = show(&document, &bytes)?;
-    Ok(Judged { document, mended, changed, stale, text })
+    Ok(Judged { document, mended, changed, stale })
+}
+
+fn count(tags: &[PathBuf]) -> u64 {
+    u64::try_from(tags.len()).unwrap_or(u64::MAX)
 }
 
 /// Shows the change that `--fix` would make.
@@ -161,8 +199,9 @@ pub(super) fn dry_run(
         Ok(Change { diff, mended: fixed.applied.values().sum(), errors })
     };
     let (mut tally, mut errors) = (Tally::default(), false);
-    in_order(tags, change, |changes| -> anyhow::Result<()> {
-        for change in changes {
+    let changes = |tags: &[PathBuf]| tags.iter().map(change).collect::<Vec<_>>();
+    in_order(tags, changes, |changes| -> anyhow::Result<()> {
+        for change in changes.flatten() {
             match change {
                 Ok(change) => {
                     tally.mended += change.mended;
