@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
         generate(&folder)?;
     }
     let paths = paths(&folder)?;
-    let texts = paths.iter().map(fs::read_to_string).collect::<io::Result<Vec<String>>>()?;
+    let texts = paths.iter().map(|path| text(path)).collect::<io::Result<Vec<String>>>()?;
     let bytes: usize = texts.iter().map(String::len).sum();
     let mut out = io::stdout().lock();
     writeln!(
@@ -53,7 +53,7 @@ fn main() -> io::Result<()> {
     let peer = || {
         let (mut said, mut found) = (String::new(), 0);
         for path in &paths {
-            let text = fs::read_to_string(path)?;
+            let text = text(path)?;
             let issues = vastlint_core::validate(&text).issues;
             found += issues.len();
             for issue in issues {
@@ -104,6 +104,13 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
+/// A tag as the peer takes it, which reads nothing but UTF-8.
+fn text(path: &Path) -> io::Result<String> {
+    let bytes = fs::read(path)?;
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
 /// The tags of the folder in the order of their names.
 fn paths(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> =
@@ -118,10 +125,14 @@ fn generate(folder: &Path) -> io::Result<()> {
         .iter()
         .flat_map(|rule| rule.page().split("```xml\n").skip(1))
         .filter_map(|rest| Some(rest.split_once("```")?.0))
+        .filter(|example| !example.is_empty())
         .collect();
-    let clean = tags::tag(1, 2);
+    let clean = [tags::tag(1, 2), tags::tag(1, 10)];
     for (number, example) in (0..TAGS).zip(examples.iter().cycle()) {
-        let tag = if number % 4 == 0 { clean.as_str() } else { example };
+        let tag = match (clean.get(number % 4), example) {
+            (Some(clean), _) => clean.as_str(),
+            (None, example) => example,
+        };
         fs::write(folder.join(format!("tag-{number:05}.xml")), tag)?;
     }
     Ok(())

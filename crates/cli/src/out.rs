@@ -63,6 +63,8 @@ pub(crate) struct Out {
     writer: BufWriter<anstream::AutoStream<io::StdoutLock<'static>>>,
     format: Option<Format>,
     quiet: bool,
+    /// Whether colours are shown; otherwise they are stripped from what is written.
+    pub(crate) styled: bool,
     /// Columns for text, 80 where no terminal says otherwise.
     pub(crate) width: usize,
 }
@@ -70,10 +72,12 @@ pub(crate) struct Out {
 impl Out {
     pub(crate) fn from_args(args: &GlobalArgs) -> Self {
         let stdout = anstream::AutoStream::auto(io::stdout());
+        let styled = stdout.current_choice() != anstream::ColorChoice::Never;
         Self {
             writer: BufWriter::with_capacity(BUFFER, stdout.lock()),
             format: args.output_format,
             quiet: args.quiet,
+            styled,
             width: terminal_width(),
         }
     }
@@ -105,6 +109,12 @@ impl Out {
     /// Whether nothing waits to be written.
     fn is_fresh(&self) -> bool {
         self.writer.buffer().is_empty()
+    }
+
+    /// Writes much text that has no colours in it, as it is.
+    pub(crate) fn plain(&mut self, text: &str) -> io::Result<()> {
+        self.writer.flush()?;
+        io::stdout().lock().write_all(text.as_bytes())
     }
 
     /// Writes one JSON document, indented, with a newline at its end.

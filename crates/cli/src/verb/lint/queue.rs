@@ -8,10 +8,10 @@ use std::thread;
 
 /// Results that may be there before their turn comes, for each thread. Tags differ in size, so one
 /// that takes long should not make the others wait.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// Items that are worked on together, at most: handing over a result costs as much as a small tag.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 16;
 
 /// Does the work with one thread a core, for a few items at a time, and hands `consume` the results
 /// in the order of the items. What `consume` does not take is not worked on.
@@ -75,6 +75,7 @@ struct Gate {
 struct State {
     next: usize,
     taken: usize,
+    waiting: usize,
     stopped: bool,
 }
 
@@ -93,8 +94,13 @@ impl Gate {
         let full = |state: &mut State| {
             !state.stopped && state.next < self.items && state.next >= state.taken + self.ahead
         };
-        let waited = self.changed.wait_while(self.state(), full);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        if full(&mut state) {
+            state.waiting += 1;
+            let waited = self.changed.wait_while(state, full);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
         if state.stopped || state.next >= self.items {
             return None;
         }
@@ -103,8 +109,13 @@ impl Gate {
     }
 
     fn taken(&self, taken: usize) {
-        self.state().taken = taken;
-        self.changed.notify_all();
+        let mut state = self.state();
+        state.taken = taken;
+        let somebody_waits = state.waiting > 0;
+        drop(state);
+        if somebody_waits {
+            self.changed.notify_all();
+        }
     }
 
     fn stop(&self) {

@@ -8,6 +8,7 @@ use adproof_model::Severity;
 use adproof_wire::lint::{self, DocumentV1, LintV1, SummaryV1};
 use adproof_wire::sarif::{self, Sarif};
 use adproof_wire::{github, junit};
+use anstream::adapter::strip_str;
 
 use super::baseline::Baseline;
 use super::settings::Settings;
@@ -110,16 +111,25 @@ impl Tally {
     }
 }
 
+/// How tags are shown.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub(super) format: Format,
+    /// Columns of a line.
+    pub(super) width: usize,
+    /// Whether with colours.
+    pub(super) styled: bool,
+}
+
 /// Adds a tag to what is shown.
 pub(super) fn add(
     document: DocumentV1,
     bytes: &[u8],
-    format: Format,
-    width: usize,
+    look: Look,
     part: &mut Part,
 ) -> anyhow::Result<()> {
     let text = &mut part.text;
-    match format {
+    match look.format {
         Format::Sarif => part.documents.push(document),
         Format::Json => lint::entry(&document, &mut part.json)?,
         Format::Ndjson => {
@@ -129,8 +139,13 @@ pub(super) fn add(
         Format::Junit => junit::write(&document, text)?,
         Format::Github => github::write(&document, text)?,
         _ => {
-            table::document(&document, bytes, width, text)?;
-            verdicts::document(&document, width, text)?;
+            table::document(&document, bytes, look, text)?;
+            let before = text.len();
+            verdicts::document(&document, look.width, text)?;
+            if !look.styled && text.len() > before {
+                let plain = strip_str(text.get(before..).unwrap_or_default()).to_string();
+                text.replace_range(before.., &plain);
+            }
         }
     }
     Ok(())
@@ -162,7 +177,11 @@ pub(super) fn write(
             let junit = format == Format::Junit;
             out.write_all(if junit { junit::HEAD } else { "" }.as_bytes())?;
             for part in parts {
-                out.write_all(part.text.as_bytes())?;
+                if format == Format::Table && !out.styled {
+                    out.plain(&part.text)?;
+                } else {
+                    out.write_all(part.text.as_bytes())?;
+                }
             }
             out.write_all(if junit { junit::TAIL } else { "" }.as_bytes())?;
         }

@@ -12,7 +12,7 @@ use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
-use super::show::{Tally, s};
+use super::show::{Look, Tally, s};
 use crate::out::Out;
 use crate::text::safe;
 
@@ -27,7 +27,7 @@ const LONGEST: usize = 4096;
 pub(super) fn document(
     document: &DocumentV1,
     bytes: &[u8],
-    width: usize,
+    Look { width, styled, .. }: Look,
     out: &mut String,
 ) -> fmt::Result {
     if document.findings.is_empty() {
@@ -38,14 +38,16 @@ pub(super) fn document(
     let parsed = adproof_vast::parse(bytes, &limits);
     let text = Text::new(parsed.text(), bytes, document.encoding);
     let width = width.max(NARROWEST);
-    let renderer = Renderer::styled().term_width(width);
+    let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.term_width(width);
     let path = safe(&document.path);
     for finding in &document.findings {
         let place = text.line(finding.span);
         let help = finding.fix.as_ref().map(|fix| help(fix, &text, width));
         let text = renderer.render(&[group(&path, finding, place, help, width)]);
         // Between a place and a snippet that does not know it, the renderer marks a gap.
-        let no_gap = |line: &&str| strip_str(line).to_string().trim() != ":::";
+        let no_gap =
+            |line: &&str| !line.contains(":::") || strip_str(line).to_string().trim() != ":::";
         for line in text.lines().filter(no_gap) {
             writeln!(out, "{line}")?;
         }

@@ -12,7 +12,7 @@ use adproof_wire::lint::DocumentV1;
 use super::baseline::{self, Folder};
 use super::queue::in_order;
 use super::settings::Settings;
-use super::show::{self, Tally};
+use super::show::{self, Look, Tally};
 use super::{table, write};
 use crate::input;
 use crate::out::{Exit, Failure, Format, Out};
@@ -51,12 +51,13 @@ pub(super) fn lint(
     format: Format,
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
-    let (begun, width) = (Instant::now(), out.width);
+    let begun = Instant::now();
+    let look = Look { format, width: out.width, styled: out.styled };
     let bar = out.progress(count(tags));
     let mut tally = Tally::default();
     let work = |tags: &[PathBuf]| {
         let part = part(tags, settings, fix, |document, bytes, part| {
-            show::add(document, bytes, format, width, part)
+            show::add(document, bytes, look, part)
         });
         bar.inc(count(tags));
         part
