@@ -60,7 +60,7 @@ pub fn traffic(
     let rejects = if how.all_rejects { u64::MAX } else { u64::try_from(kept).unwrap_or(u64::MAX) };
     let sizes: Vec<u64> = logs.iter().map(|log| bytes_of(log)).collect();
     let bytes = sizes.iter().copied().fold(0, u64::saturating_add);
-    let piece_bytes = how.piece_bytes.map_or_else(|| piece_bytes(bytes), NonZeroU64::get);
+    let piece_bytes = piece_bytes(how.piece_bytes, bytes);
     let marks: Arc<[u8]> = feeds.marks_only().to_bytes().into();
     // Logs that were cut within a row, which is known afterwards.
     let mut whole = BTreeSet::new();
@@ -117,8 +117,13 @@ const PIECE_BYTES: u64 = 64 << 20;
 /// common is not sent too often.
 const PIECES: u64 = 256;
 
-fn piece_bytes(bytes: u64) -> u64 {
-    (bytes / PIECES).max(PIECE_BYTES)
+/// Pieces of a job, at most, however small they are wanted: all are known to everybody.
+const MOST_PIECES: u64 = 1 << 14;
+
+/// Bytes of a piece, of logs of so many bytes.
+fn piece_bytes(wanted: Option<NonZeroU64>, bytes: u64) -> u64 {
+    let least = bytes.div_ceil(MOST_PIECES);
+    wanted.map_or((bytes / PIECES).max(PIECE_BYTES), |wanted| wanted.get().max(least))
 }
 
 /// What is done with the logs. Those in `whole` are not cut.
@@ -328,5 +333,21 @@ impl Gathered {
             traffic.logs.push(Log { path: path.clone(), sha256, counts, rejected });
         }
         Ok(traffic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_neither_too_small_nor_too_many() {
+        assert_eq!(piece_bytes(None, 0), PIECE_BYTES);
+        assert_eq!(piece_bytes(None, PIECES * PIECE_BYTES), PIECE_BYTES);
+        assert_eq!(piece_bytes(None, PIECES * (PIECE_BYTES + 1)), PIECE_BYTES + 1);
+        let one = NonZeroU64::new(1);
+        assert_eq!(piece_bytes(one, MOST_PIECES), 1);
+        assert_eq!(piece_bytes(one, MOST_PIECES + 1), 2);
+        assert_eq!(piece_bytes(NonZeroU64::new(7), MOST_PIECES), 7);
     }
 }
