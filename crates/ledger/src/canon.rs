@@ -24,6 +24,12 @@ impl Writer {
         Self { out: Vec::with_capacity(2048), error: None }
     }
 
+    /// Writes into a buffer that was used before.
+    pub(crate) fn over(mut out: Vec<u8>) -> Self {
+        out.clear();
+        Self { out, error: None }
+    }
+
     pub(crate) fn finish(self) -> Result<Vec<u8>, EncodeError> {
         match self.error {
             None => Ok(self.out),
@@ -47,6 +53,17 @@ impl Writer {
             }
             item(self, value);
         }
+        self.out.push(b']');
+    }
+
+    /// Writes an array of two texts and one value. The first is of characters without escapes.
+    pub(crate) fn triple(&mut self, first: &[u8], second: &str, third: impl FnOnce(&mut Self)) {
+        self.out.extend_from_slice(b"[\"");
+        self.out.extend_from_slice(first);
+        self.out.extend_from_slice(b"\",");
+        self.text(second);
+        self.out.push(b',');
+        third(self);
         self.out.push(b']');
     }
 

@@ -11,19 +11,24 @@
 //! key of a person and day is destroyed, what the records commit to can never be opened again,
 //! though every signature and every proof still holds.
 
+mod keyed;
+mod leg;
+
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use self::keyed::Keyed;
+use self::leg::{Texts, fill_up, salt, salts};
 use crate::canon::{Reader, Writer};
 use crate::fault::{EncodeError, ParseError, ParseFault};
 use crate::hash::Hash;
 use crate::record::MAX_RECORD_BYTES;
-use crate::tree::{MemoryTree, leaf_hash};
+use crate::tree::{empty_root, leaf_hash, node_hash};
+
+pub use self::leg::{Committer, Values};
 
 /// The fewest digests of a leg; their number is always a power of two.
 pub const MIN_DIGESTS: usize = 8;
@@ -32,13 +37,13 @@ pub const MIN_DIGESTS: usize = 8;
 pub const MAX_DIGESTS: usize = 4096;
 
 /// The secret that salts derive from. Whoever has it can test guesses about every record.
-pub struct EvidenceKey(Zeroizing<[u8; 32]>);
+pub struct EvidenceKey(Keyed);
 
 impl EvidenceKey {
     /// Wraps 32 random bytes.
     #[must_use]
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+        Self(Keyed::new(&Zeroizing::new(bytes)))
     }
 
     /// The keyed name of an impression: the same for the same impression, and meaningless to
@@ -46,14 +51,14 @@ impl EvidenceKey {
     #[must_use]
     pub fn subject(&self, transaction: &str, impression: &str) -> Hash {
         let parts = [transaction.as_bytes(), impression.as_bytes()];
-        Hash::new(derive(&self.0, "adproof subject v1", &parts))
+        Hash::new(self.0.derive("adproof subject v1", &parts))
     }
 
     /// The keyed name of a person or household: a device id, or an address where there is none. It
     /// finds the key of a day and stands in no record.
     #[must_use]
     pub fn person(&self, text: &str) -> Hash {
-        Hash::new(derive(&self.0, "adproof person v1", &[text.as_bytes()]))
+        Hash::new(self.0.derive("adproof person v1", &[text.as_bytes()]))
     }
 
     /// Names the key of a person's evidence of a day in an `erase` record. It does not depend on
@@ -61,22 +66,23 @@ impl EvidenceKey {
     #[must_use]
     pub fn day_key_id(&self, person: &Hash, day: &str) -> Hash {
         let parts = [person.as_bytes().as_slice(), day.as_bytes()];
-        Hash::new(derive(&self.0, "adproof day key id v1", &parts))
+        Hash::new(self.0.derive("adproof day key id v1", &parts))
     }
 
     /// The key of one subject's record.
     #[must_use]
     pub fn record_key(&self, day: &DayKey, subject: &Hash) -> RecordKey {
-        let half = Zeroizing::new(derive(&self.0, "adproof record key v2", &[subject.as_bytes()]));
+        let half = Zeroizing::new(self.0.derive("adproof record key v2", &[subject.as_bytes()]));
         let parts = [day.0.as_slice(), subject.as_bytes()];
-        RecordKey(Zeroizing::new(derive(&half, "adproof record key v2", &parts)))
+        let key = Zeroizing::new(Keyed::new(&half).derive("adproof record key v2", &parts));
+        RecordKey(Keyed::new(&key))
     }
 
     /// The key of a record that commits to nothing, because its person's key was destroyed before.
     #[must_use]
     pub fn empty_record_key(&self, subject: &Hash) -> RecordKey {
-        let key = derive(&self.0, "adproof empty record v1", &[subject.as_bytes()]);
-        RecordKey(Zeroizing::new(key))
+        let key = self.0.derive("adproof empty record v1", &[subject.as_bytes()]);
+        RecordKey(Keyed::new(&Zeroizing::new(key)))
     }
 }
 
@@ -104,70 +110,41 @@ impl fmt::Debug for EvidenceKey {
     }
 }
 
-/// HMAC-SHA-256 over a label and parts, each with its length in front.
-fn derive(key: &[u8; 32], label: &str, parts: &[&[u8]]) -> [u8; 32] {
-    derive_with(keyed(key), label, parts)
-}
-
-/// HMAC with its key taken in, which is half of its work: it can be cloned for each message.
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    // A key of 32 bytes is within the block of the hash: HMAC takes it as it is.
-    let mut block = Zeroizing::new([0; 64]);
-    block[..32].copy_from_slice(key);
-    Hmac::new((&*block).into())
-}
-
-fn derive_with(mut mac: Hmac<Sha256>, label: &str, parts: &[&[u8]]) -> [u8; 32] {
-    for part in [label.as_bytes()].iter().chain(parts) {
-        mac.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        mac.update(part);
-    }
-    mac.finalize().into_bytes().into()
-}
-
 /// The secret that the salts of one record derive from.
-pub struct RecordKey(Zeroizing<[u8; 32]>);
+pub struct RecordKey(Keyed);
 
 impl RecordKey {
-    /// Commits to the named values of one leg. A name may be there more than once.
+    /// Commits to the named values of one leg, with everything that opens it. A name may be there
+    /// more than once.
     pub fn commit(
         &self,
         leg: &'static str,
         values: &[(&str, Value)],
     ) -> Result<LegCommitment, EncodeError> {
-        let mac = keyed(&self.0);
-        let derive = |label: &str, index: usize| {
-            let index = u64::try_from(index).unwrap_or(u64::MAX).to_be_bytes();
-            derive_with(mac.clone(), label, &[leg.as_bytes(), &index])
-        };
+        let (mut salts, mut texts) = (salts(leg), Texts::new());
         let mut disclosures = Vec::with_capacity(values.len());
         let mut digests = Vec::with_capacity(values.len().next_power_of_two().max(MIN_DIGESTS));
         for (index, (name, value)) in values.iter().enumerate() {
-            let mut salt = [0; 16];
-            salt.copy_from_slice(&derive("adproof salt v1", index)[..16]);
+            let salt = salt(&self.0, &mut salts, index);
             let disclosure = Disclosure { salt, name: (*name).to_owned(), value: value.clone() };
-            digests.push(disclosure.digest()?);
+            digests.push(disclosure.digest_with(&mut texts)?);
             disclosures.push(disclosure);
         }
-        let wanted = digests.len().next_power_of_two().max(MIN_DIGESTS);
-        for index in digests.len()..wanted {
-            digests.push(Hash::new(derive("adproof decoy v1", index)));
-        }
-        digests.sort_unstable();
+        fill_up(&self.0, leg, &mut digests);
         Ok(LegCommitment { leg, root: digests_root(&digests), digests, disclosures })
     }
 
     /// The key that the private side of the record is encrypted with where it is kept.
     #[must_use]
     pub fn sealing_key(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(derive(&self.0, "adproof seal v1", &[]))
+        Zeroizing::new(self.0.derive("adproof seal v1", &[]))
     }
 
     /// The nonce for one plaintext under the sealing key: another text has another one.
     #[must_use]
     pub fn sealing_nonce(&self, plaintext: &[u8]) -> [u8; 12] {
         let mut nonce = [0; 12];
-        let derived = derive(&self.0, "adproof seal nonce v1", &[plaintext]);
+        let derived = self.0.derive("adproof seal nonce v1", &[plaintext]);
         nonce.copy_from_slice(&derived[..12]);
         nonce
     }
@@ -186,6 +163,15 @@ pub enum Value {
     Text(String),
     /// An integer, |n| ≤ 2⁵³ − 1.
     Int(i64),
+}
+
+impl Value {
+    fn write(&self, writer: &mut Writer) {
+        match self {
+            Self::Text(text) => writer.text(text),
+            Self::Int(value) => writer.int("value", *value),
+        }
+    }
 }
 
 impl From<&str> for Value {
@@ -222,11 +208,33 @@ pub struct LegCommitment {
     pub disclosures: Vec<Disclosure>,
 }
 
-/// The root over sorted digests.
+/// The root over sorted digests: that of RFC 6962.
 #[must_use]
 pub fn digests_root(digests: &[Hash]) -> Hash {
-    let leaves = digests.iter().map(|digest| leaf_hash(digest.as_bytes()));
-    leaves.collect::<MemoryTree>().root()
+    root_of(&mut digests.to_vec())
+}
+
+/// The same, in the place of the digests.
+fn root_of(nodes: &mut Vec<Hash>) -> Hash {
+    for node in nodes.iter_mut() {
+        *node = leaf_hash(node.as_bytes());
+    }
+    while nodes.len() > 1 {
+        let parents = nodes.len().div_ceil(2);
+        for at in 0..parents {
+            let parent = match nodes.get(2 * at..) {
+                Some([left, right, ..]) => node_hash(left, right),
+                // A last node without a sibling is a node of the next level as it is.
+                Some([single]) => *single,
+                _ => break,
+            };
+            if let Some(node) = nodes.get_mut(at) {
+                *node = parent;
+            }
+        }
+        nodes.truncate(parents);
+    }
+    nodes.first().copied().unwrap_or_else(empty_root)
 }
 
 /// One value with the salt that opens it.
@@ -252,14 +260,9 @@ impl Disclosure {
 
     /// The text form of SD-JWT: base64url of the JSON array of salt, name and value.
     pub fn to_text(&self) -> Result<String, EncodeError> {
-        let mut writer = Writer::new();
-        writer.array(&[0, 1, 2], |writer, part| match (part, &self.value) {
-            (0, _) => writer.text(&BASE64URL.encode(self.salt)),
-            (1, _) => writer.text(&self.name),
-            (_, Value::Text(text)) => writer.text(text),
-            (_, Value::Int(value)) => writer.int("value", *value),
-        });
-        Ok(BASE64URL.encode(writer.finish()?))
+        let mut texts = Texts::new();
+        let text = texts.write(&self.salt, &self.name, |writer| self.value.write(writer))?;
+        Ok(text.iter().copied().map(char::from).collect())
     }
 
     /// Reads exactly what [`Disclosure::to_text`] writes.
@@ -294,7 +297,11 @@ impl Disclosure {
 
     /// The digest that stands among those of its leg: SHA-256 of the text form.
     pub fn digest(&self) -> Result<Hash, EncodeError> {
-        Ok(Hash::of(self.to_text()?.as_bytes()))
+        self.digest_with(&mut Texts::new())
+    }
+
+    fn digest_with(&self, texts: &mut Texts) -> Result<Hash, EncodeError> {
+        texts.digest(&self.salt, &self.name, |writer| self.value.write(writer))
     }
 }
 
@@ -437,6 +444,7 @@ pub fn open(root: &Hash, digests: &[Hash], disclosures: &[Disclosure]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::MemoryTree;
 
     fn commitment() -> LegCommitment {
         let key = EvidenceKey::new([9; 32]);
@@ -454,6 +462,35 @@ mod tests {
         let leg = commitment();
         assert_eq!(leg.digests.len(), MIN_DIGESTS);
         assert_eq!(open(&leg.root, &leg.digests, &leg.disclosures), Ok(()));
+    }
+
+    #[test]
+    fn the_root_is_that_of_the_tree_of_logs() {
+        for count in 0..70_u8 {
+            let digests: Vec<Hash> = (0..count).map(|one| Hash::of(&[one])).collect();
+            let leaves = digests.iter().map(|digest| leaf_hash(digest.as_bytes()));
+            assert_eq!(digests_root(&digests), leaves.collect::<MemoryTree>().root(), "{count}");
+        }
+    }
+
+    #[test]
+    fn what_keeps_nothing_comes_to_the_same_roots() {
+        let key = EvidenceKey::new([9; 32]);
+        let record = key.record_key(&DayKey::new([8; 32]), &key.subject("t-1", "i-1"));
+        let mut committer = record.committer();
+        for count in [0, 1, 7, 8, 9, 40] {
+            let texts: Vec<String> = (0..count).map(|n| format!("\u{1}\"é {n}")).collect();
+            let values: Vec<_> =
+                texts.iter().map(|text| ("na\"me", Value::from(&**text))).collect();
+            let root = committer.root("execution", |leg| {
+                for text in &texts {
+                    leg.text("na\"me", text);
+                }
+            });
+            let whole = record.commit("execution", &values).unwrap();
+            assert_eq!(root, Ok(whole.root), "{count}");
+            assert_eq!(open(&whole.root, &whole.digests, &whole.disclosures), Ok(()));
+        }
     }
 
     #[test]

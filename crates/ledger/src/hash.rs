@@ -1,5 +1,6 @@
 use std::fmt;
 
+use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 value. Text form: 64 lower-case hex digits.
@@ -53,6 +54,43 @@ impl Hash {
     }
 }
 
+/// The state that SHA-256 begins with (FIPS 180-4, section 5.3.3).
+pub(crate) const INITIAL: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// Fills a message up to whole blocks (FIPS 180-4, section 5.1.1); `before` bytes were hashed in
+/// front of it.
+pub(crate) fn pad(message: &mut Vec<u8>, before: usize) {
+    let bits = u64::try_from(message.len() + before).unwrap_or(u64::MAX).saturating_mul(8);
+    message.push(0x80);
+    message.resize((message.len() + 8).next_multiple_of(64) - 8, 0);
+    message.extend_from_slice(&bits.to_be_bytes());
+}
+
+/// Hashes whole blocks that end with the padding, from a state on. Many short messages are hashed
+/// for each record, and what a hasher does around its blocks is a third of the time of one block.
+pub(crate) fn finish(mut state: [u32; 8], padded: &[u8]) -> Hash {
+    compress256(&mut state, padded.as_chunks().0);
+    of_state(&state)
+}
+
+/// The value that a state stands for.
+pub(crate) fn of_state(state: &[u32; 8]) -> Hash {
+    let mut bytes = [0; 32];
+    for (out, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *out = word.to_be_bytes();
+    }
+    Hash(bytes)
+}
+
 const fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -95,6 +133,17 @@ impl From<[u8; 32]> for Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_padded_message_has_the_hash_of_the_message() {
+        for length in 0..200_u8 {
+            let message: Vec<u8> = (0..length).collect();
+            let mut padded = message.clone();
+            pad(&mut padded, 0);
+            assert_eq!(padded.len() % 64, 0);
+            assert_eq!(finish(INITIAL, &padded), Hash::of(&message), "{length} bytes");
+        }
+    }
 
     #[test]
     fn hex_is_lower_case_and_exactly_64_digits() {

@@ -47,7 +47,9 @@ pub use body::{Erase, RecordRange, RecordTime, Recovery, Total, WindowClose, is_
 pub use canon::MAX_INT;
 pub use chain::{AppendError, Chain, SignedRecord, UnsignedRecord};
 pub use change::{KeyAction, KeyChange, Role};
-pub use commit::{DayKey, Disclosure, EvidenceKey, LegCommitment, Opening, RecordKey, Value};
+pub use commit::{
+    Committer, DayKey, Disclosure, EvidenceKey, LegCommitment, Opening, RecordKey, Value, Values,
+};
 pub use cosign::{Cosigned, WitnessKey};
 pub use draft::{
     Action, Collateral, Completeness, Decision, Draft, Input, Leg, LegState, Legs, Number, Reason,

@@ -2,18 +2,33 @@
 
 use std::fmt;
 
-use crate::hash::Hash;
+use crate::hash::{Hash, INITIAL, finish};
 
 /// The hash of a leaf: SHA-256 of 0x00 and the entry.
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    Hash::of_parts(&[&[0], entry])
+    let Ok(digest) = <&[u8; 32]>::try_from(entry) else {
+        return Hash::of_parts(&[&[0], entry]);
+    };
+    // 33 bytes are one block: 264 bits.
+    let mut block = [0; 64];
+    block[1..33].copy_from_slice(digest);
+    block[33] = 0x80;
+    block[62..].copy_from_slice(&264_u16.to_be_bytes());
+    finish(INITIAL, &block)
 }
 
 /// The hash of an inner node: SHA-256 of 0x01 and both children.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash::of_parts(&[&[1], left.as_bytes(), right.as_bytes()])
+    // 65 bytes are two blocks: 520 bits.
+    let mut blocks = [0; 128];
+    blocks[0] = 1;
+    blocks[1..33].copy_from_slice(left.as_bytes());
+    blocks[33..65].copy_from_slice(right.as_bytes());
+    blocks[65] = 0x80;
+    blocks[126..].copy_from_slice(&520_u16.to_be_bytes());
+    finish(INITIAL, &blocks)
 }
 
 /// The root of the empty tree: SHA-256 of nothing.
@@ -364,6 +379,17 @@ mod tests {
                 node_hash(&mth(left), &mth(right))
             }
         }
+    }
+
+    #[test]
+    fn leaves_and_nodes_are_the_hashes_of_what_is_written_out() {
+        for length in 0..100 {
+            let entry = vec![7; length];
+            assert_eq!(leaf_hash(&entry), Hash::of(&[&[0], &*entry].concat()));
+        }
+        let (left, right) = (Hash::of(b"left"), Hash::of(b"right"));
+        let both = [&[1], left.as_bytes().as_slice(), right.as_bytes()].concat();
+        assert_eq!(node_hash(&left, &right), Hash::of(&both));
     }
 
     #[test]
