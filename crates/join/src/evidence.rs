@@ -1,6 +1,6 @@
 //! What is known of one impression: a bag of events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use adproof_model::{BinaryError, BinaryReader, BinaryWriter, Event, Timestamp};
 
@@ -89,7 +89,6 @@ impl Evidence {
     /// What was received up to `decided`, one event an id, and what came after.
     pub(crate) fn known(self, decided: Timestamp) -> Known {
         let mut known = Known::default();
-        let mut ids: BTreeMap<Box<str>, usize> = BTreeMap::new();
         for (event, times) in self.events {
             if event.received > decided {
                 for _ in 0..times {
@@ -99,11 +98,9 @@ impl Evidence {
             }
             known.duplicates = known.duplicates.saturating_add(times - 1);
             // Canonical order: the first to be received is the one that is kept.
-            match ids.get(&event.id).and_then(|at| known.events.get(*at)) {
-                None => {
-                    ids.insert(event.id.clone(), known.events.len());
-                    known.events.push(event);
-                }
+            // There are few: looking at each is cheaper than an index.
+            match known.events.iter().find(|held| held.id == event.id) {
+                None => known.events.push(event),
                 Some(first) => {
                     known.duplicates = known.duplicates.saturating_add(1);
                     if !same_content(first, &event) {

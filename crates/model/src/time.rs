@@ -81,6 +81,14 @@ fn days_in_month(year: i64, month: u8) -> u8 {
     }
 }
 
+/// Writes a number with as many digits as there is room for.
+fn digits<const N: usize>(out: [&mut u8; N], mut value: i64) {
+    for digit in out.into_iter().rev() {
+        *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with six fraction digits, or none when the fraction is zero.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,11 +96,28 @@ impl fmt::Display for Timestamp {
         let in_day = self.0.rem_euclid(MICROS_PER_DAY);
         let (seconds, micros) = (in_day / MICROS_PER_SECOND, in_day % MICROS_PER_SECOND);
         let (h, m, s) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}")?;
-        if micros != 0 {
-            write!(f, ".{micros:06}")?;
+        if !(0..=9_999).contains(&year) {
+            write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}")?;
+            return if micros == 0 { f.write_str("Z") } else { write!(f, ".{micros:06}Z") };
         }
-        f.write_str("Z")
+        // Logs and records are full of times: one by one, the digits would take ten times as long.
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let [y0, y1, y2, y3, _, m0, m1, _, d0, d1, _, rest @ ..] = &mut text;
+        digits([y0, y1, y2, y3], year);
+        digits([m0, m1], month.into());
+        digits([d0, d1], day.into());
+        let [h0, h1, _, n0, n1, _, s0, s1, end, u0, u1, u2, u3, u4, u5, _] = rest;
+        digits([h0, h1], h);
+        digits([n0, n1], m);
+        digits([s0, s1], s);
+        digits([u0, u1, u2, u3, u4, u5], micros);
+        let length = if micros == 0 {
+            *end = b'Z';
+            20
+        } else {
+            27
+        };
+        f.write_str(text.get(..length).and_then(|text| str::from_utf8(text).ok()).unwrap_or("-"))
     }
 }
 
@@ -174,6 +199,16 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), back);
         }
+    }
+
+    #[test]
+    fn far_years_and_every_digit_are_written() {
+        let text = |micros| Timestamp::from_micros(micros).to_string();
+        assert_eq!(text(253_402_300_799_987_654), "9999-12-31T23:59:59.987654Z");
+        assert_eq!(text(253_402_300_800_000_000), "10000-01-01T00:00:00Z");
+        assert_eq!(text(253_402_300_800_000_010), "10000-01-01T00:00:00.000010Z");
+        assert_eq!(text(-62_167_219_200_000_000), "0000-01-01T00:00:00Z");
+        assert_eq!(text(-62_167_219_200_000_001), "-001-12-31T23:59:59.999999Z");
     }
 
     #[test]
