@@ -223,8 +223,13 @@ pub(crate) fn keys_failure(error: KeysError) -> anyhow::Error {
 /// Says what to do about a ledger.
 #[allow(clippy::needless_pass_by_value, reason = "it goes into `map_err`")]
 pub(crate) fn store_failure(error: StoreError) -> anyhow::Error {
+    store_failure_of(&error)
+}
+
+/// The same for an error that several share.
+pub(crate) fn store_failure_of(error: &StoreError) -> anyhow::Error {
     let what = error.to_string();
-    let todo = match &error {
+    let todo = match error {
         StoreError::NoLedger(_) => "give the folder that `adproof decide --ledger` wrote to",
         StoreError::Exists(_) => "choose another folder",
         StoreError::Held(_) => {

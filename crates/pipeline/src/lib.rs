@@ -21,6 +21,7 @@
 //! transaction; [`Recorder::record`] makes it.
 
 mod close;
+mod evidence;
 mod live;
 mod part;
 mod reconcile;

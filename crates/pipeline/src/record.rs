@@ -1,16 +1,14 @@
 use adproof_ledger::{
     Action, Collateral, Completeness, DayKey, Decision, Draft, EncodeError, EvidenceKey, Hash,
-    Input, LegCommitment, Legs, MAX_INT, Number, Opening, Reason, RecordKey, Repro, Score, Tag,
-    Value,
+    Input, Legs, MAX_INT, Number, Opening, Reason, RecordKey, Repro, Score, Tag, Value,
 };
 use adproof_ledger::{Leg as CommittedLeg, LegState as RecordedState};
-use adproof_model::{
-    Block, Digest, Dossier, Event, Execution, Leg, LegDetail, LegEvidence, LegState, Level, Signal,
-};
+use adproof_model::{Block, Digest, Dossier, Leg, LegEvidence, LegState, Level, Signal};
 use adproof_policy::Rung;
 use adproof_signal::Params;
 use sha2::{Digest as _, Sha256};
 
+use crate::evidence::Texts;
 use crate::run::{Day, Decided};
 
 /// Characters of a provider's name in a record.
@@ -129,12 +127,16 @@ impl Recorder {
             Some(key) => self.evidence.record_key(key, &subject),
             None => self.evidence.empty_record_key(&subject),
         };
-        let mut commitments = Vec::with_capacity(dossier.legs.len());
-        for leg in &dossier.legs {
-            let values = if key.is_some() { values(leg) } else { Vec::new() };
-            commitments.push(record_key.commit(leg.leg.as_str(), &values)?);
+        let mut roots = [Hash::ZERO; 6];
+        let (mut committer, mut texts) = (record_key.committer(), Texts::default());
+        for (root, leg) in roots.iter_mut().zip(&dossier.legs) {
+            *root = committer.root(leg.leg.as_str(), |values| {
+                if key.is_some() {
+                    texts.each(leg, &mut |name, text| values.text(name, text));
+                }
+            })?;
         }
-        let mut legs = legs(&dossier.legs, &commitments);
+        let mut legs = legs(&dossier.legs, &roots);
         let mut completeness = dossier.completeness();
         if key.is_none() {
             completeness = erase(&mut legs);
@@ -149,8 +151,7 @@ impl Recorder {
             dec: decision(decided, subject),
             repro: self.repro(day.model),
         };
-        let commitments = if key.is_some() { commitments } else { Vec::new() };
-        Ok(Recorded { draft, commitments, key: record_key })
+        Ok(Recorded { draft, key: record_key, commits: key.is_some() })
     }
 }
 
@@ -159,19 +160,30 @@ impl Recorder {
 pub struct Recorded {
     /// The decision.
     pub draft: Draft,
-    /// What it commits to; nothing where its person's key was destroyed.
-    pub commitments: Vec<LegCommitment>,
     /// What the opening is encrypted with where it is kept.
     pub key: RecordKey,
+    /// Whether it commits to anything: not where its person's key was destroyed.
+    commits: bool,
 }
 
 impl Recorded {
-    /// What opens its commitments; none where it commits to nothing. Hardly any record is asked
-    /// for it, and it is as large as the evidence.
-    #[must_use]
-    pub fn opening(&self) -> Option<Opening> {
-        let subject = self.draft.dec.subject;
-        (!self.commitments.is_empty()).then(|| Opening::new(subject, &self.commitments))
+    /// What opens its commitments; none where it commits to nothing. It is made from the evidence
+    /// again: hardly any record is asked for it, and it is as large as the evidence.
+    ///
+    /// # Errors
+    /// The evidence does not fit into a record, and so it has none.
+    pub fn opening(&self, dossier: &Dossier) -> Result<Option<Opening>, EncodeError> {
+        if !self.commits {
+            return Ok(None);
+        }
+        let mut texts = Texts::default();
+        let mut commitments = Vec::with_capacity(dossier.legs.len());
+        for leg in &dossier.legs {
+            let mut values = Vec::new();
+            texts.each(leg, &mut |name, text| values.push((name, Value::from(text))));
+            commitments.push(self.key.commit(leg.leg.as_str(), &values)?);
+        }
+        Ok(Some(Opening::new(self.draft.dec.subject, &commitments)))
     }
 }
 
@@ -200,16 +212,14 @@ fn hash(digest: Digest) -> Hash {
     Hash::new(*digest.as_bytes())
 }
 
-fn legs(evidence: &[LegEvidence; 6], commitments: &[LegCommitment]) -> Legs {
-    let of = |leg: Leg| CommittedLeg {
-        state: evidence
-            .iter()
-            .find(|found| found.leg == leg)
-            .map_or(RecordedState::Absent, |found| state(found.state)),
-        root: commitments
-            .iter()
-            .find(|found| found.leg == leg.as_str())
-            .map_or(Hash::new([0; 32]), |found| found.root),
+fn legs(evidence: &[LegEvidence; 6], roots: &[Hash; 6]) -> Legs {
+    let found = |leg: Leg| evidence.iter().zip(roots).find(|(found, _)| found.leg == leg);
+    let of = |leg: Leg| {
+        let (state, root) = found(leg)
+            .map_or((RecordedState::Absent, Hash::ZERO), |(evidence, root)| {
+                (state(evidence.state), *root)
+            });
+        CommittedLeg { state, root }
     };
     Legs {
         request: of(Leg::Request),
@@ -230,67 +240,6 @@ const fn state(state: LegState) -> RecordedState {
         LegState::Redacted => RecordedState::Redacted,
         LegState::Erased => RecordedState::Erased,
         LegState::NotApplicable => RecordedState::NotApplicable,
-    }
-}
-
-/// Everything that a leg's events say, as named values that can be shown one by one. Values of
-/// one event begin with its id, so that a reader sees which belong together.
-fn values(leg: &LegEvidence) -> Vec<(&'static str, Value)> {
-    let mut values = Vec::new();
-    for event in &leg.events {
-        event_values(event, &mut values);
-    }
-    values
-}
-
-fn event_values(event: &Event, values: &mut Vec<(&'static str, Value)>) {
-    let id = &event.id;
-    let mut text = |name, value: &str| values.push((name, Value::Text(format!("{id} {value}"))));
-    text("observer", &event.observer);
-    text("time", &event.time.to_string());
-    text("received", &event.received.to_string());
-    let mut optional = |name, value: Option<String>| {
-        if let Some(value) = value {
-            text(name, &value);
-        }
-    };
-    let owned = |value: &Option<Box<str>>| value.as_deref().map(str::to_owned);
-    optional("ip", event.ip.map(|ip| ip.to_string()));
-    optional("ua", owned(&event.user_agent));
-    optional("ifa", owned(&event.device));
-    optional("bundle", owned(&event.bundle));
-    optional("transaction", owned(&event.transaction));
-    optional("impression", owned(&event.impression));
-    match &event.detail {
-        LegDetail::Request { ssai } => text("ssai", &ssai.to_string()),
-        LegDetail::Network { asn, shared_egress } => {
-            text("shared_egress", &shared_egress.to_string());
-            if let Some(asn) = asn {
-                text("asn", &asn.to_string());
-            }
-        }
-        LegDetail::Creative { creative, price_micros, currency } => {
-            text("creative", creative);
-            text("price_micros", &price_micros.to_string());
-            text("currency", currency);
-        }
-        LegDetail::Vast { tag } => text("tag", tag),
-        LegDetail::Execution { outcome, played_ms } => {
-            let outcome = match outcome {
-                Execution::Started => "started".to_owned(),
-                Execution::Completed => "completed".to_owned(),
-                Execution::Failed(code) => format!("failed {code}"),
-            };
-            text("outcome", &outcome);
-            text("played_ms", &played_ms.to_string());
-        }
-        LegDetail::Billing { amount_micros, currency } => {
-            text("amount_micros", &amount_micros.to_string());
-            text("currency", currency);
-        }
-        LegDetail::Withheld { redacted, .. } => {
-            text("withheld", if *redacted { "redacted" } else { "refused" });
-        }
     }
 }
 

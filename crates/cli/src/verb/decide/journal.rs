@@ -1,6 +1,6 @@
 //! From decided days to records that are durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,10 @@ use std::thread;
 
 use adproof_edge::clock::{Clock, FixedClock, SystemClock};
 use adproof_edge::people::{Limits as PeopleLimits, People, Sealed};
-use adproof_edge::store::{LedgerReader, LedgerWriter, StoreError};
-use adproof_ledger::{DayKey, Hash, Record};
+use adproof_edge::store::{
+    GroupLimits, LedgerGroup, LedgerReader, LedgerWriter, StoreError, Ticket,
+};
+use adproof_ledger::{Body, DayKey, Hash, Opening, Record, RecordTime};
 use adproof_model::Timestamp;
 use adproof_pipeline::{Day, Decided, Recorded, Recorder};
 use adproof_wire::decide::LedgerV1;
@@ -17,11 +19,15 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::load::Given;
-use crate::keyring::{AccessArgs, open_signing_keys, open_writer, people_failure, store_failure};
+use crate::keyring::{
+    AccessArgs, open_signing_keys, open_writer, people_failure, store_failure, store_failure_of,
+};
 use crate::out::{Failure, Out};
 
-/// Records of one group commit.
+/// Records that are made together, and submitted as one.
 const BATCH: usize = 512;
+/// So many of these may be on their way to the disk while the next is made.
+const ON_THEIR_WAY: usize = 4;
 /// Fewer records than this are made before a second thread has started.
 const LEAST_SHARE: usize = 16;
 
@@ -57,8 +63,10 @@ pub(crate) struct JournalArgs {
 
 /// A decision to record, its person, and the key of that person's day where it was not destroyed.
 type Wanted<'a> = (&'a Decided, Hash, Option<DayKey>);
-/// A record without a place, its hash, and its person.
-type Made = (Recorded, Hash, Hash);
+/// A record without a place, its hash, its person, and what opens it where that is kept.
+type Made = (Recorded, Hash, Hash, Option<Opening>);
+/// Records that were submitted, and the private sides that are kept once they are durable.
+type Submitted = (Ticket, Vec<Sealed>);
 
 /// Whose time records carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +101,8 @@ pub(crate) fn clock(text: &str) -> Result<ClockChoice, String> {
 
 /// The open ledger and everything that records are made with.
 pub(crate) struct Journal {
-    writer: LedgerWriter,
+    /// None once a write has failed: then nobody knows what the ledger holds.
+    writer: Option<LedgerWriter>,
     recorder: Recorder,
     clock: Box<dyn Clock>,
     /// The decisions that are in the ledger already, by subject, with the hash of their draft.
@@ -134,7 +143,7 @@ impl Journal {
         }
         let disclosures = args.disclosures.as_deref().map(open_private).transpose()?;
         Ok(Some(Self {
-            writer,
+            writer: Some(writer),
             recorder: given.recorder(evidence),
             clock,
             known,
@@ -152,15 +161,45 @@ impl Journal {
     }
 
     /// Records what the policy wants recorded of a day. When this returns, it is durable.
+    ///
+    /// Records are made on all cores while those before them are signed and brought to the disk.
     pub(crate) fn write(&mut self, day: &Day) -> anyhow::Result<()> {
         let wanted: Vec<&Decided> = day.decided.iter().filter(|decided| decided.recorded).collect();
-        for some in wanted.chunks(BATCH) {
-            self.write_batch(day, some)?;
+        if wanted.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let writer = self.writer.take().ok_or_else(|| store_failure(StoreError::Poisoned))?;
+        let group = LedgerGroup::start(writer, GroupLimits::default()).map_err(store_failure)?;
+        let written = self.write_all(day, &wanted, &group);
+        self.writer = Some(group.close().map_err(store_failure)?);
+        written
     }
 
-    fn write_batch(&mut self, day: &Day, some: &[&Decided]) -> anyhow::Result<()> {
+    fn write_all(
+        &mut self,
+        day: &Day,
+        wanted: &[&Decided],
+        group: &LedgerGroup,
+    ) -> anyhow::Result<()> {
+        let mut submitted = VecDeque::new();
+        for some in wanted.chunks(BATCH) {
+            let (bodies, sealed) = self.make(day, some)?;
+            submitted.push_back((group.submit_all(bodies), sealed));
+            if submitted.len() > ON_THEIR_WAY
+                && let Some(first) = submitted.pop_front()
+            {
+                self.settle(first)?;
+            }
+        }
+        submitted.into_iter().try_for_each(|one| self.settle(one))
+    }
+
+    /// Makes the records that the ledger does not have. Their keys are durable when this returns.
+    fn make(
+        &mut self,
+        day: &Day,
+        some: &[&Decided],
+    ) -> anyhow::Result<(Vec<(Body, RecordTime)>, Vec<Sealed>)> {
         let date = date(day.day);
         let mut wanted = Vec::with_capacity(some.len());
         for decided in some {
@@ -170,17 +209,15 @@ impl Journal {
             let key = self.people.key(&date, &person, &subject).map_err(people_failure)?;
             wanted.push((*decided, person, key));
         }
-        let (mut drafts, mut sealed) = (Vec::new(), Vec::new());
-        for (recorded, hash, person) in self.record(day, &wanted)? {
+        let (mut bodies, mut sealed) = (Vec::with_capacity(some.len()), Vec::new());
+        for (recorded, hash, person, opening) in self.record(day, &wanted)? {
             let subject = recorded.draft.dec.subject;
             match self.known.insert(subject, hash) {
                 None => {
-                    if let Some(opening) =
-                        self.disclosures.as_ref().and_then(|_| recorded.opening())
-                    {
+                    if let Some(opening) = opening {
                         sealed.push(Sealed::new(&recorded.key, &date, &person, &opening)?);
                     }
-                    drafts.push((recorded.draft, self.clock.now()));
+                    bodies.push((Body::Decision(Box::new(recorded.draft)), self.clock.now()));
                 }
                 Some(held) => {
                     self.already += u64::from(held == hash);
@@ -192,7 +229,12 @@ impl Journal {
         }
         // A record whose key was lost could never be opened: the key comes first.
         self.people.sync().map_err(people_failure)?;
-        let appended = self.writer.append(drafts).map_err(store_failure)?;
+        Ok((bodies, sealed))
+    }
+
+    /// Waits until records are durable, and keeps their private sides.
+    fn settle(&mut self, (ticket, sealed): Submitted) -> anyhow::Result<()> {
+        let appended = ticket.wait().map_err(|error| store_failure_of(&error))?;
         self.appended += u64::try_from(appended.len()).unwrap_or(u64::MAX);
         if let Some(file) = &mut self.disclosures {
             for one in sealed {
@@ -205,18 +247,22 @@ impl Journal {
 
     /// Records in the ledger.
     pub(crate) const fn size(&self) -> u64 {
-        self.writer.size()
+        match &self.writer {
+            Some(writer) => writer.size(),
+            None => 0,
+        }
     }
 
     /// Makes records on all cores: committing to the evidence is most of the work.
     fn record(&self, day: &Day, wanted: &[Wanted<'_>]) -> anyhow::Result<Vec<Made>> {
-        let maker = &self.recorder;
+        let (maker, opened) = (&self.recorder, self.disclosures.is_some());
         let one = |(decided, person, key): &Wanted<'_>| -> anyhow::Result<Made> {
             let recorded = maker
                 .record(day, decided, key.as_ref())
                 .with_context(|| format!("impression {}", decided.dossier.impression))?;
             let hash = Hash::of(&recorded.draft.to_bytes()?);
-            Ok((recorded, hash, *person))
+            let opening = if opened { recorded.opening(&decided.dossier)? } else { None };
+            Ok((recorded, hash, *person, opening))
         };
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let share = wanted.len().div_ceil(threads).max(LEAST_SHARE);
@@ -237,12 +283,15 @@ impl Journal {
     /// Where the ledger stands.
     pub(crate) fn head(&self) -> LedgerV1 {
         LedgerV1 {
-            log: self.writer.log().to_owned(),
-            records: self.writer.size(),
+            log: self.writer.as_ref().map_or_else(String::new, |writer| writer.log().to_owned()),
+            records: self.size(),
             appended: self.appended,
             already: self.already,
             differing: self.differing,
-            checkpoint: self.writer.checkpoint().to_owned(),
+            checkpoint: self
+                .writer
+                .as_ref()
+                .map_or_else(String::new, |writer| writer.checkpoint().to_owned()),
         }
     }
 
@@ -252,7 +301,7 @@ impl Journal {
             file.flush()?;
             file.get_ref().sync_all()?;
         }
-        self.writer.close().map_err(store_failure)
+        self.writer.map_or(Ok(()), LedgerWriter::close).map_err(store_failure)
     }
 }
 
