@@ -73,7 +73,7 @@ impl Default for Limits {
             body_bytes: 8 << 20,
             batch_bytes: 1 << 20,
             messages: 4_096,
-            poll: Duration::from_millis(200),
+            poll: Duration::from_millis(20),
             idle: None,
         }
     }

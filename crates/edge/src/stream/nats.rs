@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::{self, AckKind, Message};
-use async_nats::{ConnectOptions, HeaderMap};
-use futures_util::StreamExt as _;
+use async_nats::{Client, ConnectOptions, HeaderMap, Subject};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Answer, Arrival, End, Nats, Place, Places, Receipt, Sink, Taken};
@@ -31,26 +31,25 @@ const FETCH: Duration = Duration::from_millis(500);
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Tells the broker what became of a message.
+/// Tells the broker what became of messages.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    message: Option<Box<Message>>,
+    /// Where the broker listens for what became of each.
+    replies: Vec<Subject>,
     words: UnboundedSender<Word>,
 }
 
 #[derive(Debug)]
 enum Word {
-    Acknowledge(Box<Message>),
-    Again(Box<Message>),
+    Acknowledge(Vec<Subject>),
+    Again(Vec<Subject>),
     Poison { reason: String, bytes: Vec<u8> },
 }
 
 impl Ticket {
     pub(super) fn acknowledge(mut self) {
-        if let Some(message) = self.message.take() {
-            // Without a listener the source has ended; the broker delivers again.
-            let _ = self.words.send(Word::Acknowledge(message));
-        }
+        // Without a listener the source has ended; the broker delivers again.
+        let _ = self.words.send(Word::Acknowledge(std::mem::take(&mut self.replies)));
     }
 
     pub(super) fn poison(&self, reason: &str, bytes: &[u8]) {
@@ -61,9 +60,39 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(message) = self.message.take() {
-            let _ = self.words.send(Word::Again(message));
+        if !self.replies.is_empty() {
+            let _ = self.words.send(Word::Again(std::mem::take(&mut self.replies)));
         }
+    }
+}
+
+/// Messages that follow each other, as one text: what is taken one by one costs more than it is.
+#[derive(Default)]
+struct Run {
+    first: u64,
+    last: u64,
+    lines: Vec<u8>,
+    replies: Vec<Subject>,
+}
+
+impl Run {
+    fn takes(&self, sequence: u64, payload: &[u8], most: usize) -> bool {
+        !self.replies.is_empty()
+            && self.last.checked_add(1) == Some(sequence)
+            && self.lines.len().saturating_add(payload.len()) < most
+            // Only the first bytes of what is taken together may be a byte order mark.
+            && !payload.starts_with(b"\xef\xbb\xbf")
+    }
+
+    fn add(&mut self, sequence: u64, payload: &[u8], reply: Subject) {
+        if self.replies.is_empty() {
+            self.first = sequence;
+        } else if !self.lines.is_empty() && !self.lines.ends_with(b"\n") {
+            self.lines.push(b'\n');
+        }
+        self.last = sequence;
+        self.lines.extend_from_slice(payload);
+        self.replies.push(reply);
     }
 }
 
@@ -77,7 +106,7 @@ pub(super) fn consume(nats: Nats, places: Places, sink: Sink) -> io::Result<()> 
         ))
     })?;
     thread::Builder::new().name("source".to_owned()).spawn(move || {
-        let mut source = Source { nats, places, sink };
+        let mut source = Source { nats, places, sink, run: Run::default() };
         if let Err(error) = runtime.block_on(source.run(consumer)) {
             let failed = End::Failed(io::Error::other(error.to_string()));
             source.sink.tell(Arrival::End(failed));
@@ -93,6 +122,7 @@ fn is_full(error: &Error) -> bool {
 }
 
 struct Connected {
+    client: Client,
     jetstream: jetstream::Context,
     consumer: PullConsumer,
 }
@@ -103,7 +133,7 @@ async fn connect(nats: &Nats) -> Result<Connected, Error> {
         .connection_timeout(Duration::from_secs(3))
         .max_reconnects(None);
     let client = options.connect(&nats.server).await?;
-    let jetstream = jetstream::new(client);
+    let jetstream = jetstream::new(client.clone());
     let stream = jetstream.get_stream(&nats.stream).await?;
     let config = pull::Config {
         durable_name: Some(nats.consumer.clone()),
@@ -116,13 +146,24 @@ async fn connect(nats: &Nats) -> Result<Connected, Error> {
         ..pull::Config::default()
     };
     let consumer = stream.get_or_create_consumer(&nats.consumer, config).await?;
-    Ok(Connected { jetstream, consumer })
+    Ok(Connected { client, jetstream, consumer })
+}
+
+impl Connected {
+    async fn tell(&self, replies: Vec<Subject>, kind: AckKind) -> Result<(), Error> {
+        for reply in replies {
+            self.client.publish(reply, kind.into()).await?;
+        }
+        Ok(())
+    }
 }
 
 struct Source {
     nats: Nats,
     places: Places,
     sink: Sink,
+    /// What is about to be handed over.
+    run: Run,
 }
 
 impl Source {
@@ -146,7 +187,10 @@ impl Source {
                     }
                 },
             };
-            match self.turn(&here, &words, &mut heard).await {
+            let turned = self.turn(&here, &words, &mut heard).await;
+            // What is noted as handed over is, also where the broker went away in between.
+            self.hand_over(&words);
+            match turned {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
                     connected = Some(here);
@@ -180,13 +224,22 @@ impl Source {
         let batch = here.consumer.fetch().max_messages(messages_at_once).max_bytes(bytes);
         let mut messages = batch.messages().await?;
         let mut any = false;
-        while let Some(message) = messages.next().await {
+        loop {
+            let message = if let Some(message) = messages.next().now_or_never() {
+                message
+            } else {
+                // What is here does not wait for a message that may not come.
+                self.hand_over(words);
+                messages.next().await
+            };
             match message {
-                Err(error) if any && is_full(&error) => break,
-                message => self.take(message?, words)?,
+                None => break,
+                Some(Err(error)) if any && is_full(&error) => break,
+                Some(message) => self.take(message?, words)?,
             }
             any = true;
         }
+        self.hand_over(words);
         if any {
             return Ok(());
         }
@@ -206,6 +259,7 @@ impl Source {
                     Some(Err(error)) if any && is_full(&error) => return Ok(()),
                     Some(message) => {
                         self.take(message?, words)?;
+                        self.hand_over(words);
                         any = true;
                     }
                 },
@@ -216,17 +270,31 @@ impl Source {
 
     fn take(&mut self, message: Message, words: &UnboundedSender<Word>) -> Result<(), Error> {
         let sequence = message.info()?.stream_sequence;
-        let lines = message.payload.to_vec();
-        let ticket = Ticket { message: Some(Box::new(message)), words: words.clone() };
+        let message = message.message;
+        let Some(reply) = message.reply else { return Ok(()) };
         if self.places.has(sequence) {
-            ticket.acknowledge();
+            Ticket { replies: vec![reply], words: words.clone() }.acknowledge();
             return Ok(());
         }
-        let place = Place::Message { sequence };
+        if !self.run.takes(sequence, &message.payload, self.sink.limits.chunk_bytes) {
+            self.hand_over(words);
+        }
+        self.run.add(sequence, &message.payload, reply);
         // Noted when it is handed over: should it come to nothing, only this process forgets it.
-        self.places.take(&place);
-        self.sink.hand(Taken { place, lines, receipt: Receipt(Some(Answer::Nats(ticket))) });
+        self.places.take(&Place::Message { sequence });
         Ok(())
+    }
+
+    /// Hands over what was taken together.
+    fn hand_over(&mut self, words: &UnboundedSender<Word>) {
+        let Run { first, last, lines, replies } = std::mem::take(&mut self.run);
+        let place = match replies.len() {
+            0 => return,
+            1 => Place::Message { sequence: first },
+            _ => Place::Messages { first, last },
+        };
+        let ticket = Ticket { replies, words: words.clone() };
+        self.sink.hand(Taken { place, lines, receipt: Receipt(Some(Answer::Nats(ticket))) });
     }
 
     async fn pass_on(
@@ -242,8 +310,8 @@ impl Source {
 
     async fn say(&mut self, here: &Connected, word: Word) -> Result<(), Error> {
         match word {
-            Word::Acknowledge(message) => message.ack().await,
-            Word::Again(message) => message.ack_with(AckKind::Nak(Some(self.nats.wait))).await,
+            Word::Acknowledge(replies) => here.tell(replies, AckKind::Ack).await,
+            Word::Again(replies) => here.tell(replies, AckKind::Nak(Some(self.nats.wait))).await,
             Word::Poison { reason, bytes } => {
                 let Some(subject) = self.nats.dead_subject.clone() else { return Ok(()) };
                 let mut headers = HeaderMap::new();
