@@ -35,6 +35,23 @@ fn time(out: &mut String, ms: u64) {
     let _ = write!(out, "2026-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{:03}Z", ms % 1_000);
 }
 
+/// How many of so many impressions lie in each of so many days.
+#[must_use]
+pub fn a_day(impressions: u64, days: u64) -> Vec<usize> {
+    let mut counts = vec![0; usize::try_from(days).unwrap_or(0)];
+    for index in 0..impressions {
+        let day = usize::try_from(day_of(index, impressions, days)).unwrap_or(usize::MAX);
+        if let Some(count) = counts.get_mut(day) {
+            *count += 1;
+        }
+    }
+    counts
+}
+
+const fn day_of(index: u64, impressions: u64, days: u64) -> u64 {
+    index * days / if impressions == 0 { 1 } else { impressions }
+}
+
 /// A log of `impressions` with six legs each over `days` days, as JSON lines in the order of their
 /// receipt within some seconds. Addresses lie in 64 allocations, /64s repeat.
 #[must_use]
@@ -99,28 +116,39 @@ pub fn log(impressions: u64, days: u64) -> String {
 pub struct Took {
     /// By the wall clock.
     pub wall: Duration,
-    /// On a processor, by this thread alone.
+    /// On a processor.
     pub cpu: Duration,
 }
 
-/// Both clocks of this thread.
+/// Both clocks, of this thread or of the process.
 #[derive(Debug)]
 pub struct Clock {
     wall: Instant,
     cpu: Duration,
+    read: fn() -> Duration,
 }
 
 impl Clock {
-    /// Starts now.
+    /// Starts now, for this thread.
     #[must_use]
     pub fn start() -> Self {
-        Self { wall: Instant::now(), cpu: thread_cpu() }
+        Self::with(thread_cpu)
+    }
+
+    /// Starts now, for all threads together.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::with(process_cpu)
+    }
+
+    fn with(read: fn() -> Duration) -> Self {
+        Self { wall: Instant::now(), cpu: read(), read }
     }
 
     /// Since then.
     #[must_use]
     pub fn took(&self) -> Took {
-        Took { wall: self.wall.elapsed(), cpu: thread_cpu().saturating_sub(self.cpu) }
+        Took { wall: self.wall.elapsed(), cpu: (self.read)().saturating_sub(self.cpu) }
     }
 }
 
@@ -129,4 +157,20 @@ fn thread_cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanos = text.split_whitespace().next().and_then(|word| word.parse().ok());
     Duration::from_nanos(nanos.unwrap_or(0))
+}
+
+/// What the system says all threads have run for, those that ended too.
+fn process_cpu() -> Duration {
+    cpu_of(std::process::id())
+}
+
+/// What the system says all threads of a process have run for, in hundredths of a second.
+#[must_use]
+pub fn cpu_of(process: u32) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name in brackets may hold spaces. Behind it, user and system time are the 12th and 13th.
+    let rest = text.rsplit(')').next().unwrap_or_default();
+    let ticks =
+        rest.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<u64>().ok());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
 }

@@ -1,8 +1,13 @@
-//! What each stage of a stream costs, one after the other, on one thread each.
+//! What each stage of a stream costs, one after the other, on one thread each; and how long after
+//! the event that makes them due decisions are durable.
 //!
 //! usage: stages [IMPRESSIONS] [DAYS]
+//!        stages latency [IMPRESSIONS A DAY] [DAYS]
 
 #![allow(clippy::print_stdout, reason = "it is what is read")]
+
+mod latency;
+mod record;
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,32 +16,29 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use adproof_benches_stream::{Clock, LEGS, Took, log};
-use adproof_edge::clock::{Clock as _, SystemClock};
-use adproof_edge::people::{Limits as PeopleLimits, People};
-use adproof_edge::store::{LedgerWriter, Limits as StoreLimits, Signers};
+use adproof_benches_stream::{Clock, LEGS, Took, cpu_of, log};
 use adproof_edge::stream::{
     Arrival, Keep, Limits, Nats, Origin, Places, Stop, Stream, Taker, WalLimits,
 };
 use adproof_feeds::{Limits as FeedLimits, read_event_line, read_feed};
-use adproof_ledger::{EvidenceKey, MemoryKey};
-use adproof_model::{Digest, Event};
-use adproof_pipeline::{
-    Day, Disorder, Inputs, JoinLimits, Live, Part, Recorded, Recorder, Tallied, Windows,
-};
+use adproof_model::Event;
+use adproof_pipeline::{Day, Disorder, Inputs, JoinLimits, Live, Part, Tallied, Windows};
 use adproof_policy::Policy;
 use adproof_signal::{Params, Tally, source_name};
 
-const POLICY: &str = include_str!("../../../datasets/policies/demo.toml");
+const POLICY: &str = include_str!("../../../../datasets/policies/demo.toml");
 const FEED: (&str, &[u8]) =
-    ("ioc-ipv6-2026-W19.csv", include_bytes!("../../../datasets/ioc-ipv6-2026-W19.csv"));
-const LOG: &str = "log.example/adproof";
-/// Records of one group commit, as `adproof stream` makes them.
-const BATCH: usize = 512;
+    ("ioc-ipv6-2026-W19.csv", include_bytes!("../../../../datasets/ioc-ipv6-2026-W19.csv"));
 
 type Done<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Done<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, sizes @ ..] = &*words
+        && word == "latency"
+    {
+        return latency::run(sizes);
+    }
     let mut numbers = std::env::args().skip(1).filter_map(|text| text.parse::<u64>().ok());
     let impressions = numbers.next().unwrap_or(200_000);
     let days = numbers.next().unwrap_or(5);
@@ -53,7 +55,7 @@ fn main() -> Done<()> {
     whole(folder.path(), lines)?;
     let events = read(&text, lines);
     let days = push(events, lines)?;
-    record(folder.path(), &days)
+    record::run(folder.path(), &days)
 }
 
 fn tell(stage: &str, count: usize, took: Took) {
@@ -119,7 +121,7 @@ fn take_nats(folder: &Path, text: &str, lines: usize, a_message: usize) -> Done<
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let _broker = Broker(child);
+    let broker = Broker(child);
     let until = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect(("127.0.0.1", port)).is_err() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(20));
@@ -138,8 +140,11 @@ fn take_nats(folder: &Path, text: &str, lines: usize, a_message: usize) -> Done<
         dead_subject: None,
     });
     let mut stream = Stream::open(&origin, &Places::default(), Stop::default(), Limits::default())?;
+    let of_broker = cpu_of(broker.0.id());
     let took = take(&mut stream, &mut taker, lines)?;
     tell(&format!("take, JetStream, {a_message} a message"), lines, took);
+    let of_broker = cpu_of(broker.0.id()).saturating_sub(of_broker);
+    println!("  (the broker ran for {:.2} s)", of_broker.as_secs_f64());
     Ok(())
 }
 
@@ -292,63 +297,4 @@ fn push(events: Vec<Event>, lines: usize) -> Done<Vec<Day>> {
     drop(live);
     println!("  ({LEGS} events an impression)");
     Ok(days)
-}
-
-fn record(folder: &Path, days: &[Day]) -> Done<()> {
-    let signers = Signers {
-        record: Box::new(MemoryKey::from_seed(&[1; 32])),
-        checkpoint: Box::new(MemoryKey::from_seed(&[2; 32])),
-    };
-    let heads = folder.join("heads");
-    let root = folder.join("ledger");
-    let mut writer =
-        LedgerWriter::create(&root, LOG, signers, Some(&heads), StoreLimits::default())?;
-    let mut people = People::open(&folder.join("people"), PeopleLimits::default())?;
-    let inputs = inputs()?;
-    let recorder = Recorder::new(
-        EvidenceKey::new([7; 32]),
-        &[],
-        &inputs.params,
-        &inputs.policy,
-        Digest::new([0; 32]),
-    );
-    let system = SystemClock::default();
-    let zero = Took { wall: Duration::ZERO, cpu: Duration::ZERO };
-    let (mut making, mut keys, mut appending, mut count) = (zero, zero, zero, 0);
-    let add = |sum: &mut Took, took: Took| {
-        sum.wall += took.wall;
-        sum.cpu += took.cpu;
-    };
-    let whole = Clock::start();
-    for day in days {
-        for some in day.decided.chunks(BATCH) {
-            let mut drafts = Vec::with_capacity(some.len());
-            let clock = Clock::start();
-            let mut known = Vec::with_capacity(some.len());
-            for decided in some {
-                let dossier = &decided.dossier;
-                let person = recorder.person(dossier);
-                let subject = recorder.subject(&dossier.transaction, &dossier.impression);
-                known.push(people.key("2026-05-01", &person, &subject)?);
-            }
-            people.sync()?;
-            add(&mut keys, clock.took());
-            let clock = Clock::start();
-            for (decided, key) in some.iter().zip(&known) {
-                let Recorded { draft, .. } = recorder.record(day, decided, key.as_ref())?;
-                drafts.push((draft, system.now()));
-            }
-            add(&mut making, clock.took());
-            count += drafts.len();
-            let clock = Clock::start();
-            writer.append(drafts)?;
-            add(&mut appending, clock.took());
-        }
-    }
-    tell("record: all of it", count, whole.took());
-    tell("  names and keys of persons", count, keys);
-    tell("  commit to the evidence", count, making);
-    tell("  sign and append, durable", count, appending);
-    writer.close()?;
-    Ok(())
 }
