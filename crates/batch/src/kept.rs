@@ -14,6 +14,7 @@ use adproof_model::{Digest, Reject};
 use adproof_signal::Grain;
 use sha2::{Digest as _, Sha256};
 
+use crate::place::{self, Opened};
 use crate::runs::{Traffic, merged};
 use crate::stamp::Stamp;
 use crate::{BatchError, Log, RejectTo};
@@ -73,20 +74,26 @@ impl Kept {
         Ok(Self { folder: folder.into(), base, _lock: lock })
     }
 
-    /// A log by its size, its time and its ends.
+    /// A file by its size, its time and its ends; an object by its name, its size and its tag.
     pub(crate) fn know(&self, path: &Path, digest: bool) -> Result<Known, BatchError> {
-        let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
-        let mut file = File::open(path).map_err(unreadable)?;
-        let stamp = Stamp::of(&file).map_err(unreadable)?;
+        let unreadable = |source| place::unreadable(path, source);
+        let opened = Opened::at(path).map_err(unreadable)?;
+        let stamp = Stamp::of(&opened).map_err(unreadable)?;
         let mut hash = self.base.clone();
         hash.update([u8::from(digest)]);
         hash.update(stamp.to_string());
-        let mut end = Vec::new();
-        for from in [0, stamp.bytes.saturating_sub(ENDS)] {
-            end.clear();
-            file.seek(SeekFrom::Start(from)).map_err(unreadable)?;
-            (&file).take(ENDS).read_to_end(&mut end).map_err(unreadable)?;
-            hash.update(&end);
+        #[cfg_attr(
+            not(feature = "s3"),
+            allow(irrefutable_let_patterns, reason = "there are others then")
+        )]
+        if let Opened::File(mut file) = opened {
+            let mut end = Vec::new();
+            for from in [0, stamp.bytes.saturating_sub(ENDS)] {
+                end.clear();
+                file.seek(SeekFrom::Start(from)).map_err(unreadable)?;
+                (&file).take(ENDS).read_to_end(&mut end).map_err(unreadable)?;
+                hash.update(&end);
+            }
         }
         let name = Digest::new(hash.finalize().into()).to_string();
         Ok(Known { name: name.get(..32).unwrap_or(&name).to_owned(), stamp })
@@ -138,8 +145,8 @@ impl Kept {
         rejects: RejectsOut,
     ) -> Result<File, BatchError> {
         let failed = |source| self.failed(source);
-        let now = File::open(path).and_then(|file| Stamp::of(&file));
-        if now.ok().as_ref() != Some(&known.stamp) {
+        let now = Opened::at(path).and_then(|log| Stamp::of(&log));
+        if now.map_err(|error| place::unreadable(path, error))? != known.stamp {
             return Err(BatchError::Changed { path: path.into() });
         }
         let rejects = match rejects.error {

@@ -8,7 +8,6 @@
 mod codes;
 mod value;
 
-use std::fs::File;
 use std::sync::Arc;
 
 use adproof_feeds::TrafficColumn;
@@ -17,6 +16,7 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageReader};
 use parquet::errors::Result;
+use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use self::codes::Codes;
@@ -34,8 +34,8 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// Nothing where a column is not for this reader.
-    pub(crate) fn open(
-        file: &Arc<File>,
+    pub(crate) fn open<R: ChunkReader + 'static>(
+        file: &Arc<R>,
         metadata: &ArrowReaderMetadata,
         group: usize,
         columns: &[TrafficColumn],
@@ -102,15 +102,15 @@ fn at<T: Copy>(column: Option<&Column<T>>, row: usize) -> Option<T> {
 
 /// A column that is found and not yet read.
 struct Leaf {
-    reader: SerializedPageReader<File>,
+    reader: Box<dyn PageReader>,
     physical: parquet::basic::Type,
     width: usize,
     optional: bool,
 }
 
 impl Leaf {
-    fn find(
-        file: &Arc<File>,
+    fn find<R: ChunkReader + 'static>(
+        file: &Arc<R>,
         metadata: &ArrowReaderMetadata,
         group: usize,
         place: usize,
@@ -128,7 +128,7 @@ impl Leaf {
         let reader = SerializedPageReader::new(Arc::clone(file), chunk, rows, None).ok()?;
         let width = usize::try_from(about.type_length()).unwrap_or(0);
         let (physical, optional) = (about.physical_type(), about.max_def_level() == 1);
-        Some(Self { reader, physical, width, optional })
+        Some(Self { reader: Box::new(reader), physical, width, optional })
     }
 
     fn column<T: Value>(self, kind: Kind) -> Option<Column<T>> {
@@ -159,7 +159,7 @@ impl Leaf {
 
 /// One column, and where in it we are.
 struct Column<T> {
-    reader: SerializedPageReader<File>,
+    reader: Box<dyn PageReader>,
     kind: Kind,
     /// Bytes of a value; none where each says how many.
     width: Option<usize>,

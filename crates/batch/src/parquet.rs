@@ -1,6 +1,5 @@
 //! Logs in Parquet: row groups are read on all threads, and of each only the columns that count.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +13,12 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::reader::ChunkReader;
 
 use crate::pages::Pages;
+#[cfg(feature = "s3")]
+use crate::pieces::Pieces;
+use crate::place::{self, Opened};
 use crate::stamp::Stamp;
 use crate::{BatchError, columns};
 
@@ -37,14 +40,20 @@ pub(crate) struct Table {
 impl Table {
     /// Reads what a file says of itself; nothing where it is an event log with legs.
     pub(crate) fn open(path: &Path, limits: &Limits) -> Result<Option<Self>, BatchError> {
-        let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
-        let damaged = |error: ParquetError| unreadable(io::Error::other(error));
-        let file = File::open(path).map_err(unreadable)?;
-        let stamp = Stamp::of(&file).map_err(unreadable)?;
+        let unreadable = |source| place::unreadable(path, source);
+        let damaged = |error| damaged(path, error);
+        let log = Opened::at(path).map_err(unreadable)?;
+        let stamp = Stamp::of(&log).map_err(unreadable)?;
         // What the writer's language called its types does not matter here: text stays where it
         // was decoded, whatever it was.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let found = ArrowReaderMetadata::load(&file, options.clone()).map_err(damaged)?;
+        let found = match log {
+            Opened::File(file) => ArrowReaderMetadata::load(&file, options.clone()),
+            #[cfg(feature = "s3")]
+            Opened::Object(object) => Pieces::tail(object)
+                .and_then(|tail| ArrowReaderMetadata::load(&tail, options.clone())),
+        };
+        let found = found.map_err(damaged)?;
         let names: Vec<String> =
             found.schema().fields().iter().map(|field| field.name().clone()).collect();
         let no_log = |fault| BatchError::NoLog { path: path.into(), fault };
@@ -86,17 +95,43 @@ impl Table {
         group: usize,
         sink: &mut S,
         add: impl Fn(&mut S, &Row),
+        after: impl FnMut(&mut S, u64, u64) -> Result<(), BatchError>,
+    ) -> Result<(), BatchError> {
+        let places = self.columns.places().iter().copied();
+        let wanted = ProjectionMask::roots(self.metadata.parquet_schema(), places);
+        // Each thread has a place in the file of its own.
+        match self.reopen()? {
+            Opened::File(file) => {
+                let twin = || file.try_clone().map_err(|error| self.unreadable(error));
+                let (again, reading) = (twin()?, twin()?);
+                self.rows([file, again], group, wanted, sink, add, after)?;
+                self.check(&Opened::File(reading))
+            }
+            #[cfg(feature = "s3")]
+            Opened::Object(object) => {
+                let columns = Pieces::fetch(object, self.ranges(group, &wanted));
+                let columns = columns.map_err(|error| damaged(&self.path, error))?;
+                self.rows([columns.clone(), columns], group, wanted, sink, add, after)
+            }
+        }
+    }
+
+    /// Reads the rows of a group from its bytes, which are given twice: plain pages and all else are
+    /// read by different readers.
+    fn rows<S: TrafficSink, R: ChunkReader + 'static>(
+        &self,
+        [bytes, again]: [R; 2],
+        group: usize,
+        wanted: ProjectionMask,
+        sink: &mut S,
+        add: impl Fn(&mut S, &Row),
         mut after: impl FnMut(&mut S, u64, u64) -> Result<(), BatchError>,
     ) -> Result<(), BatchError> {
-        let unreadable = |source| BatchError::Unreadable { path: self.path.clone(), source };
-        // Each thread has a place in the file of its own.
-        let file = self.reopen()?;
-        let reading = file.try_clone().map_err(unreadable)?;
         let all = self.metadata.metadata().row_groups().get(group);
         let all = all.map_or(0, |group| usize::try_from(group.num_rows()).unwrap_or(0));
         let mut given = 0;
-        let shared = Arc::new(file.try_clone().map_err(unreadable)?);
         let (columns, places) = (self.columns.columns(), self.columns.places());
+        let shared = Arc::new(again);
         if let Some(mut pages) = Pages::open(&shared, &self.metadata, group, columns, places) {
             while given < all {
                 let rows = BATCH_ROWS.min(all - given);
@@ -108,55 +143,89 @@ impl Table {
             }
         }
         if given == all {
-            return self.check(&reading);
+            return Ok(());
         }
-        let builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
-        let places = self.columns.places().iter().copied();
-        let wanted = ProjectionMask::roots(self.metadata.parquet_schema(), places);
-        let batches = builder
-            .with_row_groups(vec![group])
-            .with_projection(wanted)
-            .with_batch_size(BATCH_ROWS)
-            .with_offset(given)
-            .build()
-            .map_err(|error| unreadable(io::Error::other(error)))?;
+        let batches =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, self.metadata.clone())
+                .with_row_groups(vec![group])
+                .with_projection(wanted)
+                .with_batch_size(BATCH_ROWS)
+                .with_offset(given)
+                .build()
+                .map_err(|error| damaged(&self.path, error))?;
         let mut before = given as u64;
         for batch in batches {
-            let batch = batch.map_err(|error| unreadable(io::Error::other(error)))?;
+            let batch = batch.map_err(|error| self.unreadable(io::Error::other(error)))?;
             let taken = columns::read(&self.columns, &batch, before, sink);
             let rows = batch.num_rows() as u64;
             before += rows;
             after(sink, taken, rows)?;
         }
-        self.check(&reading)
+        Ok(())
+    }
+
+    /// Where the columns of a row group lie in the file.
+    #[cfg(feature = "s3")]
+    fn ranges(&self, group: usize, wanted: &ProjectionMask) -> Vec<std::ops::Range<u64>> {
+        let Some(group) = self.metadata.metadata().row_groups().get(group) else {
+            return Vec::new();
+        };
+        let of = |number: i64| u64::try_from(number).unwrap_or(u64::MAX);
+        let columns = group.columns().iter().enumerate();
+        let wanted = columns.filter(|(leaf, _)| wanted.leaf_included(*leaf));
+        wanted
+            .map(|(_, column)| {
+                let first = column.dictionary_page_offset().filter(|offset| *offset > 0);
+                let start = of(first.unwrap_or(i64::MAX).min(column.data_page_offset()));
+                start..start.saturating_add(of(column.compressed_size()))
+            })
+            .collect()
     }
 
     /// The digest of the file's bytes.
     pub(crate) fn digest(&self) -> Result<Digest, BatchError> {
-        let unreadable = |source| BatchError::Unreadable { path: self.path.clone(), source };
-        let mut file = self.reopen()?;
-        let digest = crate::source::digest(&mut file).map_err(unreadable)?;
-        self.check(&file)?;
+        let log = self.reopen()?;
+        let again = match &log {
+            Opened::File(file) => {
+                Some(Opened::File(file.try_clone().map_err(|error| self.unreadable(error))?))
+            }
+            // Each request asks for the version that was opened.
+            #[cfg(feature = "s3")]
+            Opened::Object(_) => None,
+        };
+        let digest = crate::source::digest(&mut log.reader());
+        let digest = digest.map_err(|error| self.unreadable(error))?;
+        again.map_or(Ok(()), |log| self.check(&log))?;
         Ok(digest)
     }
 
     /// Opens the same file once more, and refuses another one in its place.
-    fn reopen(&self) -> Result<File, BatchError> {
-        let unreadable = |source| BatchError::Unreadable { path: self.path.clone(), source };
-        let file = File::open(&self.path).map_err(unreadable)?;
-        self.check(&file)?;
-        Ok(file)
+    fn reopen(&self) -> Result<Opened, BatchError> {
+        let log = Opened::at(&self.path).map_err(|error| self.unreadable(error))?;
+        self.check(&log)?;
+        Ok(log)
     }
 
-    fn check(&self, file: &File) -> Result<(), BatchError> {
-        let stamp = Stamp::of(file)
-            .map_err(|source| BatchError::Unreadable { path: self.path.clone(), source })?;
+    fn check(&self, log: &Opened) -> Result<(), BatchError> {
+        let stamp = Stamp::of(log).map_err(|error| self.unreadable(error))?;
         if stamp != self.stamp {
             return Err(BatchError::Changed { path: self.path.clone() });
         }
         Ok(())
     }
+
+    fn unreadable(&self, error: io::Error) -> BatchError {
+        place::unreadable(&self.path, error)
+    }
+}
+
+/// What a reader of Parquet says; it may have it from the bucket.
+fn damaged(path: &Path, error: ParquetError) -> BatchError {
+    let source = match error {
+        ParquetError::External(inner) => io::Error::other(inner),
+        error => io::Error::other(error),
+    };
+    place::unreadable(path, source)
 }
 
 /// Text is looked at where it was decoded instead of being copied into one piece.

@@ -6,8 +6,6 @@
 //! whether each began where the one before ended. If all did, they are the log, by induction from
 //! its start; if not, it is read whole.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +15,7 @@ use adproof_signal::Grain;
 
 #[cfg(feature = "parquet")]
 use crate::parquet::{self, Table};
+use crate::place::{self, Opened};
 use crate::source;
 use crate::stamp::Stamp;
 use crate::work::read_part;
@@ -46,7 +45,7 @@ pub struct Span {
 /// A log that can be read in pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// By what the file is known: its size and its time.
+    /// By what the log is known: its size and its time, or its tag in a bucket.
     pub stamp: String,
     /// Its pieces, in order.
     pub pieces: Vec<Piece>,
@@ -55,15 +54,12 @@ pub struct Cut {
 /// Cuts a log into pieces of about so many bytes; nothing where it is too short, packed, or no
 /// file of a known length.
 pub fn cut(path: &Path, piece_bytes: u64, limits: &Limits) -> Result<Option<Cut>, BatchError> {
-    let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() / 2 < piece_bytes.max(1) {
+    let unreadable = |source| place::unreadable(path, source);
+    let stamp = Opened::at(path).and_then(|log| Stamp::of(&log)).map_err(unreadable)?;
+    let Some(magic) = place::magic(path).map_err(unreadable)? else { return Ok(None) };
+    if stamp.bytes / 2 < piece_bytes.max(1) {
         return Ok(None);
     }
-    let stamp = Stamp::of(&file).map_err(unreadable)?.to_string();
-    let mut magic = Vec::new();
-    file.take(4).read_to_end(&mut magic).map_err(unreadable)?;
     let starts: Vec<u64> = match magic.as_slice() {
         #[cfg(feature = "parquet")]
         magic if magic == parquet::MAGIC => {
@@ -73,8 +69,8 @@ pub fn cut(path: &Path, piece_bytes: u64, limits: &Limits) -> Result<Option<Cut>
         magic if source::is_packed(magic) => return Ok(None),
         _ => {
             // Pieces of one size, so that nobody waits for the last.
-            let count = metadata.len().div_ceil(piece_bytes);
-            let each = metadata.len().div_ceil(count);
+            let count = stamp.bytes.div_ceil(piece_bytes);
+            let each = stamp.bytes.div_ceil(count);
             (0..count).map(|piece| piece.saturating_mul(each)).collect()
         }
     };
@@ -83,7 +79,7 @@ pub fn cut(path: &Path, piece_bytes: u64, limits: &Limits) -> Result<Option<Cut>
     let ends = starts.iter().skip(1).map(|end| Some(*end)).chain([None]);
     let pieces = starts.iter().zip(ends).map(|(from, until)| Piece { from: *from, until });
     let pieces: Vec<Piece> = pieces.collect();
-    Ok((pieces.len() > 1).then_some(Cut { stamp, pieces }))
+    Ok((pieces.len() > 1).then_some(Cut { stamp: stamp.to_string(), pieces }))
 }
 
 /// The row groups with which pieces begin.
@@ -122,15 +118,15 @@ pub fn read_piece(
 /// The digest of a log of which others read pieces.
 pub fn digest(path: &Path, stamp: &str) -> Result<Digest, BatchError> {
     same(path, stamp)?;
-    let digest = File::open(path).and_then(|mut file| source::digest(&mut file));
-    let digest = digest.map_err(|source| BatchError::Unreadable { path: path.into(), source })?;
+    let digest = Opened::at(path).and_then(|log| source::digest(&mut log.reader()));
+    let digest = digest.map_err(|source| place::unreadable(path, source))?;
     same(path, stamp)?;
     Ok(digest)
 }
 
 /// Refuses a file that is not the one that was cut.
 fn same(path: &Path, stamp: &str) -> Result<(), BatchError> {
-    let now: io::Result<Stamp> = File::open(path).and_then(|file| Stamp::of(&file));
-    let now = now.map_err(|source| BatchError::Unreadable { path: path.into(), source })?;
+    let now = Opened::at(path).and_then(|log| Stamp::of(&log));
+    let now = now.map_err(|source| place::unreadable(path, source))?;
     if now.to_string() == stamp { Ok(()) } else { Err(BatchError::Changed { path: path.into() }) }
 }

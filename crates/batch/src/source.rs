@@ -1,7 +1,6 @@
 //! Blocks of whole rows, cut from logs one after the other.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -13,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "parquet")]
 use crate::parquet::{self, Table};
+use crate::place::{self, Opened};
 use crate::{BatchError, Options, Piece, Progress, Span};
 
 /// A block of whole rows.
@@ -129,7 +129,7 @@ impl<'a> Source<'a> {
                 }
             };
             let path = self.paths.get(log).map_or(Path::new(""), |path| path);
-            let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
+            let unreadable = |source| place::unreadable(path, source);
             let limits = &self.options.limits;
             open.cut(buffer, self.options.block_bytes, limits).map_err(unreadable)?;
             if buffer.is_empty() {
@@ -159,10 +159,10 @@ const HEAD: usize = 1 << 18;
 /// Whether a file is a log of traffic, by its header or its first line. A log with legs, and what
 /// has neither times nor addresses, is none.
 pub fn is_traffic(path: &Path, limits: &Limits) -> Result<bool, BatchError> {
-    let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
-    let file = File::open(path).map_err(unreadable)?;
+    let unreadable = |source| place::unreadable(path, source);
+    let log = Opened::at(path).map_err(unreadable)?.reader();
     let mut head = Vec::new();
-    fill(&mut *unpacked(file).map_err(unreadable)?, &mut head, HEAD).map_err(unreadable)?;
+    fill(&mut *unpacked(log).map_err(unreadable)?, &mut head, HEAD).map_err(unreadable)?;
     #[cfg(feature = "parquet")]
     if head.starts_with(&parquet::MAGIC) {
         return Ok(Table::open(path, limits)?.is_some());
@@ -183,8 +183,7 @@ impl Open {
         }
         let mut text = Text::new(path, piece, options, progress)?;
         if let Some(piece) = piece.filter(|piece| piece.from > 0) {
-            text.skip(path, piece.from)
-                .map_err(|source| BatchError::Unreadable { path: path.into(), source })?;
+            text.skip(path, piece.from).map_err(|source| place::unreadable(path, source))?;
         }
         Ok(Self::Text(text))
     }
@@ -217,13 +216,12 @@ impl Groups {
         piece: Option<&Piece>,
         options: &Options,
     ) -> Result<Option<Self>, BatchError> {
-        let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
-        if path == Path::new("-") || !path.is_file() {
+        let unreadable = |source| place::unreadable(path, source);
+        if path == Path::new("-") {
             return Ok(None);
         }
-        let mut magic = Vec::with_capacity(4);
-        fill(&mut File::open(path).map_err(unreadable)?, &mut magic, 4).map_err(unreadable)?;
-        if magic != parquet::MAGIC {
+        let magic = place::magic(path).map_err(unreadable)?;
+        if magic.as_deref() != Some(&parquet::MAGIC) {
             return Ok(None);
         }
         let table = Table::open(path, &options.limits)?
@@ -259,7 +257,7 @@ impl Text {
         options: &Options,
         progress: &Arc<Progress>,
     ) -> Result<Self, BatchError> {
-        let unreadable = |source| BatchError::Unreadable { path: path.into(), source };
+        let unreadable = |source| place::unreadable(path, source);
         let seen = Arc::new(Mutex::new(Seen {
             hash: options.digest.then(Sha256::new),
             progress: Arc::clone(progress),
@@ -267,7 +265,7 @@ impl Text {
         let bytes: Box<dyn Read + Send> = if path == Path::new("-") {
             Box::new(io::stdin())
         } else {
-            Box::new(File::open(path).map_err(unreadable)?)
+            Opened::at(path).map_err(unreadable)?.reader()
         };
         let raw = Watched { bytes, seen: Arc::clone(&seen) };
         let mut reader = unpacked(raw).map_err(unreadable)?;
@@ -287,10 +285,9 @@ impl Text {
     /// Goes behind the newline at or after the byte before `from`, where a row begins unless the
     /// newline is one within quotes.
     fn skip(&mut self, path: &Path, from: u64) -> io::Result<()> {
-        let mut file = File::open(path)?;
         self.at = from.saturating_sub(1);
-        file.seek(SeekFrom::Start(self.at))?;
-        self.reader = Box::new(Watched { bytes: Box::new(file), seen: Arc::clone(&self.seen) });
+        let bytes = Opened::at(path)?.reader_from(self.at)?;
+        self.reader = Box::new(Watched { bytes, seen: Arc::clone(&self.seen) });
         self.lines_before = 0;
         loop {
             self.tail.clear();
@@ -347,8 +344,8 @@ fn fill(reader: &mut dyn Read, buffer: &mut Vec<u8>, bytes: usize) -> io::Result
     Ok(read < bytes)
 }
 
-/// The digest of all bytes of a file.
-pub(crate) fn digest(file: &mut File) -> io::Result<Digest> {
+/// The digest of all bytes of a log.
+pub(crate) fn digest(file: &mut dyn Read) -> io::Result<Digest> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
     loop {
         let read = file.read(&mut buffer)?;

@@ -1,26 +1,53 @@
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// By what a file is known while nobody looks into it.
+use crate::place::Opened;
+
+/// By what a log is known while nobody looks into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) bytes: u64,
-    modified: SystemTime,
+    version: Version,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Version {
+    /// When a file was written to.
+    Modified(SystemTime),
+    /// The name of an object, and the tag that its store gives this version of it.
+    #[cfg(feature = "s3")]
+    Tagged(String, String),
 }
 
 impl Stamp {
-    pub(crate) fn of(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Self { bytes: metadata.len(), modified: metadata.modified()? })
+    pub(crate) fn of(log: &Opened) -> io::Result<Self> {
+        match log {
+            Opened::File(file) => {
+                let metadata = file.metadata()?;
+                let version = Version::Modified(metadata.modified()?);
+                Ok(Self { bytes: metadata.len(), version })
+            }
+            #[cfg(feature = "s3")]
+            Opened::Object(object) => {
+                let version = Version::Tagged(object.url().to_string(), object.tag());
+                Ok(Self { bytes: object.bytes(), version })
+            }
+        }
     }
 }
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One before 1970 says as little as one at its start.
-        let since: Duration = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-        write!(f, "{} bytes of {}.{:09}", self.bytes, since.as_secs(), since.subsec_nanos())
+        write!(f, "{} bytes of ", self.bytes)?;
+        match &self.version {
+            Version::Modified(time) => {
+                // One before 1970 says as little as one at its start.
+                let since: Duration = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+                write!(f, "{}.{:09}", since.as_secs(), since.subsec_nanos())
+            }
+            #[cfg(feature = "s3")]
+            Version::Tagged(name, tag) => write!(f, "{name} {tag}"),
+        }
     }
 }

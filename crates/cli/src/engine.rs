@@ -157,6 +157,9 @@ mod with_engine {
         if let EngineError::NotGiven { table, todo } = error {
             return Failure::new(format!("there is no table `{table}`")).todo(todo);
         }
+        if let EngineError::Object { path, error } = &error {
+            return crate::bucket::explain(path, error);
+        }
         let text = error.to_string();
         let failure = Failure::new(text);
         match error {

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::GlobBuilder;
 
+use crate::bucket;
 use crate::out::Failure;
 
 /// One input, read whole.
@@ -71,7 +72,7 @@ fn files_within(
 ) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in paths {
-        find(path, accepts, &mut found)?;
+        find(path, accepts, limits, &mut found)?;
     }
     // One folder or pattern names nothing twice.
     if paths.len() > 1 {
@@ -102,7 +103,12 @@ pub(crate) fn has_extension(path: &Path, extensions: &[&str]) -> bool {
         .is_some_and(|found| extensions.iter().any(|one| one.eq_ignore_ascii_case(found)))
 }
 
-fn find(path: &Path, accepts: fn(&Path) -> bool, found: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+fn find(
+    path: &Path,
+    accepts: fn(&Path) -> bool,
+    limits: Limits,
+    found: &mut Vec<PathBuf>,
+) -> anyhow::Result<()> {
     if path == Path::new("-") {
         found.push(path.to_path_buf());
         return Ok(());
@@ -110,6 +116,10 @@ fn find(path: &Path, accepts: fn(&Path) -> bool, found: &mut Vec<PathBuf>) -> an
     let before = found.len();
     let text = path.to_string_lossy();
     match path.metadata() {
+        _ if bucket::is_in_bucket(path) => {
+            // One more than is read tells that there are too many.
+            found.extend(bucket::find(path, accepts, limits.files.saturating_add(1))?);
+        }
         Ok(metadata) if metadata.is_dir() => walk(path, accepts, found)?,
         Ok(_) => found.push(path.to_path_buf()),
         Err(_) if text.contains(['*', '?', '[', '{']) => {
@@ -201,7 +211,10 @@ fn fill(path: &Path, limits: Limits, bytes: &mut Vec<u8>) -> anyhow::Result<()> 
     bytes.clear();
     let most = limits.file_bytes.saturating_add(1);
     let is_stdin = path == Path::new("-");
-    let read = if is_stdin {
+    let read = if bucket::is_in_bucket(path) {
+        *bytes = bucket::read(path, limits.file_bytes)?;
+        Ok(bytes.len())
+    } else if is_stdin {
         io::stdin().lock().take(most).read_to_end(bytes)
     } else {
         let mut open = || {

@@ -1,6 +1,7 @@
 //! The `adproof` binary: arguments, renderers, exit codes. What it does lives in the libraries.
 
 mod args;
+mod bucket;
 mod config;
 mod disclosures;
 mod engine;

@@ -1,5 +1,6 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use adproof_objects::{ObjectError, StoreFailure};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
@@ -21,6 +22,14 @@ pub enum EngineError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The object cannot be read from its bucket.
+    #[error("{}: {error}", path.display())]
+    Object {
+        /// Its name.
+        path: PathBuf,
+        /// Why.
+        error: ObjectError,
     },
     /// The file has no bytes. Likely a download or an export that did not come to its end.
     #[error("{} is empty", path.display())]
@@ -168,8 +177,37 @@ pub enum EngineError {
     Task(String),
 }
 
+impl EngineError {
+    /// A file or an object that cannot be read to its end.
+    pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.get_ref().and_then(|inner| inner.downcast_ref::<ObjectError>()) {
+            Some(error) => Self::Object { path, error: error.clone() },
+            None => Self::Unreadable { path, source },
+        }
+    }
+
+    /// An error of a reader, which may have it from a bucket.
+    pub(crate) fn read(path: &Path, error: &ArrowError) -> Self {
+        let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(cause) = next {
+            // An error within an `io::Error` is no source of it.
+            let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+            let inner = inner.and_then(|inner| inner.downcast_ref::<ObjectError>());
+            if let Some(error) = inner {
+                return Self::Object { path: path.into(), error: error.clone() };
+            }
+            next = cause.source();
+        }
+        Self::Query(format!("{}: {error}", path.display()))
+    }
+}
+
 impl From<DataFusionError> for EngineError {
     fn from(error: DataFusionError) -> Self {
+        if let Some(StoreFailure { url, error }) = StoreFailure::below(&error) {
+            return Self::Object { path: url.to_path(), error: error.clone() };
+        }
         let error = match own(error) {
             Ok(error) => return error,
             Err(error) => error,

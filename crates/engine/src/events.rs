@@ -2,7 +2,7 @@
 //! `adproof-feeds` does, reduced by `adproof-signal`.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
+use std::io::Read;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use futures_util::StreamExt;
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
-use crate::source::{File, SourceFormat};
+use crate::source::{File, SourceFormat, blocking};
 use crate::{EngineError, EngineOptions, Limits, session};
 
 /// What a scan of event logs found.
@@ -118,7 +118,7 @@ async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, E
     let context = SessionContext::new_with_state(session::state(options)?);
     let mut scan = EventScan::default();
     for path in paths {
-        let file = File::locate(path)?;
+        let file = File::locate(path).await?;
         let (read, table) = open(&file, &context.state(), &options.limits).await?;
         let read: Vec<Expr> = read.iter().map(ident).collect();
         let frame = context.read_table(table)?;
@@ -126,8 +126,8 @@ async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, E
         for stream in frame.select(read)?.execute_stream_partitioned().await? {
             partitions.spawn(partition(path.clone(), stream));
         }
-        let hashed = path.clone();
-        let hash = tokio::task::spawn_blocking(move || digest(&hashed));
+        let (bytes, hashed) = (file.reader()?, path.clone());
+        let hash = tokio::spawn(blocking(move || digest(bytes, &hashed)));
         let mut total = Partition::default();
         while let Some(ended) = partitions.join_next().await {
             let found = ended.map_err(|join| EngineError::Task(join.to_string()))??;
@@ -141,13 +141,19 @@ async fn scan(paths: &[PathBuf], options: &EngineOptions) -> Result<EventScan, E
             rejected_total: total.rejected_total,
             rejected: total.rejected,
         });
+        if let Some(object) = file.object {
+            let path = path.clone();
+            // Rows and digest were read by requests of their own.
+            let checked =
+                move || object.check().map_err(|error| EngineError::Object { path, error });
+            blocking(checked).await?;
+        }
     }
     Ok(scan)
 }
 
-fn digest(path: &Path) -> Result<Digest, EngineError> {
-    let unreadable = |source| EngineError::Unreadable { path: path.to_path_buf(), source };
-    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+fn digest(mut file: impl Read, path: &Path) -> Result<Digest, EngineError> {
+    let unreadable = |error| EngineError::unreadable(path, error);
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -169,7 +175,7 @@ pub(crate) async fn open(
         SourceFormat::Parquet => file.infer(state, limits).await?,
         // Text stays text, so that it is judged as the log reader judges it.
         SourceFormat::Csv => {
-            let found = file.infer_csv(0)?;
+            let found = file.infer_csv(0).await?;
             let fields = found.fields().iter();
             let fields = fields.map(|field| Field::new(field.name(), DataType::Utf8, true));
             Arc::new(Schema::new(fields.collect::<Vec<_>>()))

@@ -21,6 +21,7 @@ mod function;
 mod query;
 pub mod session;
 mod source;
+mod store;
 mod table;
 
 pub use answer::{Answer, Cell, Column};

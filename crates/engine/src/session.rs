@@ -10,6 +10,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 
+use crate::store::Stores;
 use crate::{EngineError, function};
 
 /// Stack of a worker thread. Plans are trees that are walked by recursion, and a query of
@@ -69,8 +70,8 @@ impl Default for EngineOptions {
     }
 }
 
-/// The session of every plan that runs here: our functions, our bounds, no table and no store but
-/// local files.
+/// The session of every plan that runs here: our functions, our bounds, no table, and no stores but
+/// local files and the buckets that the environment opens.
 pub fn state(options: &EngineOptions) -> Result<SessionState, EngineError> {
     with_functions(builder(options, settings(SessionConfig::new(), options))?.build())
 }
@@ -94,6 +95,7 @@ pub(crate) fn builder(
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(TrackConsumersPool::new(pool, NAMED_CONSUMERS)))
         .with_max_temp_directory_size(options.limits.spill_bytes)
+        .with_object_store_registry(Arc::new(Stores::default()))
         .build_arc()?;
     Ok(SessionStateBuilder::new()
         .with_config(config)
@@ -116,8 +118,21 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, EngineError>> + Send + 'static,
 {
+    run_unless(options, work, std::future::pending())
+}
+
+/// As [`run`], until `cancelled` ends.
+pub(crate) fn run_unless<T, F>(
+    options: &EngineOptions,
+    work: F,
+    cancelled: impl Future<Output = ()>,
+) -> Result<T, EngineError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, EngineError>> + Send + 'static,
+{
     let runtime = runtime(options)?;
-    let result = within(&runtime, options, work, std::future::pending());
+    let result = within(&runtime, options, work, cancelled);
     // A scan that is in the middle of a batch must not hold up the answer.
     runtime.shutdown_background();
     result

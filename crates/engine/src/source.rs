@@ -1,8 +1,10 @@
-//! Files as tables. Only local files are ever opened, and only those that were named.
+//! Files as tables: local ones, and objects in buckets. Only those that were named are ever opened.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use adproof_objects::{Object, ObjectError, ObjectUrl};
 use datafusion::arrow::csv::reader::Format;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::config::JsonOptions;
@@ -120,7 +122,7 @@ impl Table {
         let mut first: Option<(File, Schema)> = None;
         let mut urls = Vec::with_capacity(self.paths.len());
         for path in &self.paths {
-            let file = File::locate(path)?;
+            let file = File::locate(path).await?;
             let schema = file.infer(state, limits).await?;
             urls.push(file.url.clone());
             first = Some(match first {
@@ -151,10 +153,47 @@ pub(crate) struct File {
     path: PathBuf,
     pub(crate) format: SourceFormat,
     url: ListingTableUrl,
+    /// What it is in its bucket, as it was when it was located.
+    pub(crate) object: Option<Object>,
+}
+
+/// Runs what waits for a store or a disk where that holds up nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|join| EngineError::Task(join.to_string()))?
 }
 
 impl File {
-    pub(crate) fn locate(path: &Path) -> Result<Self, EngineError> {
+    pub(crate) async fn locate(path: &Path) -> Result<Self, EngineError> {
+        if !adproof_objects::is_object(path) {
+            return Self::locate_here(path);
+        }
+        let failed = {
+            let path = path.to_path_buf();
+            move |error| EngineError::Object { path, error }
+        };
+        let format = SourceFormat::of(path)
+            .ok_or_else(|| EngineError::Format { path: path.to_path_buf() })?;
+        let name = ObjectUrl::of(path).map_err(ObjectError::from);
+        let name = name.map_err(failed.clone())?;
+        let url = name.to_url().ok_or_else(|| {
+            let bucket = name.bucket().to_owned();
+            EngineError::Object {
+                path: path.to_path_buf(),
+                error: ObjectError::NoBucket { bucket },
+            }
+        })?;
+        let object = blocking(move || Object::open(name).map_err(failed)).await?;
+        if object.bytes() == 0 {
+            return Err(EngineError::Empty { path: path.to_path_buf() });
+        }
+        let url = ListingTableUrl::try_new(url, None)?;
+        Ok(Self { path: path.to_path_buf(), format, url, object: Some(object) })
+    }
+
+    fn locate_here(path: &Path) -> Result<Self, EngineError> {
         let unreadable = |source| EngineError::Unreadable { path: path.to_path_buf(), source };
         let format = SourceFormat::of(path)
             .ok_or_else(|| EngineError::Format { path: path.to_path_buf() })?;
@@ -177,11 +216,22 @@ impl File {
             // Never through `ListingTableUrl::parse`, which takes brackets in a file's name for
             // a pattern and other schemes for stores.
             url: ListingTableUrl::try_new(url, None)?,
+            object: None,
         })
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its bytes. To be read where waiting holds up nobody.
+    pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>, EngineError> {
+        if let Some(object) = &self.object {
+            return Ok(Box::new(object.reader()));
+        }
+        let opened = std::fs::File::open(&self.path);
+        let unreadable = |source| EngineError::Unreadable { path: self.path.clone(), source };
+        Ok(Box::new(opened.map_err(unreadable)?))
     }
 
     /// The columns as the file has them.
@@ -191,7 +241,7 @@ impl File {
         limits: &Limits,
     ) -> Result<SchemaRef, EngineError> {
         if self.format == SourceFormat::Csv {
-            return self.infer_csv(limits.inferred_rows);
+            return self.infer_csv(limits.inferred_rows).await;
         }
         let options = self.format.options(limits);
         Ok(options.infer_schema(state, &self.url).await?)
@@ -201,13 +251,14 @@ impl File {
     ///
     /// DataFusion's own inference cuts the file into pieces at line breaks, also at those within
     /// quotes, and then finds rows of different lengths.
-    pub(crate) fn infer_csv(&self, rows: usize) -> Result<SchemaRef, EngineError> {
-        let unreadable = |source| EngineError::Unreadable { path: self.path.clone(), source };
-        let file = std::fs::File::open(&self.path).map_err(unreadable)?;
-        let (schema, _) = Format::default()
-            .with_header(true)
-            .infer_schema(std::io::BufReader::new(file), Some(rows))
-            .map_err(|error| EngineError::Query(format!("{}: {error}", self.path.display())))?;
+    pub(crate) async fn infer_csv(&self, rows: usize) -> Result<SchemaRef, EngineError> {
+        let (bytes, path) = (self.reader()?, self.path.clone());
+        let schema = blocking(move || {
+            let form = Format::default().with_header(true);
+            let inferred = form.infer_schema(std::io::BufReader::new(bytes), Some(rows));
+            inferred.map(|(schema, _)| schema).map_err(|error| EngineError::read(&path, &error))
+        })
+        .await?;
         let fields = schema.fields().iter().map(|field| match field.data_type() {
             DataType::Null => Field::new(field.name(), DataType::Utf8, true),
             kind => Field::new(field.name(), kind.clone(), true),

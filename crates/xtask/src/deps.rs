@@ -20,8 +20,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("feeds", &["model"]),
     ("pipeline", &["model", "join", "ledger", "policy", "signal", "vast"]),
     ("wire", &["model", "feeds", "join", "ledger", "pipeline", "policy", "signal", "vast"]),
-    ("batch", &["model", "feeds", "signal"]),
-    ("engine", &["model", "batch", "feeds", "join", "signal", "wire"]),
+    ("objects", &[]),
+    ("batch", &["model", "feeds", "objects", "signal"]),
+    ("engine", &["model", "batch", "feeds", "join", "objects", "signal", "wire"]),
     ("edge", &["model", "feeds", "ledger", "pipeline", "vast"]),
     ("server", &["model", "edge", "feeds", "ledger", "policy", "signal", "vast", "wire"]),
     ("verifier", &["ledger"]),
@@ -61,7 +62,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 ];
 
 /// What the default build of the binary may not reach.
-const BANNED_FROM_DEFAULT: &[&str] = &["datafusion", "polars", "arrow", "ballista"];
+const BANNED_FROM_DEFAULT: &[&str] = &["datafusion", "polars", "arrow", "ballista", "object_store"];
 
 pub(crate) fn run(_: &[String]) -> anyhow::Result<()> {
     let metadata = metadata()?;

@@ -33,6 +33,8 @@ A traffic log is CSV or JSON lines, also packed with gzip or zstd, or Parquet
 where the engine is built in, of any size. It has columns for the time and the
 address (ts or time, ip) and maybe asn, device, impressions, revenue_micros (of
 one currency, which no column names) and flagged; others are passed over.
+Where S3 is built in, any input may be in a bucket: s3://BUCKET/KEY, a prefix
+or a pattern, with credentials from the environment (AWS_*).
 
 A block is ranked when it returns more often than chance and its neighbours do.
 One issue ranks nothing. A block wider than a /48 is a population: it needs
@@ -46,6 +48,7 @@ Examples:
   adproof score feeds/ --events '/mnt/logs/*.csv.zst' \\
     --cluster df://10.0.0.5:50050
   adproof score feeds/ --events 'logs/*.csv.gz' --resume done/
+  adproof score feeds/ --events 's3://logs/2026/05/*.parquet'
   adproof score feed-2026-05.xlsx --output-format html > report.html
   curl -s https://feed.example/today.csv | adproof score - --issue 2026-05-31")]
 pub(crate) struct ScoreArgs {

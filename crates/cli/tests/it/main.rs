@@ -24,6 +24,7 @@ mod policy;
 mod profiles;
 mod rerun;
 mod run;
+mod s3;
 mod score;
 mod serve;
 mod settle;

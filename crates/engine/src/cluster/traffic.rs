@@ -91,6 +91,9 @@ pub fn traffic(
 
 /// The path by which a worker finds the same file.
 fn absolute(path: &Path) -> Result<PathBuf, EngineError> {
+    if adproof_objects::is_object(path) {
+        return Ok(path.to_path_buf());
+    }
     std::fs::canonicalize(path)
         .map_err(|source| EngineError::Unreadable { path: path.to_path_buf(), source })
 }
@@ -107,7 +110,7 @@ fn parts(bytes: u64) -> NonZeroU32 {
 }
 
 fn bytes_of(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |file| file.len())
+    adproof_batch::bytes(path).unwrap_or(0)
 }
 
 /// Bytes of a piece, at least. Each piece sends records that others have as well, and has the cost

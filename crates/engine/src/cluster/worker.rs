@@ -15,6 +15,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use super::codec::{PlanCodec, QueryCodec};
 use super::identity::Identity;
 use super::{Coordinator, MESSAGE_BYTES, STACK_BYTES};
+use crate::store::Stores;
 use crate::{EngineError, EngineOptions};
 
 /// How a worker works.
@@ -90,7 +91,10 @@ async fn work(
         override_function_registry: Some(Arc::new(BallistaFunctionRegistry::from(&session))),
         override_config_producer: Some(Arc::new(|| super::settings(&EngineOptions::default()))),
         override_runtime_producer: Some(Arc::new(move |_| {
-            RuntimeEnvBuilder::new().with_temp_file_path(spill.clone()).build_arc()
+            RuntimeEnvBuilder::new()
+                .with_temp_file_path(spill.clone())
+                .with_object_store_registry(Arc::new(Stores::default()))
+                .build_arc()
         })),
         override_logical_codec: Some(Arc::new(QueryCodec::default())),
         override_physical_codec: Some(Arc::new(PlanCodec::default())),

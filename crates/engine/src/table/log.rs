@@ -87,7 +87,7 @@ async fn of_file(
     state: &SessionState,
     limits: &Limits,
 ) -> Result<LogicalPlan, EngineError> {
-    let file = File::locate(path)?;
+    let file = File::locate(path).await?;
     let (names, table) = events::open(&file, state, limits).await?;
     let mut arguments = vec![lit(names.join(&SEPARATOR.to_string()))];
     arguments.extend(names.iter().map(ident));

@@ -1,6 +1,6 @@
 //! Logs of traffic: read on all cores, with progress, in the memory that was named.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::BufWriter;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,8 @@ pub(crate) struct TrafficArgs {
     spill: Option<PathBuf>,
 
     /// Keeps each traffic log in this folder once it was read, and takes from there what an earlier
-    /// run read, also one that was killed. A log is known by its size, time and ends.
+    /// run read, also one that was killed. A log is known by its size, time and ends; an object in a
+    /// bucket by its name, size and ETag.
     #[arg(long, value_name = "FOLDER", conflicts_with = "cluster")]
     resume: Option<PathBuf>,
 
@@ -184,9 +185,10 @@ fn watched(
     out: &Out,
     work: impl FnOnce(&Arc<Progress>) -> Result<Traffic, BatchError>,
 ) -> anyhow::Result<Traffic> {
-    let bytes = paths.iter().filter_map(|path| fs::metadata(path).ok()).map(|file| file.len());
     let bar = out.bytes_bar();
-    bar.set_length(bytes.sum());
+    if !bar.is_hidden() {
+        bar.set_length(paths.iter().filter_map(|path| adproof_batch::bytes(path)).sum());
+    }
     let (progress, done) = (Arc::<Progress>::default(), AtomicBool::new(false));
     let traffic = thread::scope(|scope| {
         if !bar.is_hidden() {
@@ -298,6 +300,12 @@ impl RejectFile {
 
 /// A driver's error for people.
 pub(super) fn explain(error: &BatchError) -> Failure {
+    #[cfg(feature = "s3")]
+    if let BatchError::Unreadable { path, source } = error
+        && let Some(error) = source.get_ref().and_then(|inner| inner.downcast_ref())
+    {
+        return crate::bucket::explain(path, error);
+    }
     let failure = Failure::new(error.to_string());
     match error {
         BatchError::Unreadable { .. } => {
