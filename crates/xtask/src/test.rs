@@ -69,6 +69,7 @@ const DEBIAN: &[(&str, &str)] = &[
     ("nats-server", "nats-server"),
     ("openssl", "openssl"),
     ("ssh-keygen", "openssh-client"),
+    ("script", "bsdutils"),
     ("python3", "python3-venv"),
     ("chromium", "chromium"),
     ("node", "nodejs"),

@@ -1,11 +1,17 @@
 //! `adproof sql`: questions over feeds, logs, tags, a ledger and other files.
 
 #[cfg(feature = "engine")]
+mod history;
+#[cfg(feature = "engine")]
+mod shell;
+#[cfg(feature = "engine")]
 mod show;
 #[cfg(feature = "engine")]
 mod split;
 #[cfg(feature = "engine")]
 mod tables;
+#[cfg(feature = "engine")]
+mod typing;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -60,10 +66,11 @@ Examples:
        count(DISTINCT ifa) AS devices
      FROM log GROUP BY block ORDER BY devices DESC LIMIT 20'
   adproof sql --feed feeds/ -f report.sql
+  adproof sql --table 's3://logs/2026/*.parquet'
   adproof sql --cluster df://10.0.0.5:50050 -t 'log=/mnt/logs/*.parquet' \\
     'SELECT count(*) FROM log'")]
 pub(crate) struct SqlArgs {
-    /// The query; `-` reads it from standard input.
+    /// The query; `-` reads it from standard input. A shell asks for them where none is given.
     query: Option<String>,
 
     /// Reads the query from a file. Of several, ended by `;`, all are answered in turn.
@@ -100,6 +107,10 @@ pub(crate) struct SqlArgs {
     #[arg(long = "table", short, value_name = "[NAME=]PATH")]
     tables: Vec<String>,
 
+    /// Keeps nothing of what is typed in the shell, and brings back nothing.
+    #[arg(long, conflicts_with_all = ["query", "file", "schema"])]
+    no_history: bool,
+
     /// Rows of the answer; more are cut, with a note.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_rows: usize,
@@ -131,34 +142,43 @@ pub(crate) fn run(_args: &SqlArgs, _out: &mut Out) -> anyhow::Result<Exit> {
 
 #[cfg(feature = "engine")]
 pub(crate) use with_engine::run;
+#[cfg(feature = "engine")]
+use with_engine::{FORMATS, answer, notes};
 
 #[cfg(feature = "engine")]
 mod with_engine {
-    use std::io::Write as _;
+    use std::future::{Future, pending};
+    use std::io::{IsTerminal as _, Read as _, Write as _, stdin, stdout};
     use std::path::Path;
 
-    use adproof_engine::{Answer, Catalog, EngineOptions, Limits, Session};
+    use adproof_engine::{Answer, Catalog, EngineError, EngineOptions, Limits, Session};
 
-    use super::{Exit, Out, SqlArgs, show, split, tables};
+    use super::{Exit, Out, SqlArgs, shell, show, split, tables};
     use crate::out::{Failure, Format};
     use crate::{engine, input};
 
+    /// How answers are printed.
+    pub(super) const FORMATS: [Format; 4] =
+        [Format::Table, Format::Json, Format::Ndjson, Format::Csv];
+
     pub(crate) fn run(args: &SqlArgs, out: &mut Out) -> anyhow::Result<Exit> {
-        let format = out.format(&[Format::Table, Format::Json, Format::Ndjson, Format::Csv])?;
+        let format = out.format(&FORMATS)?;
         if args.schema {
             show::answer(&tables::schema(), format, out)?;
             return Ok(Exit::Clean);
         }
         let text = match (&args.query, &args.file) {
-            (Some(query), _) if query != "-" => Some(query.clone()),
-            (Some(_), _) => Some(read(Path::new("-"))?),
-            (None, Some(file)) => Some(read(file)?),
-            (None, None) => None,
-        };
-        let Some(text) = text else {
-            return Err(Failure::new("there is no query")
-                .todo("give one as an argument, with -f FILE, or `-` for standard input")
-                .into());
+            (Some(query), _) if query != "-" => query.clone(),
+            (Some(_), _) => read(Path::new("-"))?,
+            (None, Some(file)) => read(file)?,
+            (None, None) if stdin().is_terminal() && stdout().is_terminal() => {
+                let catalog = tables::catalog(args, out)?;
+                let session = Session::open(catalog.clone(), &options(args));
+                let session = session.map_err(engine::explain)?;
+                shell::run(&session, &catalog, args, format, out)?;
+                return Ok(Exit::Clean);
+            }
+            (None, None) => piped()?,
         };
         let statements = split::statements(&text);
         if statements.len() > 1 && format != Format::Table {
@@ -178,18 +198,34 @@ mod with_engine {
             if at > 0 {
                 writeln!(out)?;
             }
-            let answer = match &args.cluster {
-                Some(url) => on_cluster(args, &catalog, url, statement)?,
-                None => session.answer(statement).map_err(engine::explain)?,
-            };
+            let answer = answer(&session, &catalog, args, statement, pending())?;
+            let answer = answer.ok_or(EngineError::Cancelled).map_err(engine::explain)?;
             notes(&answer, args, out);
             show::answer(&answer, format, out)?;
         }
         Ok(Exit::Clean)
     }
 
+    /// Answers one query here or on a cluster; nothing when `cancelled` ends first.
+    pub(super) fn answer(
+        session: &Session,
+        catalog: &Catalog,
+        args: &SqlArgs,
+        statement: &str,
+        cancelled: impl Future<Output = ()>,
+    ) -> anyhow::Result<Option<Answer>> {
+        let answered = match &args.cluster {
+            Some(url) => on_cluster(args, catalog, url, statement, cancelled)?,
+            None => session.answer_unless(statement, cancelled),
+        };
+        match answered {
+            Err(EngineError::Cancelled) => Ok(None),
+            answered => Ok(Some(answered.map_err(engine::explain)?)),
+        }
+    }
+
     /// What a reader must know of an answer beside its rows.
-    fn notes(answer: &Answer, args: &SqlArgs, out: &Out) {
+    pub(super) fn notes(answer: &Answer, args: &SqlArgs, out: &Out) {
         if answer.truncated {
             out.note(format_args!(
                 "note: there are more than {} rows; --max-rows gives more",
@@ -204,6 +240,22 @@ mod with_engine {
         }
     }
 
+    /// Queries on standard input, where nobody sits before it.
+    fn piped() -> anyhow::Result<String> {
+        let mut text = String::new();
+        let bytes = input::Limits::default().file_bytes;
+        let read = stdin().lock().take(bytes).read_to_string(&mut text);
+        read.map_err(|error| {
+            Failure::new(format!("the query cannot be read: {error}")).at("standard input")
+        })?;
+        if text.trim().is_empty() {
+            return Err(Failure::new("there is no query")
+                .todo("give one as an argument, with -f FILE, or on standard input")
+                .into());
+        }
+        Ok(text)
+    }
+
     fn read(path: &Path) -> anyhow::Result<String> {
         let input = input::one(path)?;
         String::from_utf8(input.bytes).map_err(|_| {
@@ -212,7 +264,13 @@ mod with_engine {
     }
 
     #[cfg(not(feature = "cluster"))]
-    fn on_cluster(_: &SqlArgs, _: &Catalog, _: &str, _: &str) -> anyhow::Result<Answer> {
+    fn on_cluster(
+        _: &SqlArgs,
+        _: &Catalog,
+        _: &str,
+        _: &str,
+        _: impl Future<Output = ()>,
+    ) -> anyhow::Result<Result<Answer, EngineError>> {
         Err(engine::without_cluster("`--cluster`").into())
     }
 
@@ -222,12 +280,12 @@ mod with_engine {
         catalog: &Catalog,
         url: &str,
         query: &str,
-    ) -> anyhow::Result<Answer> {
+        cancelled: impl Future<Output = ()>,
+    ) -> anyhow::Result<Result<Answer, EngineError>> {
         let coordinator = engine::coordinator(url, "--cluster")?;
         let partitions = args.partitions.unwrap_or(engine::CLUSTER_PARTITIONS);
         let options = EngineOptions { partitions, ..options(args) };
-        let answer = adproof_engine::cluster::sql(&coordinator, query, catalog, &options);
-        Ok(answer.map_err(engine::explain)?)
+        Ok(adproof_engine::cluster::sql(&coordinator, query, catalog, &options, cancelled))
     }
 
     fn options(args: &SqlArgs) -> EngineOptions {

@@ -29,6 +29,8 @@ mod score;
 mod serve;
 mod settle;
 mod sql;
+#[cfg(all(unix, feature = "engine"))]
+mod sql_shell;
 mod store;
 mod stream;
 #[cfg(feature = "nats")]

@@ -22,6 +22,7 @@ mod traffic;
 mod worker;
 
 use std::fmt;
+use std::future::Future;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,20 +144,23 @@ fn state(config: SessionConfig) -> Result<SessionState, EngineError> {
 
 /// Answers one query over a catalog as [`crate::Session`] does, on the workers of a cluster. Files
 /// and event logs are opened by the workers under the same paths, and so is what `asn` looks into.
-/// Rows that somebody else reads are read here and travel with the query.
+/// Rows that somebody else reads are read here and travel with the query. Nobody waits for
+/// the job any more once `cancelled` comes to its end.
 pub fn sql(
     coordinator: &Coordinator,
     query: &str,
     catalog: &Catalog,
     options: &EngineOptions,
+    cancelled: impl Future<Output = ()>,
 ) -> Result<Answer, EngineError> {
     let (coordinator, query, catalog) = (coordinator.clone(), query.to_owned(), catalog.clone());
     let options = *options;
-    session::run(&options, async move {
+    let work = async move {
         let state = coordinator.session(&options).await?;
         let answer = query::answer(state, &query, catalog, &options.limits).await;
         answer.map_err(|error| coordinator.failed(error))
-    })
+    };
+    session::run_unless(&options, work, cancelled)
 }
 
 impl Coordinator {
@@ -183,6 +187,8 @@ fn plain(text: &str) -> String {
         "External error: ",
         "DataFusion error: ",
         "Arrow error: ",
+        "Object Store error: ",
+        "Generic S3 error: ",
         "DataFusionError(",
     ];
     let mut text = text.trim();

@@ -46,8 +46,13 @@ fn only_processes_of_this_version_and_these_functions_may_call_a_coordinator() {
     let here: Coordinator = format!("df://{address}").parse().unwrap();
     let limits = Limits { time_ms: 1_500, ..Limits::default() };
     let options = EngineOptions { limits, ..EngineOptions::default() };
-    let waited =
-        adproof_engine::cluster::sql(&here, "SELECT 1 AS one", &Catalog::default(), &options);
+    let waited = adproof_engine::cluster::sql(
+        &here,
+        "SELECT 1 AS one",
+        &Catalog::default(),
+        &options,
+        std::future::pending(),
+    );
     let is_time = matches!(waited, Err(adproof_engine::EngineError::Time { limit_ms: 1_500 }));
     assert!(is_time, "{waited:?}");
     stop.send(()).unwrap();

@@ -14,6 +14,16 @@ pub(super) fn statements(text: &str) -> Vec<&str> {
     found
 }
 
+/// Whether a text ends with a statement that is at its end: nothing but blanks and comments stands
+/// behind the last `;`.
+pub(super) fn is_whole(text: &str) -> bool {
+    let mut rest = text;
+    while let Some(end) = end(rest) {
+        rest = rest.get(end.saturating_add(1)..).unwrap_or("");
+    }
+    rest.len() < text.len() && is_blank(rest)
+}
+
 /// The place of the first `;` that is no part of a quote or a comment.
 fn end(text: &str) -> Option<usize> {
     scan(text).find(|(_, c, is_code)| *is_code && *c == ';').map(|(at, ..)| at)
@@ -101,6 +111,16 @@ mod tests {
             ("SELECT 4 /2; SELECT 1--1\n+1", vec!["SELECT 4 /2", " SELECT 1--1\n+1"]),
         ] {
             assert_eq!(statements(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_whole_when_its_last_statement_is() {
+        for text in ["SELECT 1;", "SELECT 1; SELECT 2; -- end", ";", "SELECT ';';\n"] {
+            assert!(is_whole(text), "{text}");
+        }
+        for text in ["", "SELECT 1", "SELECT 1; SELECT", "SELECT ';", "SELECT 1 -- ;", "/* ; */"] {
+            assert!(!is_whole(text), "{text}");
         }
     }
 }

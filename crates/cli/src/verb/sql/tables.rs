@@ -85,7 +85,7 @@ pub(super) fn schema() -> Answer {
 }
 
 /// Rows of text as an answer.
-fn answer(columns: &[&str], rows: Vec<Vec<Cell>>) -> Answer {
+pub(super) fn answer(columns: &[&str], rows: Vec<Vec<Cell>>) -> Answer {
     let columns = columns
         .iter()
         .map(|name| Column { name: (*name).to_owned(), data_type: "Utf8".to_owned() });
@@ -93,7 +93,7 @@ fn answer(columns: &[&str], rows: Vec<Vec<Cell>>) -> Answer {
 }
 
 /// What a column holds, in the words of SQL.
-fn kind(kind: adproof_engine::Kind) -> &'static str {
+pub(super) fn kind(kind: adproof_engine::Kind) -> &'static str {
     use adproof_engine::Kind;
     match kind {
         Kind::Text => "text",

@@ -98,15 +98,15 @@ pub(super) fn command(endpoint: &str, args: &[&str]) -> Command {
 
 async fn serve(listener: TcpListener, service: S3Service, script: Arc<Script>, bucket: PathBuf) {
     let mut connections = JoinSet::new();
-    let (dead, mut died) = tokio::sync::mpsc::channel::<()>(1);
+    let (end, mut ended) = tokio::sync::mpsc::channel::<()>(1);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted.unwrap().0,
             // The listener goes with this task, and so do the connections.
-            _ = died.recv() => return,
+            _ = ended.recv() => return,
         };
         let (service, script) = (service.clone(), Arc::clone(&script));
-        let (bucket, dead) = (bucket.clone(), dead.clone());
+        let (bucket, end) = (bucket.clone(), end.clone());
         let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let is_read = request.method() == hyper::Method::GET
                 && request.headers().contains_key(hyper::header::RANGE);
@@ -125,10 +125,10 @@ async fn serve(listener: TcpListener, service: S3Service, script: Arc<Script>, b
             let path = request.uri().path().trim_start_matches('/');
             let is_folder = request.method() == hyper::Method::HEAD
                 && bucket.parent().unwrap().join(path).is_dir();
-            let (answer, dead) = (Service::call(&service, request), dead.clone());
+            let (answer, end) = (Service::call(&service, request), end.clone());
             async move {
                 if dies {
-                    let _ = dead.send(()).await;
+                    let _ = end.send(()).await;
                     std::future::pending::<()>().await;
                 }
                 if is_folder {
