@@ -65,6 +65,8 @@ pub(crate) struct JournalArgs {
 type Wanted<'a> = (&'a Decided, Hash, Option<DayKey>);
 /// A record without a place, its hash, its person, and what opens it where that is kept.
 type Made = (Recorded, Hash, Hash, Option<Opening>);
+/// Records that can be submitted, and the private sides that are kept of them.
+type Ready = (Vec<(Body, RecordTime)>, Vec<Sealed>);
 /// Records that were submitted, and the private sides that are kept once they are durable.
 type Submitted = (Ticket, Vec<Sealed>);
 
@@ -195,11 +197,7 @@ impl Journal {
     }
 
     /// Makes the records that the ledger does not have. Their keys are durable when this returns.
-    fn make(
-        &mut self,
-        day: &Day,
-        some: &[&Decided],
-    ) -> anyhow::Result<(Vec<(Body, RecordTime)>, Vec<Sealed>)> {
+    fn make(&mut self, day: &Day, some: &[&Decided]) -> anyhow::Result<Ready> {
         let date = date(day.day);
         let mut wanted = Vec::with_capacity(some.len());
         for decided in some {
