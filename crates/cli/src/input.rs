@@ -219,14 +219,13 @@ fn fill(path: &Path, limits: Limits, bytes: &mut Vec<u8>) -> anyhow::Result<()> 
     } else {
         let mut open = || {
             let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            if metadata.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
+            // A buffer that has held such files is not asked to grow, nor the file how long it is.
+            if bytes.capacity() < USUAL {
+                // What a file says of itself is only a hint. With one byte more the end is seen
+                // without a buffer that grows.
+                let len = file.metadata()?.len().saturating_add(1).min(most).min(HINT);
+                bytes.reserve(usize::try_from(len).unwrap_or(0));
             }
-            // One byte more, so that the end is seen without a buffer that grows. What a file says
-            // of itself is only a hint.
-            let len = metadata.len().saturating_add(1).min(most).min(HINT);
-            bytes.reserve(usize::try_from(len).unwrap_or(0));
             file.take(most).read_to_end(bytes)
         };
         open()
@@ -247,6 +246,9 @@ fn fill(path: &Path, limits: Limits, bytes: &mut Vec<u8>) -> anyhow::Result<()> 
     }
     Ok(())
 }
+
+/// Bytes that a buffer has when it has been used for a while.
+pub(crate) const USUAL: usize = 1 << 14;
 
 /// Bytes that are reserved because a file says that it has them.
 const HINT: u64 = 1 << 26;

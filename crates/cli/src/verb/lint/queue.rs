@@ -11,7 +11,7 @@ use std::thread;
 const AHEAD: usize = 2;
 
 /// Items that are worked on together, at most: handing over a result costs as much as a small tag.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 64;
 
 /// Does the work with one thread a core, for a few items at a time, and hands `consume` the results
 /// in the order of the items. What `consume` does not take is not worked on.
@@ -25,8 +25,8 @@ where
     T: Send,
 {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(items.len());
-    // Of few items, each thread has some.
-    let together = (items.len() / threads.saturating_mul(AHEAD).max(1)).clamp(1, TOGETHER);
+    // Of few items, each thread has some, several times.
+    let together = (items.len() / threads.saturating_mul(8).max(1)).clamp(1, TOGETHER);
     let gate = Gate::new(items.len().div_ceil(together), threads.saturating_mul(AHEAD));
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();

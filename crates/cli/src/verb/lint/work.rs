@@ -121,7 +121,7 @@ fn part(
     fix: bool,
     take: impl Fn(DocumentV1, &[u8], &mut Part) -> anyhow::Result<()>,
 ) -> Part {
-    let (mut part, mut bytes) = (Part::default(), Vec::new());
+    let (mut part, mut bytes) = (Part::default(), Vec::with_capacity(input::USUAL));
     for tag in tags {
         let judged = judge(tag, settings, fix, &mut bytes).and_then(|judged| {
             let Judged { document, mended, changed, stale } = judged;
