@@ -390,7 +390,9 @@ pub(crate) mod tests {
             for together in 1..=3 {
                 let piece = |documents: &[DocumentV1]| {
                     let mut piece = Vec::new();
-                    documents.iter().for_each(|one| entry(one, &mut piece).unwrap());
+                    for one in documents {
+                        entry(one, &mut piece).unwrap();
+                    }
                     piece
                 };
                 let mut streamed = Vec::new();

@@ -78,17 +78,17 @@ impl<'a> Lines<'a> {
             }
             return;
         }
-        // Simple sums over bytes, which the compiler makes wide.
         let mut last_line = passed;
-        if let Some(before) = passed.iter().rposition(|byte| *byte == b'\n') {
-            let ends = passed.iter().filter(|byte| **byte == b'\n').count();
+        if let Some(before) = memchr::memrchr(b'\n', passed) {
+            let ends = memchr::memchr_iter(b'\n', passed).count();
             self.line = self.line.saturating_add(u32::try_from(ends).unwrap_or(u32::MAX));
             self.column = 1;
             last_line = passed.get(before + 1..).unwrap_or_default();
         }
         let mut columns = last_line.len();
         if matches!(self.unit, Unit::Utf8) {
-            // Continuation bytes take no column; what needs four bytes takes two units.
+            // Sums over bytes, which the compiler makes wide. Continuation bytes take no column;
+            // what needs four bytes takes two units.
             columns -= last_line.iter().filter(|byte| matches!(byte, 0x80..=0xbf)).count();
             columns += last_line.iter().filter(|byte| matches!(byte, 0xf0..=0xff)).count();
         }
