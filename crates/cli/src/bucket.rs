@@ -47,8 +47,8 @@ mod with {
     use std::path::{Path, PathBuf};
 
     use adproof_objects::{Object, ObjectError, ObjectUrl};
-    use globset::GlobBuilder;
 
+    use crate::input;
     use crate::out::Failure;
 
     /// The objects that a name stands for: itself, what is below it, or what a pattern matches, no
@@ -67,13 +67,7 @@ mod with {
         };
         let is_pattern = text.contains(['*', '?', '[', '{']);
         if is_pattern {
-            let glob = GlobBuilder::new(&text)
-                .literal_separator(true)
-                .build()
-                .map_err(|error| {
-                    Failure::new(format!("the pattern cannot be read: {}", error.kind())).at(&text)
-                })?
-                .compile_matcher();
+            let glob = input::pattern(&text)?;
             let prefix = base(&text).parse().map_err(|error| failed(ObjectError::Name(error)))?;
             let found: Vec<_> = below(&prefix, &|path| glob.is_match(path) && accepts(path))?;
             if !found.is_empty() {

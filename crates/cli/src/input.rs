@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
 
 use crate::bucket;
 use crate::out::Failure;
@@ -123,13 +123,7 @@ fn find(
         Ok(metadata) if metadata.is_dir() => walk(path, accepts, found)?,
         Ok(_) => found.push(path.to_path_buf()),
         Err(_) if text.contains(['*', '?', '[', '{']) => {
-            let glob = GlobBuilder::new(&text)
-                .literal_separator(true)
-                .build()
-                .map_err(|error| {
-                    Failure::new(format!("the pattern cannot be read: {}", error.kind())).at(&text)
-                })?
-                .compile_matcher();
+            let glob = pattern(&text)?;
             let mut all = Vec::new();
             walk(&glob_base(path), accepts, &mut all)?;
             found.extend(
@@ -147,6 +141,15 @@ fn find(
             .into());
     }
     Ok(())
+}
+
+/// What names with `*`, `?`, `[` or `{` stand for: a `*` is part of one name.
+pub(crate) fn pattern(text: &str) -> Result<GlobMatcher, Failure> {
+    let glob = GlobBuilder::new(text).literal_separator(true).build();
+    let glob = glob.map_err(|error| {
+        Failure::new(format!("the pattern cannot be read: {}", error.kind())).at(text)
+    })?;
+    Ok(glob.compile_matcher())
 }
 
 /// The folder above the first component that is a pattern.
