@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod clock;
 pub mod fetch;
 pub mod har;
+mod held;
 pub mod http;
 pub mod inputs;
 pub mod inspect;

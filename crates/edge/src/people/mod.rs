@@ -27,6 +27,8 @@ use std::path::{Path, PathBuf};
 use adproof_ledger::{DayKey, Hash, is_day};
 use zeroize::Zeroizing;
 
+use crate::held::patiently;
+
 pub use seal::{SealError, Sealed};
 
 const LOCK: &str = "lock";
@@ -153,7 +155,7 @@ impl People {
         builder.create(folder).map_err(io_error(folder))?;
         let path = folder.join(LOCK);
         let lock = private().create(true).truncate(false).open(&path).map_err(io_error(&path))?;
-        match lock.try_lock() {
+        match patiently(|| lock.try_lock()) {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(PeopleError::Held(folder.to_owned())),
             Err(fs::TryLockError::Error(error)) => return Err(io_error(&path)(error)),

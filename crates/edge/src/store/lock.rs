@@ -3,6 +3,7 @@ use std::io;
 use std::path::Path;
 
 use super::StoreError;
+use crate::held::patiently;
 
 const FILE: &str = "lock";
 
@@ -22,7 +23,7 @@ impl Lock {
         let mut options = OpenOptions::new();
         let file = options.create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(StoreError::io(format!("opening {}", path.display())))?;
-        judge(root, file.try_lock()).map(|()| Self(Some(file)))
+        judge(root, patiently(|| file.try_lock())).map(|()| Self(Some(file)))
     }
 
     /// For readers. A ledger without a lock file (a copy, a read-only medium) has no writer.
@@ -33,7 +34,7 @@ impl Lock {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self(None)),
             Err(error) => return Err(StoreError::io(path.display().to_string())(error)),
         };
-        judge(root, file.try_lock_shared()).map(|()| Self(Some(file)))
+        judge(root, patiently(|| file.try_lock_shared())).map(|()| Self(Some(file)))
     }
 }
 
@@ -63,7 +64,7 @@ mod tests {
                 wall_us: 0,
                 error_us: 0,
                 monotonic_us: 0,
-                source: "fixed".to_owned(),
+                source: "fixed".into(),
                 beacon: None,
             };
             let (root, limits) = (dir.path().join(ledger), Limits::default());

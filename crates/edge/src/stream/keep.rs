@@ -30,6 +30,7 @@ use adproof_model::{BinaryError, BinaryReader, BinaryWriter};
 use super::dead::{DeadLetters, NewLetter};
 use super::place::{Place, Places};
 use super::wal::{Batch, Wal, WalError, WalLimits};
+use crate::held::patiently;
 
 const MAGIC: &[u8] = b"adproof stream state v1\n";
 const STATE: &str = "state";
@@ -275,7 +276,7 @@ fn lock(folder: &Path) -> Result<File, KeepError> {
     let path = folder.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(io_at(&path))?;
-    match file.try_lock() {
+    match patiently(|| file.try_lock()) {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(KeepError::Held(folder.to_owned())),
         Err(TryLockError::Error(error)) => Err(io_at(&path)(error)),
