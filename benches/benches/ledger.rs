@@ -20,7 +20,7 @@ fn time() -> RecordTime {
         wall_us: 1_780_000_000_000_000,
         error_us: 500,
         monotonic_us: 1,
-        source: "fixed".to_owned(),
+        source: "fixed".into(),
         beacon: None,
     }
 }
@@ -115,7 +115,7 @@ fn records(c: &mut Criterion) {
     group.bench_function("build, canonicalise, hash, chain", |b| {
         let unsigned = NoSigner(record_key());
         let Ok(mut chain) = Chain::new(LOG) else { return };
-        b.iter(|| chain.append(&unsigned, body.clone(), time()));
+        b.iter(|| chain.append(&unsigned, body.clone(), &time()));
     });
     group.bench_function("parse strictly", |b| b.iter(|| Record::parse(black_box(&bytes))));
     group.bench_function("sign", |b| b.iter(|| dsse::sign(&key, black_box(&bytes))));

@@ -31,7 +31,7 @@ fn time() -> RecordTime {
         wall_us: 1_780_000_000_000_000,
         error_us: 500,
         monotonic_us: 1,
-        source: "fixed".to_owned(),
+        source: "fixed".into(),
         beacon: None,
     }
 }
@@ -113,7 +113,7 @@ fn made(count: usize) -> Outcome<Vec<Vec<u8>>> {
     let (mut chain, kid) = (Chain::new(LOG)?, key(1).key_id());
     let mut records = Vec::new();
     for _ in 0..count {
-        records.push(chain.prepare(kid, body(), time())?.bytes().to_vec());
+        records.push(chain.prepare(kid, body(), &time())?.bytes().to_vec());
     }
     Ok(records)
 }

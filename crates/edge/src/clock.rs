@@ -43,7 +43,7 @@ impl Clock for SystemClock {
             wall_us: wall.ok().and_then(|wall| micros(wall).ok()).unwrap_or(0),
             error_us: self.error_us,
             monotonic_us: micros(self.started.elapsed()).unwrap_or(i64::MAX),
-            source: "system".to_owned(),
+            source: "system".into(),
             beacon: None,
         }
     }
@@ -59,7 +59,7 @@ impl Clock for FixedClock {
             wall_us: self.0.micros(),
             error_us: 0,
             monotonic_us: 0,
-            source: "fixed".to_owned(),
+            source: "fixed".into(),
             beacon: None,
         }
     }
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_fixed_clock_says_that_it_is_one() {
         let now = FixedClock(Timestamp::from_micros(7)).now();
-        assert_eq!((now.wall_us, now.source.as_str()), (7, "fixed"));
+        assert_eq!((now.wall_us, &*now.source), (7, "fixed"));
     }
 
     #[test]

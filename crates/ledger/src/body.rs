@@ -1,6 +1,8 @@
 //! The smaller parts of a record: its time, and the bodies that tell of closed windows, erased
 //! evidence and repaired files.
 
+use std::borrow::Cow;
+
 use crate::canon::{Reader, Writer};
 use crate::draft::Action;
 use crate::fault::{EncodeError, ParseError, ParseFault};
@@ -16,7 +18,7 @@ pub struct RecordTime {
     /// µs since the process started.
     pub monotonic_us: i64,
     /// Whose clock: `system`, `fixed` and so on.
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// The hash of the last time stamp token: the record is not older than it.
     pub beacon: Option<[u8; 32]>,
 }
@@ -39,7 +41,7 @@ impl RecordTime {
                 beacon: fields.optional_hash("beacon")?.map(|hash| *hash.as_bytes()),
                 error_us: fields.int("error_us")?,
                 monotonic_us: fields.int("monotonic_us")?,
-                source: fields.text("source")?,
+                source: fields.text("source")?.into(),
                 wall_us: fields.int("wall_us")?,
             })
         })

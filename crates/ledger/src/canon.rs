@@ -97,8 +97,19 @@ impl Writer {
 
     pub(crate) fn text(&mut self, text: &str) {
         self.out.push(b'"');
-        let mut clean = 0;
         let bytes = text.as_bytes();
+        // Without a branch a byte, so that many are looked at at once. Hardly any text has one.
+        let escaped = |found, byte: &u8| found | (*byte < 32) | (*byte == b'"') | (*byte == b'\\');
+        if bytes.iter().fold(false, escaped) {
+            self.escaped(bytes);
+        } else {
+            self.out.extend_from_slice(bytes);
+        }
+        self.out.push(b'"');
+    }
+
+    fn escaped(&mut self, bytes: &[u8]) {
+        let mut clean = 0;
         for (index, &byte) in bytes.iter().enumerate() {
             let escape: &[u8] = match byte {
                 b'"' => b"\\\"",
@@ -119,7 +130,6 @@ impl Writer {
             clean = index + 1;
         }
         self.out.extend_from_slice(&bytes[clean..]);
-        self.out.push(b'"');
     }
 
     pub(crate) fn fail(&mut self, error: EncodeError) {
@@ -134,6 +144,20 @@ pub(crate) struct Fields<'w> {
 }
 
 impl Fields<'_> {
+    /// How many bytes there are so far.
+    pub(crate) fn end(&self) -> usize {
+        self.writer.out.len()
+    }
+
+    /// Fields as they were written before, in their order; `name` is that of the last one.
+    pub(crate) fn written(&mut self, name: &'static str, fields: &[u8]) {
+        if self.last.is_some() {
+            self.writer.out.push(b',');
+        }
+        self.last = Some(name);
+        self.writer.out.extend_from_slice(fields);
+    }
+
     pub(crate) fn key(&mut self, name: &'static str) -> &mut Writer {
         debug_assert!(
             self.last.is_none_or(|last| last < name),

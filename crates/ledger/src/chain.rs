@@ -7,7 +7,7 @@ use crate::dsse::{self, RecordSignature};
 use crate::fault::EncodeError;
 use crate::hash::Hash;
 use crate::key::{KeyId, SignError, Signer};
-use crate::record::{Body, Record, is_log_name};
+use crate::record::{Content, Place, is_log_name};
 use crate::tree::leaf_hash;
 
 /// A record's canonical bytes, its leaf hash and its signature.
@@ -119,11 +119,15 @@ impl Chain {
     pub fn prepare(
         &mut self,
         kid: KeyId,
-        body: Body,
-        time: RecordTime,
+        content: impl Into<Content>,
+        time: &RecordTime,
     ) -> Result<UnsignedRecord, EncodeError> {
-        let (log, seq, prev) = (self.log.clone(), self.next_seq, self.prev);
-        let bytes = Record { log, seq, prev, kid, time, body }.to_bytes()?;
+        let Self { log, next_seq: seq, prev } = &*self;
+        let (seq, place) = (*seq, Place { log, seq: *seq, prev, kid: &kid, time });
+        let bytes = match content.into() {
+            Content::Body(body) => place.bytes(&body)?,
+            Content::Written(draft) => place.bytes_around(&draft)?,
+        };
         let leaf = leaf_hash(&bytes);
         self.prev = leaf;
         self.next_seq += 1;
@@ -134,11 +138,11 @@ impl Chain {
     pub fn append(
         &mut self,
         signer: &dyn Signer,
-        body: Body,
-        time: RecordTime,
+        content: impl Into<Content>,
+        time: &RecordTime,
     ) -> Result<SignedRecord, AppendError> {
         let before = (self.next_seq, self.prev);
-        let record = self.prepare(signer.key_id(), body, time).map_err(AppendError::Encode)?;
+        let record = self.prepare(signer.key_id(), content, time).map_err(AppendError::Encode)?;
         record.sign(signer).map_err(|error| {
             (self.next_seq, self.prev) = before;
             AppendError::Sign(error)

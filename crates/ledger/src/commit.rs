@@ -1,8 +1,8 @@
 //! Salted commitments to evidence, in the manner of SD-JWT (RFC 9901).
 //!
 //! A leg's evidence is a list of named values. Each becomes a disclosure, `[salt, name, value]`,
-//! whose digest says nothing without its salt. The digests are sorted, filled up with decoys so
-//! that their number says little, and hashed into one root, which stands in the record. To show
+//! whose digest says nothing without its salt. The digests are filled up with decoys so that their
+//! number says little, sorted, and hashed into one root, which stands in the record. To show
 //! one value to one reader, give its disclosure and the leg's digests; the rest stays hidden.
 //!
 //! Salts derive from a record key, and that one from two secrets: the log's evidence key, and the
@@ -21,12 +21,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use zeroize::Zeroizing;
 
 use self::keyed::Keyed;
-use self::leg::{Texts, fill_up, salt, salts};
+use self::leg::{Secrets, Texts};
 use crate::canon::{Reader, Writer};
 use crate::fault::{EncodeError, ParseError, ParseFault};
-use crate::hash::Hash;
+use crate::hash::{Hash, INITIAL, finish, pad};
 use crate::record::MAX_RECORD_BYTES;
-use crate::tree::{empty_root, leaf_hash, node_hash};
 
 pub use self::leg::{Committer, Values};
 
@@ -121,16 +120,16 @@ impl RecordKey {
         leg: &'static str,
         values: &[(&str, Value)],
     ) -> Result<LegCommitment, EncodeError> {
-        let (mut salts, mut texts) = (salts(leg), Texts::new());
+        let (mut secrets, mut texts) = (Secrets::new(&self.0, leg), Texts::new());
         let mut disclosures = Vec::with_capacity(values.len());
         let mut digests = Vec::with_capacity(values.len().next_power_of_two().max(MIN_DIGESTS));
-        for (index, (name, value)) in values.iter().enumerate() {
-            let salt = salt(&self.0, &mut salts, index);
+        for (name, value) in values {
+            let salt = secrets.salt();
             let disclosure = Disclosure { salt, name: (*name).to_owned(), value: value.clone() };
             digests.push(disclosure.digest_with(&mut texts)?);
             disclosures.push(disclosure);
         }
-        fill_up(&self.0, leg, &mut digests);
+        secrets.fill_up(&mut digests);
         Ok(LegCommitment { leg, root: digests_root(&digests), digests, disclosures })
     }
 
@@ -208,33 +207,25 @@ pub struct LegCommitment {
     pub disclosures: Vec<Disclosure>,
 }
 
-/// The root over sorted digests: that of RFC 6962.
+/// What stands in front of a leg's digests where they are hashed: a leaf of the log's tree begins
+/// with 0, a node with 1 (RFC 6962).
+const LEG_PREFIX: [u8; 1] = [2];
+
+/// The root over sorted digests. Whoever opens a leg has all of them, so nothing is proved by a tree
+/// over them that one hash does not prove.
 #[must_use]
 pub fn digests_root(digests: &[Hash]) -> Hash {
-    root_of(&mut digests.to_vec())
+    let mut message = Vec::new();
+    root_of(digests, &mut message)
 }
 
-/// The same, in the place of the digests.
-fn root_of(nodes: &mut Vec<Hash>) -> Hash {
-    for node in nodes.iter_mut() {
-        *node = leaf_hash(node.as_bytes());
-    }
-    while nodes.len() > 1 {
-        let parents = nodes.len().div_ceil(2);
-        for at in 0..parents {
-            let parent = match nodes.get(2 * at..) {
-                Some([left, right, ..]) => node_hash(left, right),
-                // A last node without a sibling is a node of the next level as it is.
-                Some([single]) => *single,
-                _ => break,
-            };
-            if let Some(node) = nodes.get_mut(at) {
-                *node = parent;
-            }
-        }
-        nodes.truncate(parents);
-    }
-    nodes.first().copied().unwrap_or_else(empty_root)
+/// The same, with a buffer for what is hashed.
+fn root_of(digests: &[Hash], message: &mut Vec<u8>) -> Hash {
+    message.clear();
+    message.extend_from_slice(&LEG_PREFIX);
+    message.extend(digests.iter().flat_map(Hash::as_bytes));
+    pad(message, 0);
+    finish(INITIAL, message)
 }
 
 /// One value with the salt that opens it.
@@ -444,7 +435,6 @@ pub fn open(root: &Hash, digests: &[Hash], disclosures: &[Disclosure]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::MemoryTree;
 
     fn commitment() -> LegCommitment {
         let key = EvidenceKey::new([9; 32]);
@@ -465,12 +455,51 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_that_of_the_tree_of_logs() {
+    fn the_root_is_one_hash_over_all_digests() {
         for count in 0..70_u8 {
             let digests: Vec<Hash> = (0..count).map(|one| Hash::of(&[one])).collect();
-            let leaves = digests.iter().map(|digest| leaf_hash(digest.as_bytes()));
-            assert_eq!(digests_root(&digests), leaves.collect::<MemoryTree>().root(), "{count}");
+            let whole: Vec<u8> = LEG_PREFIX
+                .into_iter()
+                .chain(digests.iter().flat_map(|one| *one.as_bytes()))
+                .collect();
+            assert_eq!(digests_root(&digests), Hash::of(&whole), "{count}");
         }
+    }
+
+    #[test]
+    fn salts_and_decoys_are_the_stream_of_the_legs_key() {
+        let key = EvidenceKey::new([9; 32]);
+        let record = key.record_key(&DayKey::new([8; 32]), &key.subject("t-1", "i-1"));
+        let leg_key = record.0.derive("adproof leg v1", &[b"network"]);
+        let block = |counter: u32| {
+            Hash::of(&[counter.to_be_bytes().as_slice(), &leg_key].concat()).as_bytes().to_vec()
+        };
+        for values in 0..9_u32 {
+            let all = vec![("ip", Value::from("3fff:100::1")); values as usize];
+            let leg = record.commit("network", &all).unwrap();
+            let salts: Vec<u8> = leg.disclosures.iter().flat_map(|one| one.salt).collect();
+            let hashes = values.div_ceil(2);
+            let stream: Vec<u8> = (1..=hashes).flat_map(block).collect();
+            assert_eq!(salts, stream[..salts.len()]);
+            let decoys = u32::try_from(leg.digests.len()).unwrap() - values;
+            for number in 1..=decoys {
+                let decoy = Hash::new(block(hashes + number).try_into().unwrap());
+                assert!(leg.digests.contains(&decoy), "{values} values, decoy {number}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_values_of_a_leg_share_a_salt_and_legs_differ() {
+        let key = EvidenceKey::new([9; 32]);
+        let record = key.record_key(&DayKey::new([8; 32]), &key.subject("t-1", "i-1"));
+        let values = vec![("ip", Value::from("3fff:100::1")); 17];
+        let mut salts = std::collections::BTreeSet::new();
+        for leg in ["network", "billing"] {
+            let whole = record.commit(leg, &values).unwrap();
+            salts.extend(whole.disclosures.iter().map(|one| one.salt));
+        }
+        assert_eq!(salts.len(), 34);
     }
 
     #[test]

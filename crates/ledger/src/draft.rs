@@ -20,13 +20,21 @@ pub struct Draft {
 impl Draft {
     /// The canonical bytes of this part of a record.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EncodeError> {
+        self.written().map(|written| written.bytes)
+    }
+
+    /// Writes this part of a record ahead of its place, on whichever thread has made it.
+    pub fn written(&self) -> Result<WrittenDraft, EncodeError> {
         let mut writer = Writer::new();
+        let (mut legs, mut repro) = (0, 0);
         writer.object(|fields| {
             self.write_head(fields);
+            legs = fields.end();
             self.write_legs(fields);
+            repro = fields.end();
             self.write_repro(fields);
         });
-        writer.finish()
+        Ok(WrittenDraft { bytes: writer.finish()?, legs, repro })
     }
 
     // The three parts stand at different places among the sorted keys of a record.
@@ -41,6 +49,36 @@ impl Draft {
 
     pub(crate) fn write_repro(&self, fields: &mut Fields<'_>) {
         self.repro.write(fields.key("repro"));
+    }
+}
+
+/// A draft as its canonical bytes, which a record takes over as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenDraft {
+    bytes: Vec<u8>,
+    /// Where the commas in front of the legs and of what a second run needs stand.
+    legs: usize,
+    repro: usize,
+}
+
+impl WrittenDraft {
+    /// The bytes of [`Draft::to_bytes`].
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    // The parts without the braces around all of them and the commas between.
+    pub(crate) fn head(&self) -> &[u8] {
+        self.bytes.get(1..self.legs).unwrap_or_default()
+    }
+
+    pub(crate) fn legs(&self) -> &[u8] {
+        self.bytes.get(self.legs + 1..self.repro).unwrap_or_default()
+    }
+
+    pub(crate) fn repro(&self) -> &[u8] {
+        self.bytes.get(self.repro + 1..self.bytes.len().saturating_sub(1)).unwrap_or_default()
     }
 }
 

@@ -1,10 +1,11 @@
+use std::cmp::Ordering;
 use std::fmt;
 
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 value. Text form: 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 32]);
 
 impl Hash {
@@ -51,6 +52,26 @@ impl Hash {
             *byte = nibble(*high)? << 4 | nibble(*low)?;
         }
         Some(Self(bytes))
+    }
+}
+
+impl Ord for Hash {
+    /// That of the bytes, one half after the other: the first half nearly always decides.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let halves = |hash: &Self| {
+            let mut halves = [0; 2];
+            for (half, bytes) in halves.iter_mut().zip(hash.0.as_chunks().0) {
+                *half = u128::from_be_bytes(*bytes);
+            }
+            halves
+        };
+        halves(self).cmp(&halves(other))
+    }
+}
+
+impl PartialOrd for Hash {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -142,6 +163,22 @@ mod tests {
             pad(&mut padded, 0);
             assert_eq!(padded.len() % 64, 0);
             assert_eq!(finish(INITIAL, &padded), Hash::of(&message), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn hashes_are_ordered_like_their_bytes() {
+        let mut hashes: Vec<Hash> = (0..200_u8).map(|one| Hash::of(&[one])).collect();
+        // Neighbours that differ in a single byte, each at another place.
+        for at in 0..32 {
+            let mut bytes = *hashes[0].as_bytes();
+            bytes[at] ^= 0x80;
+            hashes.push(Hash::new(bytes));
+        }
+        for one in &hashes {
+            for other in &hashes {
+                assert_eq!(one.cmp(other), one.as_bytes().cmp(other.as_bytes()));
+            }
         }
     }
 

@@ -53,7 +53,7 @@ pub use commit::{
 pub use cosign::{Cosigned, WitnessKey};
 pub use draft::{
     Action, Collateral, Completeness, Decision, Draft, Input, Leg, LegState, Legs, Number, Reason,
-    Repro, Score, Tag,
+    Repro, Score, Tag, WrittenDraft,
 };
 pub use dsse::RecordSignature;
 pub use fault::{EncodeError, ParseError, ParseFault};
@@ -63,7 +63,9 @@ pub use key::{BadSignature, KeyError, KeyId, MemoryKey, NamedKey, PublicKey, Sig
 pub use note::{Checkpoint, NoteError, VerifiedCheckpoint};
 pub use policy::{Policy, PolicyReport};
 pub use proof::{NotAProof, TlogProof};
-pub use record::{Body, MAX_LOG_NAME_BYTES, MAX_RECORD_BYTES, Record, is_log_name, record_hash};
+pub use record::{
+    Body, Content, MAX_LOG_NAME_BYTES, MAX_RECORD_BYTES, Record, is_log_name, record_hash,
+};
 pub use trust::{TrustError, TrustedKeys, is_plain_log_name};
 pub use verify::{Report, VerifiedRecord, Verifier};
 pub use witness::AddCheckpoint;

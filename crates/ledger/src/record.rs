@@ -2,9 +2,9 @@
 
 use crate::ack::Ack;
 use crate::body::{Erase, RecordTime, Recovery, WindowClose};
-use crate::canon::{ObjectReader, Reader, Writer};
+use crate::canon::{Fields, ObjectReader, Reader, Writer};
 use crate::change::KeyChange;
-use crate::draft::{Completeness, Decision, Draft, Legs, Repro};
+use crate::draft::{Completeness, Decision, Draft, Legs, Repro, WrittenDraft};
 use crate::fault::{EncodeError, ParseError, ParseFault};
 use crate::hash::Hash;
 use crate::key::KeyId;
@@ -74,50 +74,108 @@ pub fn is_log_name(name: &str) -> bool {
         && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
 }
 
-impl Record {
-    /// The canonical bytes: what is hashed and signed.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EncodeError> {
-        if !is_log_name(&self.log) {
+/// What a record is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A body.
+    Body(Body),
+    /// A decision that was written ahead.
+    Written(WrittenDraft),
+}
+
+impl From<Body> for Content {
+    fn from(body: Body) -> Self {
+        Self::Body(body)
+    }
+}
+
+impl From<WrittenDraft> for Content {
+    fn from(draft: WrittenDraft) -> Self {
+        Self::Written(draft)
+    }
+}
+
+/// Everything of a record but what it says.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'p> {
+    pub(crate) log: &'p str,
+    pub(crate) seq: u64,
+    pub(crate) prev: &'p Hash,
+    pub(crate) kid: &'p KeyId,
+    pub(crate) time: &'p RecordTime,
+}
+
+impl Place<'_> {
+    /// The canonical bytes of the record with this body.
+    pub(crate) fn bytes(self, body: &Body) -> Result<Vec<u8>, EncodeError> {
+        self.object(body.typ(), |part, fields| match (part, body) {
+            // Bodies stand under names of their own, each at its sorted place.
+            (Part::Head, Body::Ack(ack)) => ack.write(fields.key("ack")),
+            (Part::Head, Body::Decision(draft)) => draft.write_head(fields),
+            (Part::Head, Body::Erase(erase)) => erase.write(fields.key("erase")),
+            (Part::Head, Body::Key(change)) => change.write(fields.key("key")),
+            (Part::Legs, Body::Decision(draft)) => draft.write_legs(fields),
+            (Part::Repro, Body::Decision(draft)) => draft.write_repro(fields),
+            (Part::Repro, Body::Recovery(recovery)) => recovery.write(fields.key("recovery")),
+            (Part::Window, Body::WindowClose(window)) => window.write(fields.key("window")),
+            _ => {}
+        })
+    }
+
+    /// The same with a decision that was written ahead.
+    pub(crate) fn bytes_around(self, draft: &WrittenDraft) -> Result<Vec<u8>, EncodeError> {
+        self.object("decision", |part, fields| match part {
+            Part::Head => fields.written("dec", draft.head()),
+            Part::Legs => fields.written("legs", draft.legs()),
+            Part::Repro => fields.written("repro", draft.repro()),
+            Part::Window => {}
+        })
+    }
+
+    fn object(
+        self,
+        typ: &'static str,
+        body: impl Fn(Part, &mut Fields<'_>),
+    ) -> Result<Vec<u8>, EncodeError> {
+        if !is_log_name(self.log) {
             return Err(EncodeError::LogName);
         }
         let mut writer = Writer::new();
-        self.write(&mut writer);
+        writer.object(|fields| {
+            body(Part::Head, fields);
+            fields.hex("kid", self.kid.as_bytes());
+            body(Part::Legs, fields);
+            fields.text("log", self.log);
+            fields.hash("prev", self.prev);
+            body(Part::Repro, fields);
+            fields.count("seq", self.seq);
+            self.time.write(fields.key("time"));
+            fields.text("typ", typ);
+            fields.int("v", 1_i64);
+            body(Part::Window, fields);
+        });
         let bytes = writer.finish()?;
         if bytes.len() > MAX_RECORD_BYTES {
             return Err(EncodeError::TooLong { bytes: bytes.len() });
         }
         Ok(bytes)
     }
+}
 
-    fn write(&self, writer: &mut Writer) {
-        writer.object(|fields| {
-            // Bodies stand under names of their own, each at its sorted place.
-            match &self.body {
-                Body::Ack(ack) => ack.write(fields.key("ack")),
-                Body::Decision(draft) => draft.write_head(fields),
-                Body::Erase(erase) => erase.write(fields.key("erase")),
-                Body::Key(change) => change.write(fields.key("key")),
-                Body::Recovery(_) | Body::WindowClose(_) => {}
-            }
-            fields.hex("kid", self.kid.as_bytes());
-            if let Body::Decision(draft) = &self.body {
-                draft.write_legs(fields);
-            }
-            fields.text("log", &self.log);
-            fields.hash("prev", &self.prev);
-            match &self.body {
-                Body::Decision(draft) => draft.write_repro(fields),
-                Body::Recovery(recovery) => recovery.write(fields.key("recovery")),
-                _ => {}
-            }
-            fields.count("seq", self.seq);
-            self.time.write(fields.key("time"));
-            fields.text("typ", self.body.typ());
-            fields.int("v", 1_i64);
-            if let Body::WindowClose(window) = &self.body {
-                window.write(fields.key("window"));
-            }
-        });
+/// The places where a body stands among a record's sorted keys.
+#[derive(Clone, Copy)]
+enum Part {
+    Head,
+    Legs,
+    Repro,
+    Window,
+}
+
+impl Record {
+    /// The canonical bytes: what is hashed and signed.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EncodeError> {
+        let Self { log, seq, prev, kid, time, body } = self;
+        Place { log, seq: *seq, prev, kid, time }.bytes(body)
     }
 
     /// Reads exactly the bytes that [`Record::to_bytes`] writes.

@@ -8,7 +8,7 @@ use adproof_benches_stream::{Clock, Took};
 use adproof_edge::clock::{Clock as _, SystemClock};
 use adproof_edge::people::{Limits as PeopleLimits, People};
 use adproof_edge::store::{GroupLimits, LedgerGroup, LedgerWriter, Limits as StoreLimits, Signers};
-use adproof_ledger::{Body, DayKey, Draft, EvidenceKey, MemoryKey, RecordTime};
+use adproof_ledger::{DayKey, EvidenceKey, MemoryKey, RecordTime, WrittenDraft};
 use adproof_model::Digest;
 use adproof_pipeline::{Day, Decided, Recorder};
 
@@ -62,9 +62,8 @@ impl Desk {
         Ok(keys)
     }
 
-    fn timed(&self, drafts: Vec<Draft>) -> Vec<(Body, RecordTime)> {
-        let drafts = drafts.into_iter();
-        drafts.map(|draft| (Body::Decision(Box::new(draft)), self.clock.now())).collect()
+    fn timed(&self, drafts: Vec<WrittenDraft>) -> Vec<(WrittenDraft, RecordTime)> {
+        drafts.into_iter().map(|draft| (draft, self.clock.now())).collect()
     }
 }
 
@@ -94,7 +93,7 @@ fn step_by_step(folder: &Path, recorder: &Recorder, days: &[Day]) -> Done<()> {
         }
     }
     tell("record: names and keys of persons", count, keys);
-    tell("  commit to the evidence", count, making);
+    tell("  commit to the evidence, write", count, making);
     tell("  sign and append, durable", count, appending);
     writer.close()?;
     Ok(())
@@ -105,10 +104,10 @@ fn make(
     day: &Day,
     some: &[Decided],
     keys: &[Option<DayKey>],
-) -> Done<Vec<Draft>> {
+) -> Done<Vec<WrittenDraft>> {
     let mut drafts = Vec::with_capacity(some.len());
     for (decided, key) in some.iter().zip(keys) {
-        drafts.push(recorder.record(day, decided, key.as_ref())?.draft);
+        drafts.push(recorder.record(day, decided, key.as_ref())?.draft.written()?);
     }
     Ok(drafts)
 }
@@ -142,8 +141,13 @@ impl Desk {
         let mut count = 0;
         for some in day.decided.chunks(BATCH) {
             let keys = self.keys(recorder, some)?;
-            let drafts = make_on_all_cores(recorder, day, some, &keys)?;
-            self.people.sync()?;
+            let people = &mut self.people;
+            let (drafts, synced) = thread::scope(|scope| {
+                let synced = scope.spawn(|| people.sync());
+                (make_on_all_cores(recorder, day, some, &keys), synced.join())
+            });
+            synced.map_err(|_| "keeping the keys of persons failed")??;
+            let drafts = drafts?;
             count += drafts.len();
             tickets.push(group.submit_all(self.timed(drafts)));
         }
@@ -159,7 +163,7 @@ fn make_on_all_cores(
     day: &Day,
     some: &[Decided],
     keys: &[Option<DayKey>],
-) -> Done<Vec<Draft>> {
+) -> Done<Vec<WrittenDraft>> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let share = some.len().div_ceil(threads).max(1);
     let work = |(some, keys)| make(recorder, day, some, keys).map_err(|error| error.to_string());

@@ -30,7 +30,7 @@ fn time(seq: i64) -> RecordTime {
         wall_us: 1_780_000_000_000_000 + seq,
         error_us: 500,
         monotonic_us: 1,
-        source: "fixed".to_owned(),
+        source: "fixed".into(),
         beacon: None,
     }
 }

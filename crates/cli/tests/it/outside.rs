@@ -58,7 +58,7 @@ impl Log {
             wall_us,
             error_us: 500,
             monotonic_us: 1,
-            source: "fixed".to_owned(),
+            source: "fixed".into(),
             beacon: None,
         };
         let root = self.path(folder);

@@ -4,7 +4,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use adproof_ledger::{
-    AppendError, Body, Chain, Hash, RecordTime, SignedRecord, Signer, UnsignedRecord,
+    AppendError, Chain, Content, Hash, RecordTime, SignedRecord, Signer, UnsignedRecord,
 };
 
 use super::StoreError;
@@ -79,7 +79,7 @@ struct Queue {
 }
 
 struct Submission {
-    bodies: Vec<(Body, RecordTime)>,
+    contents: Vec<(Content, RecordTime)>,
     promise: Promise,
 }
 
@@ -122,13 +122,15 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
 
     /// Submits a record.
     #[must_use = "the ticket tells whether it is durable"]
-    pub fn submit(&self, body: Body, time: RecordTime) -> Ticket {
-        self.submit_all(vec![(body, time)])
+    pub fn submit(&self, content: impl Into<Content>, time: RecordTime) -> Ticket {
+        self.submit_all(vec![(content, time)])
     }
 
     /// Submits records that belong into one batch: all of them are appended, or none.
     #[must_use = "the ticket tells whether they are durable"]
-    pub fn submit_all(&self, bodies: Vec<(Body, RecordTime)>) -> Ticket {
+    pub fn submit_all<C: Into<Content>>(&self, contents: Vec<(C, RecordTime)>) -> Ticket {
+        let contents = contents.into_iter();
+        let contents: Vec<_> = contents.map(|(one, time)| (one.into(), time)).collect();
         let ticket = Ticket::default();
         let promise = Promise(ticket.clone());
         let mut queue = lock(&self.shared.queue);
@@ -136,8 +138,8 @@ impl<D: Disk + Send + 'static> LedgerGroup<D> {
             queue = wait(&self.shared.room, queue);
         }
         if queue.takes() {
-            queue.records += bodies.len();
-            queue.waiting.push_back(Submission { bodies, promise });
+            queue.records += contents.len();
+            queue.waiting.push_back(Submission { contents, promise });
             drop(queue);
             self.shared.work.notify_one();
         }
@@ -226,10 +228,10 @@ impl Shared {
         }
         let (mut some, mut records) = (Vec::new(), 0);
         while let Some(next) = queue.waiting.front() {
-            if !some.is_empty() && records + next.bodies.len() > SIGN_RECORDS {
+            if !some.is_empty() && records + next.contents.len() > SIGN_RECORDS {
                 break;
             }
-            records += next.bodies.len();
+            records += next.contents.len();
             some.extend(queue.waiting.pop_front());
         }
         queue.records = queue.records.saturating_sub(records);
@@ -314,17 +316,17 @@ fn make(Made { mut chain, mut carried }: Made, signer: &dyn Signer, shared: &Sha
     let kid = signer.key_id();
     while let Some((mut submissions, beacon)) = shared.next() {
         let before = (chain.clone(), carried);
-        let first = submissions.iter_mut().find_map(|one| one.bodies.first_mut());
+        let first = submissions.iter_mut().find_map(|one| one.contents.first_mut());
         if let (Some((_, time)), Some(beacon)) = (first, beacon.filter(|new| carried != Some(*new)))
         {
             time.beacon.get_or_insert(*beacon.as_bytes());
             carried = Some(beacon);
         }
         let (mut records, mut promises) = (Vec::new(), Vec::new());
-        for Submission { bodies, promise } in submissions {
+        for Submission { contents, promise } in submissions {
             let mark = chain.clone();
-            let prepare = |(body, time)| chain.prepare(kid, body, time);
-            match bodies.into_iter().map(prepare).collect::<Result<Vec<UnsignedRecord>, _>>() {
+            let prepare = |(content, time)| chain.prepare(kid, content, &time);
+            match contents.into_iter().map(prepare).collect::<Result<Vec<UnsignedRecord>, _>>() {
                 Ok(some) => {
                     promises.push((promise, some.len()));
                     records.extend(some);

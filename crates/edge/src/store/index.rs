@@ -438,13 +438,7 @@ mod tests {
     use crate::store::{LedgerWriter, Limits, Signers};
 
     fn time(wall_us: i64) -> RecordTime {
-        RecordTime {
-            wall_us,
-            error_us: 0,
-            monotonic_us: 0,
-            source: "fixed".to_owned(),
-            beacon: None,
-        }
+        RecordTime { wall_us, error_us: 0, monotonic_us: 0, source: "fixed".into(), beacon: None }
     }
 
     fn write(root: &Path, seed: u8, from: u64, to: u64) {

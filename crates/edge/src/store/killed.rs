@@ -21,13 +21,7 @@ const ROUNDS: &str = "ADPROOF_TEST_KILLS";
 const ROUNDS_OF_ONE: u64 = 21;
 
 fn now() -> RecordTime {
-    RecordTime {
-        wall_us: 0,
-        error_us: 0,
-        monotonic_us: 0,
-        source: "fixed".to_owned(),
-        beacon: None,
-    }
+    RecordTime { wall_us: 0, error_us: 0, monotonic_us: 0, source: "fixed".into(), beacon: None }
 }
 
 fn open(dir: &Path) -> Result<LedgerWriter, StoreError> {

@@ -262,7 +262,7 @@ mod tests {
                 wall_us: 0,
                 error_us: 0,
                 monotonic_us: 0,
-                source: "fixed".to_owned(),
+                source: "fixed".into(),
                 beacon: None,
             };
             let bodies = (0..count).map(|bytes| (body(bytes), time.clone())).collect();

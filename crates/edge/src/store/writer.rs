@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use adproof_ledger::frame::SEGMENT_HEADER_BYTES;
 use adproof_ledger::{
-    AppendError, Body, Chain, Draft, Frontier, Hash, KeyChange, NamedKey, PublicKey, RecordTime,
-    Recovery, Role, SignedRecord, Signer, TrustedKeys, VerifiedCheckpoint,
+    AppendError, Body, Chain, Content, Draft, Frontier, Hash, KeyChange, NamedKey, PublicKey,
+    RecordTime, Recovery, Role, SignedRecord, Signer, TrustedKeys, VerifiedCheckpoint,
 };
 
 use super::commit::{Committer, Segment};
@@ -298,9 +298,9 @@ impl<D: Disk> LedgerWriter<D> {
 
     /// Appends records of any type as one batch, signed on all cores. An error that names a draft
     /// leaves the ledger as it was; any other poisons the writer.
-    pub fn append_bodies(
+    pub fn append_bodies<C: Into<Content>>(
         &mut self,
-        bodies: Vec<(Body, RecordTime)>,
+        bodies: Vec<(C, RecordTime)>,
     ) -> Result<Vec<Appended>, StoreError> {
         let signer = Arc::clone(&self.signer);
         self.append_signed(bodies, signer.as_ref())
@@ -331,9 +331,9 @@ impl<D: Disk> LedgerWriter<D> {
             .map_err(StoreError::io("writing the public keys"))
     }
 
-    fn append_signed(
+    fn append_signed<C: Into<Content>>(
         &mut self,
-        mut bodies: Vec<(Body, RecordTime)>,
+        mut bodies: Vec<(C, RecordTime)>,
         signer: &dyn Signer,
     ) -> Result<Vec<Appended>, StoreError> {
         if self.committer.poisoned {
@@ -350,7 +350,7 @@ impl<D: Disk> LedgerWriter<D> {
         let kid = signer.key_id();
         let records = bodies
             .into_iter()
-            .map(|(body, time)| chain.prepare(kid, body, time))
+            .map(|(body, time)| chain.prepare(kid, body, &time))
             .collect::<Result<Vec<_>, _>>()
             .map_err(AppendError::Encode)?;
         let records = sign_all(records, signer, threads()).map_err(AppendError::Sign)?;

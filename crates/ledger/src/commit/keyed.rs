@@ -38,49 +38,22 @@ impl Keyed {
         Self { inner: state(0x36), outer: state(0x5c) }
     }
 
-    /// HMAC over a label and parts, each with its length in front.
+    /// HMAC over a label and parts, each with its length in front. Parts may be keys.
     pub(super) fn derive(&self, label: &str, parts: &[&[u8]]) -> [u8; 32] {
-        self.mac(&Message::new(label, parts))
-    }
-
-    pub(super) fn mac(&self, message: &Message) -> [u8; 32] {
-        let mut block = OUTER;
-        block[..32].copy_from_slice(finish(*self.inner, &message.padded).as_bytes());
-        let mut state = *self.outer;
-        compress256(&mut state, &[block]);
-        *of_state(&state).as_bytes()
-    }
-}
-
-/// A label and parts, each with its length in front, as HMAC's inner hash takes it in. Parts may
-/// be keys.
-pub(super) struct Message {
-    padded: Zeroizing<Vec<u8>>,
-    /// Where the last part ends.
-    end: usize,
-}
-
-impl Message {
-    pub(super) fn new(label: &str, parts: &[&[u8]]) -> Self {
         let all = || [label.as_bytes()].into_iter().chain(parts.iter().copied());
-        let end: usize = all().map(|part| 8 + part.len()).sum();
+        let length: usize = all().map(|part| 8 + part.len()).sum();
         // With room for the padding: what is outgrown would stay behind in memory.
-        let mut padded = Zeroizing::new(Vec::with_capacity(end + 2 * BLOCK));
+        let mut padded = Zeroizing::new(Vec::with_capacity(length + 2 * BLOCK));
         for part in all() {
             padded.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             padded.extend_from_slice(part);
         }
         pad(&mut padded, BLOCK);
-        Self { padded, end }
-    }
-
-    /// The same message with another number as its last part.
-    pub(super) fn number(&mut self, number: usize) -> &Self {
-        let number = u64::try_from(number).unwrap_or(u64::MAX).to_be_bytes();
-        if let Some(last) = self.padded.get_mut(self.end.saturating_sub(8)..self.end) {
-            last.copy_from_slice(&number);
-        }
-        self
+        let mut block = OUTER;
+        block[..32].copy_from_slice(finish(*self.inner, &padded).as_bytes());
+        let mut state = *self.outer;
+        compress256(&mut state, &[block]);
+        *of_state(&state).as_bytes()
     }
 }
 
@@ -104,9 +77,6 @@ mod tests {
             }
             let other: [u8; 32] = other.finalize().into_bytes().into();
             assert_eq!(keyed.derive("label", &[&part, &[0; 8]]), other, "{length} bytes");
-            let mut counted = Message::new("label", &[&part, &[0xff; 8]]);
-            assert_eq!(keyed.mac(counted.number(0)), other);
-            assert_ne!(keyed.mac(counted.number(1)), other);
         }
     }
 }

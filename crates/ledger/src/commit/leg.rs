@@ -2,8 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use zeroize::Zeroizing;
 
-use super::keyed::{Keyed, Message};
+use super::keyed::Keyed;
 use super::{MIN_DIGESTS, RecordKey, root_of};
 use crate::canon::Writer;
 use crate::fault::EncodeError;
@@ -19,8 +20,7 @@ pub struct Committer<'k> {
 
 /// The values of one leg, as they come.
 pub struct Values<'c> {
-    keyed: &'c Keyed,
-    salts: Message,
+    secrets: &'c mut Secrets,
     texts: &'c mut Texts,
     digests: &'c mut Vec<Hash>,
     error: Option<EncodeError>,
@@ -46,9 +46,9 @@ impl Committer<'_> {
         each: impl FnOnce(&mut Values<'_>),
     ) -> Result<Hash, EncodeError> {
         self.digests.clear();
+        let mut secrets = Secrets::new(self.keyed, leg);
         let mut values = Values {
-            keyed: self.keyed,
-            salts: salts(leg),
+            secrets: &mut secrets,
             texts: &mut self.texts,
             digests: &mut self.digests,
             error: None,
@@ -57,15 +57,15 @@ impl Committer<'_> {
         if let Some(error) = values.error {
             return Err(error);
         }
-        fill_up(self.keyed, leg, &mut self.digests);
-        Ok(root_of(&mut self.digests))
+        secrets.fill_up(&mut self.digests);
+        Ok(root_of(&self.digests, &mut self.texts.text))
     }
 }
 
 impl Values<'_> {
     /// Adds a text. A name may be there more than once.
     pub fn text(&mut self, name: &str, text: &str) {
-        let salt = salt(self.keyed, &mut self.salts, self.digests.len());
+        let salt = self.secrets.salt();
         match self.texts.digest(&salt, name, |writer| writer.text(text)) {
             Ok(digest) => self.digests.push(digest),
             Err(error) => drop(self.error.get_or_insert(error)),
@@ -73,25 +73,53 @@ impl Values<'_> {
     }
 }
 
-/// The message whose HMAC is the salt of a leg's value, by the value's number.
-pub(super) fn salts(leg: &str) -> Message {
-    Message::new("adproof salt v1", &[leg.as_bytes(), &[0; 8]])
+/// The salts and decoys of a leg: the bytes that the one-step key derivation of NIST SP 800-56C
+/// gives with SHA-256 from the leg's own key, `H(counter ‖ key)` for the counters from 1 on. The
+/// first bytes are the salts, in the order of the values; each decoy is one whole hash behind them.
+pub(super) struct Secrets {
+    /// Counter and key as the hash takes them in: one block.
+    block: Zeroizing<[u8; 64]>,
+    counter: u32,
+    /// The second half of the last hash, until a salt uses it.
+    spare: Option<[u8; 16]>,
 }
 
-pub(super) fn salt(keyed: &Keyed, salts: &mut Message, number: usize) -> [u8; 16] {
-    let mut salt = [0; 16];
-    salt.copy_from_slice(&keyed.mac(salts.number(number))[..16]);
-    salt
-}
-
-/// Adds decoys up to a power of two, and sorts.
-pub(super) fn fill_up(keyed: &Keyed, leg: &str, digests: &mut Vec<Hash>) {
-    let mut decoys = Message::new("adproof decoy v1", &[leg.as_bytes(), &[0; 8]]);
-    let wanted = digests.len().next_power_of_two().max(MIN_DIGESTS);
-    for number in digests.len()..wanted {
-        digests.push(Hash::new(keyed.mac(decoys.number(number))));
+impl Secrets {
+    pub(super) fn new(keyed: &Keyed, leg: &str) -> Self {
+        let key = Zeroizing::new(keyed.derive("adproof leg v1", &[leg.as_bytes()]));
+        let mut block = Zeroizing::new([0; 64]);
+        block[4..36].copy_from_slice(key.as_slice());
+        // The padding behind 36 bytes, 288 bits.
+        (block[36], block[62], block[63]) = (0x80, 1, 32);
+        Self { block, counter: 0, spare: None }
     }
-    digests.sort_unstable();
+
+    fn hash(&mut self) -> [u8; 32] {
+        self.counter += 1;
+        self.block[..4].copy_from_slice(&self.counter.to_be_bytes());
+        *finish(INITIAL, self.block.as_slice()).as_bytes()
+    }
+
+    pub(super) fn salt(&mut self) -> [u8; 16] {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        let hash = self.hash();
+        let (mut first, mut second) = ([0; 16], [0; 16]);
+        first.copy_from_slice(&hash[..16]);
+        second.copy_from_slice(&hash[16..]);
+        self.spare = Some(second);
+        first
+    }
+
+    /// Adds decoys up to a power of two, and sorts.
+    pub(super) fn fill_up(&mut self, digests: &mut Vec<Hash>) {
+        let wanted = digests.len().next_power_of_two().max(MIN_DIGESTS);
+        while digests.len() < wanted {
+            digests.push(Hash::new(self.hash()));
+        }
+        digests.sort_unstable();
+    }
 }
 
 /// Buffers for the text form of disclosures.
@@ -118,10 +146,10 @@ impl Texts {
         let _ = BASE64URL.encode_slice(salt, &mut encoded);
         writer.triple(&encoded, name, value);
         self.json = writer.finish()?;
-        self.text.clear();
-        self.text.resize(self.json.len() * 4 / 3 + 4, 0);
-        let length = BASE64URL.encode_slice(&self.json, &mut self.text).unwrap_or(0);
-        self.text.truncate(length);
+        // What is there is overwritten, so it need not be cleared first.
+        self.text.resize(self.json.len().div_ceil(3) * 4, 0);
+        let length = BASE64URL.encode_slice(&self.json, &mut self.text);
+        self.text.truncate(length.map_err(|_| EncodeError::TooLong { bytes: self.json.len() })?);
         Ok(&mut self.text)
     }
 

@@ -121,7 +121,7 @@ mod tests {
             wall_us,
             error_us: 5,
             monotonic_us: 0,
-            source: "fixed".to_owned(),
+            source: "fixed".into(),
             beacon: beacon.map(|beacon| [beacon; 32]),
         }
     }

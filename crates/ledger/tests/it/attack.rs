@@ -237,7 +237,7 @@ fn without_keys() -> Vec<Attack> {
     let other_log = {
         let mut chain = Chain::resume("log.example/other", 2, good[1].leaf).unwrap();
         let body = Body::Decision(Box::new(draft(2)));
-        chain.append(&record_key(), body, time(2)).unwrap()
+        chain.append(&record_key(), body, &time(2)).unwrap()
     };
     let first_five = sign(&good[..5], &checkpoint_key());
     let sig = "record_signature";
@@ -447,9 +447,9 @@ fn revoked() -> Vec<Attack> {
     let mut records = Vec::new();
     let decision = |seq| Body::Decision(Box::new(draft(seq)));
     for seq in 0..3 {
-        records.push(chain.append(&record_key(), decision(seq), time(seq)).unwrap());
+        records.push(chain.append(&record_key(), decision(seq), &time(seq)).unwrap());
     }
-    let mut add = |body| records.push(chain.append(&root_key(), body, time(3)).unwrap());
+    let mut add = |body| records.push(chain.append(&root_key(), body, &time(3)).unwrap());
     add(change(KeyAction::Add, &second_record_key(), 0));
     add(change(KeyAction::Revoke, &record_key(), 0));
     let checkpoint = |records: &[SignedRecord]| sign(records, &checkpoint_key());
@@ -457,13 +457,13 @@ fn revoked() -> Vec<Attack> {
     let late = {
         let mut records = records.clone();
         let mut chain = chain.clone();
-        records.push(chain.append(&record_key(), decision(5), time(5)).unwrap());
+        records.push(chain.append(&record_key(), decision(5), &time(5)).unwrap());
         records
     };
     let backdated = {
         // The thief puts a record of an earlier day behind the revocation.
         let mut records = records.clone();
-        records.push(chain.append(&record_key(), decision(5), time(0)).unwrap());
+        records.push(chain.append(&record_key(), decision(5), &time(0)).unwrap());
         records
     };
     let before = |name, expected| Attack::new(name, &records, expected).under(&all);

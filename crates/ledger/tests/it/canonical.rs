@@ -1,7 +1,8 @@
 //! One record has one form, and nothing else is a record.
 
 use adproof_ledger::{
-    Body, EncodeError, Hash, KeyId, MAX_INT, MAX_RECORD_BYTES, Number, ParseFault, Record, Recovery,
+    Body, Chain, EncodeError, Hash, KeyId, MAX_INT, MAX_RECORD_BYTES, Number, ParseFault, Record,
+    Recovery,
 };
 use proptest::prelude::*;
 
@@ -95,13 +96,33 @@ fn integers_end_at_two_to_the_53() {
 }
 
 #[test]
+fn a_decision_that_was_written_ahead_is_the_same_record() {
+    let mut chain = Chain::resume(LOG, 9, Hash::of(b"prev")).unwrap();
+    let mut twin = chain.clone();
+    for index in 0..5 {
+        let draft = draft(index);
+        let written = draft.written().unwrap();
+        assert_eq!(Ok(written.bytes()), draft.to_bytes().as_deref());
+        let body = Body::Decision(Box::new(draft));
+        let expected = chain.prepare(KeyId::new([7; 32]), body, &time(index));
+        assert!(Record::parse(expected.as_ref().unwrap().bytes()).is_ok());
+        assert_eq!(twin.prepare(KeyId::new([7; 32]), written, &time(index)), expected);
+    }
+    let mut long = draft(0);
+    long.dec.reasons = vec![long.dec.reasons[0].clone(); 2000];
+    let refused = twin.prepare(KeyId::new([7; 32]), long.written().unwrap(), &time(0));
+    assert!(matches!(refused, Err(EncodeError::TooLong { .. })));
+    assert_eq!(chain, twin);
+}
+
+#[test]
 fn a_record_ends_at_65535_bytes() {
     let sized = |length: usize| {
         let mut record = record();
         record.body = Body::Recovery(Recovery { bytes: 0, sha256: Hash::ZERO });
-        record.time.source = String::new();
+        record.time.source = "".into();
         let empty = record.to_bytes().unwrap().len();
-        record.time.source = "x".repeat(length - empty);
+        record.time.source = "x".repeat(length - empty).into();
         record
     };
     let longest = sized(MAX_RECORD_BYTES);

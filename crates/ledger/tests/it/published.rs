@@ -79,7 +79,7 @@ pub(crate) fn records() -> Vec<SignedRecord> {
             (_, 4 | 10) => &second_record_key(),
             _ => &record_key(),
         };
-        records.push(chain.append(signer, body, time(seq)).unwrap());
+        records.push(chain.append(signer, body, &time(seq)).unwrap());
     }
     records
 }

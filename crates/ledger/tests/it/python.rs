@@ -82,7 +82,7 @@ fn it_refuses_every_flipped_byte() {
     let mut chain = Chain::new(LOG).unwrap();
     let mut append = |bytes| {
         let body = Body::Recovery(Recovery { bytes, sha256: Hash::ZERO });
-        chain.append(&record_key(), body, time(1)).unwrap()
+        chain.append(&record_key(), body, &time(1)).unwrap()
     };
     let records = [append(1), append(2)];
     let files = log_files(&records, &sign(&records, &checkpoint_key()));

@@ -54,7 +54,7 @@ impl Made {
 
     fn by(mut self, signer: &dyn Signer, body: Body) -> Self {
         let seq = self.chain.next_seq();
-        self.records.push(self.chain.append(signer, body, time(seq)).unwrap());
+        self.records.push(self.chain.append(signer, body, &time(seq)).unwrap());
         self
     }
 

@@ -129,7 +129,7 @@ pub(crate) fn time(index: u64) -> RecordTime {
         wall_us: 1_780_000_000_000_000 + i64::try_from(index).unwrap(),
         error_us: 500,
         monotonic_us: 12,
-        source: "fixed".to_owned(),
+        source: "fixed".into(),
         beacon: None,
     }
 }
@@ -203,7 +203,7 @@ pub(crate) fn log_of(bodies: Vec<Body>) -> Log {
             Body::Key(_) => &root_key(),
             _ => &record_key(),
         };
-        records.push(chain.append(signer, body, time(index)).unwrap());
+        records.push(chain.append(signer, body, &time(index)).unwrap());
     }
     let checkpoint = sign(&records, &checkpoint_key());
     Log { records, checkpoint }

@@ -258,7 +258,7 @@ fn a_key_record_counts_only_when_the_root_signed_it() {
     let thief = MemoryKey::from_seed(&[66; 32]);
     let mut chain = adproof_ledger::Chain::resume(LOG, 1, log.records[0].leaf).unwrap();
     let body = change(KeyAction::Add, &thief, 0);
-    log.records.push(chain.append(&record_key(), body, crate::sample::time(1)).unwrap());
+    log.records.push(chain.append(&record_key(), body, &crate::sample::time(1)).unwrap());
     log.checkpoint = sign(&log.records, &checkpoint_key());
     assert_eq!(codes(&log, &[]), [(Some(1), "untrusted_key")]);
 }

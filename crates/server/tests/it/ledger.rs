@@ -33,7 +33,7 @@ fn append(writer: &mut LedgerWriter, count: u64) {
         wall_us: 0,
         error_us: 0,
         monotonic_us: 0,
-        source: "fixed".to_owned(),
+        source: "fixed".into(),
         beacon: None,
     };
     let body = |bytes| Body::Recovery(Recovery { bytes, sha256: Hash::ZERO });

@@ -11,9 +11,9 @@ use adproof_edge::people::{Limits as PeopleLimits, People, Sealed};
 use adproof_edge::store::{
     GroupLimits, LedgerGroup, LedgerReader, LedgerWriter, StoreError, Ticket,
 };
-use adproof_ledger::{Body, DayKey, Hash, Opening, Record, RecordTime};
+use adproof_ledger::{DayKey, Hash, Opening, Record, RecordKey, RecordTime, WrittenDraft};
 use adproof_model::Timestamp;
-use adproof_pipeline::{Day, Decided, Recorded, Recorder};
+use adproof_pipeline::{Day, Decided, Recorder};
 use adproof_wire::decide::LedgerV1;
 use anyhow::Context as _;
 use clap::Args;
@@ -63,12 +63,22 @@ pub(crate) struct JournalArgs {
 
 /// A decision to record, its person, and the key of that person's day where it was not destroyed.
 type Wanted<'a> = (&'a Decided, Hash, Option<DayKey>);
-/// A record without a place, its hash, its person, and what opens it where that is kept.
-type Made = (Recorded, Hash, Hash, Option<Opening>);
 /// Records that can be submitted, and the private sides that are kept of them.
-type Ready = (Vec<(Body, RecordTime)>, Vec<Sealed>);
+type Ready = (Vec<(WrittenDraft, RecordTime)>, Vec<Sealed>);
 /// Records that were submitted, and the private sides that are kept once they are durable.
 type Submitted = (Ticket, Vec<Sealed>);
+
+/// A record without a place.
+struct Made {
+    subject: Hash,
+    /// Its hash.
+    hash: Hash,
+    draft: WrittenDraft,
+    key: RecordKey,
+    person: Hash,
+    /// What opens it, where that is kept.
+    opening: Option<Opening>,
+}
 
 /// Whose time records carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -208,14 +218,24 @@ impl Journal {
             wanted.push((*decided, person, key));
         }
         let (mut bodies, mut sealed) = (Vec::with_capacity(some.len()), Vec::new());
-        for (recorded, hash, person, opening) in self.record(day, &wanted)? {
-            let subject = recorded.draft.dec.subject;
+        let (people, recorder) = (&mut self.people, &self.recorder);
+        let opened = self.disclosures.is_some();
+        let (all, synced) = thread::scope(|scope| {
+            // A record whose key was lost could never be opened: the keys come to the disk first,
+            // while the records are made.
+            let synced = scope.spawn(|| people.sync());
+            let all = record(recorder, opened, day, &wanted);
+            (all, synced.join())
+        });
+        let panicked = |_| anyhow::anyhow!("keeping the keys of persons failed");
+        synced.map_err(panicked)?.map_err(people_failure)?;
+        for Made { subject, hash, draft, key, person, opening } in all? {
             match self.known.insert(subject, hash) {
                 None => {
                     if let Some(opening) = opening {
-                        sealed.push(Sealed::new(&recorded.key, &date, &person, &opening)?);
+                        sealed.push(Sealed::new(&key, &date, &person, &opening)?);
                     }
-                    bodies.push((Body::Decision(Box::new(recorded.draft)), self.clock.now()));
+                    bodies.push((draft, self.clock.now()));
                 }
                 Some(held) => {
                     self.already += u64::from(held == hash);
@@ -225,8 +245,6 @@ impl Journal {
                 }
             }
         }
-        // A record whose key was lost could never be opened: the key comes first.
-        self.people.sync().map_err(people_failure)?;
         Ok((bodies, sealed))
     }
 
@@ -249,33 +267,6 @@ impl Journal {
             Some(writer) => writer.size(),
             None => 0,
         }
-    }
-
-    /// Makes records on all cores: committing to the evidence is most of the work.
-    fn record(&self, day: &Day, wanted: &[Wanted<'_>]) -> anyhow::Result<Vec<Made>> {
-        let (maker, opened) = (&self.recorder, self.disclosures.is_some());
-        let one = |(decided, person, key): &Wanted<'_>| -> anyhow::Result<Made> {
-            let recorded = maker
-                .record(day, decided, key.as_ref())
-                .with_context(|| format!("impression {}", decided.dossier.impression))?;
-            let hash = Hash::of(&recorded.draft.to_bytes()?);
-            let opening = if opened { recorded.opening(&decided.dossier)? } else { None };
-            Ok((recorded, hash, *person, opening))
-        };
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let share = wanted.len().div_ceil(threads).max(LEAST_SHARE);
-        thread::scope(|scope| {
-            let work = |some: &[Wanted<'_>]| some.iter().map(one).collect::<Result<Vec<_>, _>>();
-            let (first, rest) = wanted.split_at(share.min(wanted.len()));
-            let others: Vec<_> =
-                rest.chunks(share).map(|some| scope.spawn(move || work(some))).collect();
-            let mut all = work(first)?;
-            for other in others {
-                let panicked = |_| anyhow::anyhow!("making records failed");
-                all.extend(other.join().map_err(panicked)??);
-            }
-            Ok(all)
-        })
     }
 
     /// Where the ledger stands.
@@ -301,6 +292,44 @@ impl Journal {
         }
         self.writer.map_or(Ok(()), LedgerWriter::close).map_err(store_failure)
     }
+}
+
+/// Makes records on all cores: committing to the evidence is most of the work.
+fn record(
+    recorder: &Recorder,
+    opened: bool,
+    day: &Day,
+    wanted: &[Wanted<'_>],
+) -> anyhow::Result<Vec<Made>> {
+    let one = |(decided, person, key): &Wanted<'_>| -> anyhow::Result<Made> {
+        let recorded = recorder
+            .record(day, decided, key.as_ref())
+            .with_context(|| format!("impression {}", decided.dossier.impression))?;
+        let draft = recorded.draft.written()?;
+        let opening = if opened { recorded.opening(&decided.dossier)? } else { None };
+        Ok(Made {
+            subject: recorded.draft.dec.subject,
+            hash: Hash::of(draft.bytes()),
+            draft,
+            key: recorded.key,
+            person: *person,
+            opening,
+        })
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let share = wanted.len().div_ceil(threads).max(LEAST_SHARE);
+    thread::scope(|scope| {
+        let work = |some: &[Wanted<'_>]| some.iter().map(one).collect::<Result<Vec<_>, _>>();
+        let (first, rest) = wanted.split_at(share.min(wanted.len()));
+        let others: Vec<_> =
+            rest.chunks(share).map(|some| scope.spawn(move || work(some))).collect();
+        let mut all = work(first)?;
+        for other in others {
+            let panicked = |_| anyhow::anyhow!("making records failed");
+            all.extend(other.join().map_err(panicked)??);
+        }
+        Ok(all)
+    })
 }
 
 /// The decisions that a ledger holds. An impression is decided once: running again after a stop

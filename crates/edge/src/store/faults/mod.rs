@@ -39,7 +39,7 @@ fn now() -> RecordTime {
         wall_us: 1_780_000_000_000_000,
         error_us: 1000,
         monotonic_us: 5,
-        source: "fixed".to_owned(),
+        source: "fixed".into(),
         beacon: None,
     }
 }
