@@ -99,11 +99,10 @@ impl Writer {
         self.out.push(b'"');
         let bytes = text.as_bytes();
         // Without a branch a byte, so that many are looked at at once. Hardly any text has one.
-        let escaped = |found, byte: &u8| found | (*byte < 32) | (*byte == b'"') | (*byte == b'\\');
-        if bytes.iter().fold(false, escaped) {
-            self.escaped(bytes);
-        } else {
-            self.out.extend_from_slice(bytes);
+        let escapes = |byte: &u8| u8::from(matches!(byte, 0..=31 | b'"' | b'\\'));
+        match bytes.iter().fold(0, |found, byte| found | escapes(byte)) {
+            0 => self.out.extend_from_slice(bytes),
+            _ => self.escaped(bytes),
         }
         self.out.push(b'"');
     }
