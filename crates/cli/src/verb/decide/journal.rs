@@ -296,13 +296,13 @@ impl Journal {
 
 /// Makes records on all cores: committing to the evidence is most of the work.
 fn record(
-    recorder: &Recorder,
+    maker: &Recorder,
     opened: bool,
     day: &Day,
     wanted: &[Wanted<'_>],
 ) -> anyhow::Result<Vec<Made>> {
     let one = |(decided, person, key): &Wanted<'_>| -> anyhow::Result<Made> {
-        let recorded = recorder
+        let recorded = maker
             .record(day, decided, key.as_ref())
             .with_context(|| format!("impression {}", decided.dossier.impression))?;
         let draft = recorded.draft.written()?;
