@@ -60,31 +60,39 @@ impl Traffic {
             let systems = adproof_signal::census(gathered, range, readers, levels, &mut take);
             (state, systems)
         };
-        let parts: Vec<_> = if let [range] = ranges.as_slice() {
-            vec![Ok(count(range, &mut readers))]
+        let parts = if let [range] = ranges.as_slice() {
+            vec![count(range, &mut readers)]
         } else {
-            thread::scope(|scope| {
-                let count = &count;
-                let workers = ranges.iter().map(|range| scope.spawn(|| count(range, &mut [])));
-                let workers: Vec<_> = workers.collect();
-                let join = |worker: thread::ScopedJoinHandle<'_, _>| {
-                    worker.join().map_err(|_| BatchError::Thread)
-                };
-                workers.into_iter().map(join).collect()
-            })
+            side_by_side(&ranges, |range| count(range, &mut []))?
         };
         check(readers)?;
-        let (mut states, mut all) = (Vec::new(), Systems::default());
-        for part in parts {
-            let (state, systems) = part?;
-            states.push(state);
-            all = all.merge(systems);
-        }
+        let (mut states, systems): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let merged = |share: Vec<Systems>| {
+            share.into_iter().fold(Systems::default(), Systems::merge).totals()
+        };
+        let all = side_by_side(Systems::shares(systems, threads), merged)?;
         if let Some(last) = states.last_mut() {
-            all.finish(&mut |level, block, totals| take(last, level, block, totals));
+            for (asn, totals) in all.iter().flatten() {
+                take(last, Level::Asn, Block::Asn(*asn), totals);
+            }
         }
         Ok(states)
     }
+}
+
+/// What becomes of each item, made by a thread of its own.
+fn side_by_side<I: Send, T: Send>(
+    items: impl IntoIterator<Item = I>,
+    work: impl Fn(I) -> T + Sync,
+) -> Result<Vec<T>, BatchError> {
+    thread::scope(|scope| {
+        let work = &work;
+        let workers = items.into_iter().map(|item| scope.spawn(move || work(item)));
+        let workers: Vec<_> = workers.collect();
+        let join =
+            |worker: thread::ScopedJoinHandle<'_, T>| worker.join().map_err(|_| BatchError::Thread);
+        workers.into_iter().map(join).collect()
+    })
 }
 
 type Reader<'a> = RunReader<BufReader<&'a mut File>>;

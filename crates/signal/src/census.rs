@@ -148,10 +148,45 @@ impl Systems {
     /// Those of both, which have no network in common.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
+        if self.0.is_empty() {
+            return other;
+        }
         for (asn, sum) in other.0 {
             self.0.entry(asn).or_default().absorb(&sum);
         }
         self
+    }
+
+    /// Cuts parts of a log between systems, into at most so many shares that hold about as many
+    /// devices each. The parts of one share are to be merged; its systems come before those of the
+    /// next, so that threads can merge and finish a share each.
+    #[must_use]
+    pub fn shares(mut parts: Vec<Self>, most: usize) -> Vec<Vec<Self>> {
+        let mut devices: BTreeMap<u32, usize> = BTreeMap::new();
+        for (asn, sum) in parts.iter().flat_map(|part| &part.0) {
+            *devices.entry(*asn).or_default() += 1 + sum.devices();
+        }
+        let share = devices.values().sum::<usize>().div_ceil(most.max(1));
+        let (mut starts, mut seen) = (Vec::new(), 0);
+        for (asn, devices) in devices {
+            if seen >= share * (starts.len() + 1) {
+                starts.push(asn);
+            }
+            seen += devices;
+        }
+        let mut shares = Vec::new();
+        for start in starts.iter().rev() {
+            shares.push(parts.iter_mut().map(|part| Self(part.0.split_off(start))).collect());
+        }
+        shares.push(parts);
+        shares.reverse();
+        shares
+    }
+
+    /// The totals of each system, in order.
+    #[must_use]
+    pub fn totals(self) -> Vec<(u32, Totals)> {
+        self.0.into_iter().map(|(asn, mut sum)| (asn, sum.totals())).collect()
     }
 
     fn add(&mut self, asn: u32, sum: &Sum) {
@@ -163,8 +198,8 @@ impl Systems {
 
     /// Tells each system, in order.
     pub fn finish(self, take: Take<'_>) {
-        for (asn, mut sum) in self.0 {
-            take(Level::Asn, Block::Asn(asn), &sum.totals());
+        for (asn, totals) in self.totals() {
+            take(Level::Asn, Block::Asn(asn), &totals);
         }
     }
 }

@@ -25,7 +25,7 @@ pub use self::grain::{Grain, Listed};
 pub use self::runs::{RunReader, census, write_run};
 
 use self::cell::{Cell, Era, Narrow, Wide};
-use self::shelf::{BATCH, Shelf};
+use self::shelf::Shelf;
 #[cfg(doc)]
 use crate::Exposure;
 
@@ -47,6 +47,10 @@ pub struct Row {
     /// The revenue in micro-units.
     pub revenue_micros: i64,
 }
+
+/// Rows that wait in a [`Gather`] before its part of the table takes them: so many that a part's
+/// pages and its lock, which another thread may just have had, are fetched for many at once.
+const WAITING: usize = 1024;
 
 /// Bits of a hash that choose a part.
 const PART_BITS: u32 = 6;
@@ -245,7 +249,7 @@ fn scatter<C: Cell>(
     let part = usize::try_from(cell.hash() >> (64 - PART_BITS)).unwrap_or(0);
     let Some(waiting) = waiting.get_mut(part) else { return };
     waiting.push(cell);
-    if waiting.len() >= BATCH {
+    if waiting.len() >= WAITING {
         table.settle(part, |part| shelf(part).settle(waiting));
     }
 }

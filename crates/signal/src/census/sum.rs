@@ -68,6 +68,11 @@ impl Sum {
         self.flagged.absorb(&other.flagged);
     }
 
+    /// About how many devices it holds.
+    pub(super) const fn devices(&self) -> usize {
+        self.unflagged.ids.len() + self.flagged.ids.len()
+    }
+
     /// Puts its devices in order, so that whoever absorbs it has less to do.
     pub(super) fn settle(&mut self) {
         self.unflagged.settle();

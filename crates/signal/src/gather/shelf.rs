@@ -8,7 +8,7 @@ const PIECE: usize = 1 << 10;
 
 /// Rows that are looked up together, so that the processor waits for memory once and not for
 /// each.
-pub(super) const BATCH: usize = 128;
+const BATCH: usize = 128;
 /// Slots that are looked at before a row becomes a record of its own.
 const PROBES: usize = 48;
 /// Bits of a slot that are a position; those above tell keys apart without looking at them.

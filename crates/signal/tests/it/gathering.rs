@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use adproof_model::{Block, Level, Prefix};
 use adproof_signal::{
-    Device, Exposure, Gathered, Grain, Row, RunReader, Table, Tally, Totals, census, device_key,
+    Device, Exposure, Gathered, Grain, Row, RunReader, Systems, Table, Tally, Totals, census,
+    device_key,
 };
 use proptest::prelude::*;
 
@@ -186,14 +187,20 @@ proptest! {
         let (left, right) = rows.split_at(rows.len() / 3);
         let sorted = [left, right].map(|part| gathered(part, &grain));
         let mut found: BTreeMap<(Level, String), Totals> = BTreeMap::new();
-        let mut systems = adproof_signal::Systems::default();
+        let mut systems = Vec::new();
         let mut take = |level, block: Block, totals: &Totals| {
             assert_eq!(found.insert((level, block.to_string()), *totals), None);
         };
         for range in Gathered::ranges(&sorted, threads) {
-            systems = systems.merge(census(&sorted, &range, &mut none(), &Level::ALL, &mut take));
+            systems.push(census(&sorted, &range, &mut none(), &Level::ALL, &mut take));
         }
-        systems.finish(&mut take);
+        let merged = |all: Vec<Systems>| all.into_iter().fold(Systems::default(), Systems::merge);
+        let shares = Systems::shares(systems.clone(), threads);
+        prop_assert!(shares.len() <= threads);
+        let shares: Vec<_> = shares.into_iter().flat_map(|one| merged(one).totals()).collect();
+        prop_assert!(shares.is_sorted_by(|left, right| left.0 < right.0));
+        prop_assert_eq!(shares, merged(systems.clone()).totals());
+        merged(systems).finish(&mut take);
         let mut expected: BTreeMap<(Level, String), Totals> = BTreeMap::new();
         for row in &rows {
             for level in Level::ALL {
