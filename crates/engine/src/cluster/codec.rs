@@ -129,7 +129,8 @@ impl PhysicalExtensionCodec for PlanCodec {
         let (order, marks) = rest.split_at_checked(len).ok_or_else(cut)?;
         let order: Order = serde_json::from_slice(order)
             .map_err(|error| exec_datafusion_err!("the order to read logs is wrong: {error}"))?;
-        Ok(Arc::new(LogsExec::new(order, marks.into())))
+        let [tasks] = inputs else { return Err(cut()) };
+        Ok(Arc::new(LogsExec::over(Arc::clone(tasks), Arc::new(order), marks.into())))
     }
 
     fn try_encode(

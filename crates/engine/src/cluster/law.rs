@@ -303,17 +303,17 @@ fn row() -> impl Strategy<Value = [String; 4]> {
 fn by_workers(logs: &[PathBuf], piece_bytes: u64, parts: u32, partitions: usize) -> super::Traffic {
     let (paths, options) = (logs.to_vec(), options(partitions));
     let gathered = crate::session::run(&options, async move {
+        let tasks = tasks(&paths, piece_bytes, &std::collections::BTreeSet::new())?;
         let order = Order {
-            tasks: tasks(&paths, piece_bytes, &std::collections::BTreeSet::new())?,
             logs: paths,
             parts: NonZeroU32::new(parts).unwrap(),
             memory_bytes: 1 << 20,
             rejects: u64::MAX,
         };
-        let mut gathered = Gathered::of(&order);
+        let mut gathered = Gathered::of(&tasks);
         let context = SessionContext::new_with_state(state(settings(&options))?);
         let merge = context.udaf("merge_tallies")?.call(vec![col("tally")]).alias("tally");
-        let logs = LogsTable(Arc::new(LogsExec::new(order, feeds().to_bytes().into())));
+        let logs = LogsTable(Arc::new(LogsExec::new(&tasks, order, feeds().to_bytes().into())?));
         let plan = context
             .read_table(Arc::new(logs))?
             .aggregate(vec![col("log"), col("note"), col("part")], vec![merge])?

@@ -1,4 +1,8 @@
 //! The operator that reads logs of traffic where a plan runs: one partition a log, or a piece of it.
+//!
+//! What there is to do comes from its input, a table in memory with a row a partition. A coordinator
+//! gives each worker some partitions of a stage, and cuts the leaves of the plan to them. It knows how
+//! to cut such a table; a leaf of ours it would hand out whole, and every worker would do everything.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -8,28 +12,31 @@ use std::sync::{Arc, LazyLock};
 use adproof_batch::{Options, Piece};
 use adproof_model::Reject;
 use adproof_signal::{Grain, Tally};
-use datafusion::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, UInt32Array};
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray, UInt32Array,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, exec_datafusion_err, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::common::collect;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
 
 /// What is read, and how.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Order {
     /// The logs, by absolute paths.
     pub(super) logs: Vec<PathBuf>,
-    /// What is done with them: one partition each.
-    pub(super) tasks: Vec<Task>,
     /// Parts that the tally of each task is cut into.
     pub(super) parts: NonZeroU32,
     /// Memory for the table of one task; what goes beyond waits in the worker's folder.
@@ -109,9 +116,39 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     ]))
 });
 
+/// The column of the input: tasks as JSON.
+static TASKS: LazyLock<SchemaRef> =
+    LazyLock::new(|| Arc::new(Schema::new(vec![Field::new("task", DataType::Utf8, false)])));
+
+/// Tasks as a table in memory, one partition each.
+fn table(tasks: &[Task]) -> Result<Arc<dyn ExecutionPlan>> {
+    let one = |task: &Task| {
+        let task = serde_json::to_string(task)
+            .map_err(|error| exec_datafusion_err!("a task cannot be sent: {error}"))?;
+        let column: ArrayRef = Arc::new(StringArray::from(vec![task]));
+        Ok(vec![RecordBatch::try_new(Arc::clone(&TASKS), vec![column])?])
+    };
+    let partitions = tasks.iter().map(one).collect::<Result<Vec<_>>>()?;
+    Ok(MemorySourceConfig::try_new_exec(&partitions, Arc::clone(&TASKS), None)?)
+}
+
+/// The tasks of a batch of the input.
+fn tasks_of(batch: &RecordBatch) -> Result<Vec<Task>> {
+    let Some(texts) = batch.columns().first().and_then(|column| column.as_string_opt::<i32>())
+    else {
+        return internal_err!("the tasks are no texts");
+    };
+    let task = |text: &str| {
+        serde_json::from_str(text)
+            .map_err(|error| exec_datafusion_err!("a task to read logs is wrong: {error}"))
+    };
+    texts.iter().flatten().map(task).collect()
+}
+
 /// Reads a log or a piece of one a partition into its tally, cut into parts.
 #[derive(Debug)]
 pub(super) struct LogsExec {
+    tasks: Arc<dyn ExecutionPlan>,
     order: Arc<Order>,
     /// The tally of the feeds: which single addresses are kept.
     marks: Arc<[u8]>,
@@ -119,14 +156,20 @@ pub(super) struct LogsExec {
 }
 
 impl LogsExec {
-    pub(super) fn new(order: Order, marks: Arc<[u8]>) -> Self {
+    pub(super) fn new(tasks: &[Task], order: Order, marks: Arc<[u8]>) -> Result<Self> {
+        Ok(Self::over(table(tasks)?, Arc::new(order), marks))
+    }
+
+    /// With tasks that somebody else gives.
+    pub(super) fn over(tasks: Arc<dyn ExecutionPlan>, order: Arc<Order>, marks: Arc<[u8]>) -> Self {
+        let partitions = tasks.properties().output_partitioning().partition_count();
         let properties = PlanProperties::new(
             EquivalenceProperties::new(Arc::clone(&SCHEMA)),
-            Partitioning::UnknownPartitioning(order.tasks.len()),
+            Partitioning::UnknownPartitioning(partitions),
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { order: Arc::new(order), marks, properties: Arc::new(properties) }
+        Self { tasks, order, marks, properties: Arc::new(properties) }
     }
 
     pub(super) fn order(&self) -> &Order {
@@ -140,8 +183,8 @@ impl LogsExec {
 
 impl DisplayAs for LogsExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Order { logs, tasks, parts, .. } = &*self.order;
-        write!(f, "LogsExec: logs={}, tasks={}, parts={parts}", logs.len(), tasks.len())
+        let Order { logs, parts, .. } = &*self.order;
+        write!(f, "LogsExec: logs={}, parts={parts}", logs.len())
     }
 }
 
@@ -155,7 +198,12 @@ impl ExecutionPlan for LogsExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
+        vec![&self.tasks]
+    }
+
+    /// A task stays in the partition that it was given.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
     }
 
     fn apply_expressions(
@@ -167,9 +215,12 @@ impl ExecutionPlan for LogsExec {
 
     fn with_new_children(
         self: Arc<Self>,
-        _: Vec<Arc<dyn ExecutionPlan>>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
+        let Ok([tasks]) = <[_; 1]>::try_from(children) else {
+            return internal_err!("logs are read by one list of tasks");
+        };
+        Ok(Arc::new(Self::over(tasks, Arc::clone(&self.order), Arc::clone(&self.marks))))
     }
 
     fn execute(
@@ -177,25 +228,27 @@ impl ExecutionPlan for LogsExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let task = self.order.tasks.get(partition).cloned();
-        let path = |task: &Task| self.order.logs.get(usize::try_from(task.log).ok()?).cloned();
-        let Some((task, path)) = task.and_then(|task| path(&task).map(|path| (task, path))) else {
-            return internal_err!("there is no task {partition}");
-        };
+        let tasks = self.tasks.execute(partition, Arc::clone(&context))?;
         let (order, marks) = (Arc::clone(&self.order), Arc::clone(&self.marks));
         let spill = context.runtime_env().disk_manager.temp_dir_paths().into_iter().next();
         let mut stream = RecordBatchReceiverStreamBuilder::new(Arc::clone(&SCHEMA), 2);
         let out = stream.tx();
         stream.spawn_blocking(move || {
-            let mut rows = Rows::default();
-            work(&task, &path, &order, &marks, spill, &mut |row| {
-                rows.push(row);
-                // A stream that nobody reads any more is no fault of the log.
-                if rows.bytes >= BATCH_BYTES {
+            // They lie in memory: nobody waits for them.
+            let tasks = Handle::current().block_on(collect(tasks))?;
+            for batch in tasks {
+                for task in tasks_of(&batch)? {
+                    let mut rows = Rows::default();
+                    work(&task, &order, &marks, spill.clone(), &mut |row| {
+                        rows.push(row);
+                        // A stream that nobody reads any more is no fault of the log.
+                        if rows.bytes >= BATCH_BYTES {
+                            let _ = out.blocking_send(rows.take());
+                        }
+                    })?;
                     let _ = out.blocking_send(rows.take());
                 }
-            })?;
-            let _ = out.blocking_send(rows.take());
+            }
             Ok(())
         });
         Ok(stream.build())
@@ -212,7 +265,6 @@ enum Row {
 
 fn work(
     task: &Task,
-    path: &Path,
     order: &Order,
     marks: &[u8],
     spill: Option<PathBuf>,
@@ -220,6 +272,10 @@ fn work(
 ) -> Result<()> {
     let failed = |error: adproof_batch::BatchError| exec_datafusion_err!("{error}");
     let Task { log, piece, what } = task;
+    let path = usize::try_from(*log).ok().and_then(|log| order.logs.get(log));
+    let Some(path) = path else {
+        return internal_err!("there is no log {log}");
+    };
     if let What::Digest { stamp } = what {
         let sha256 = adproof_batch::digest(path, stamp).map_err(failed)?.to_string();
         give(Row::Note(*log, Note::Digest { sha256 }));
@@ -256,7 +312,7 @@ fn work(
         adproof_batch::read_piece(path, stamp, &piece, &grain, &options, &mut tell)
             .map(|(traffic, span)| (traffic, Some((span.from, span.to, span.exact))))
     } else {
-        let (paths, progress) = ([path.to_path_buf()], Arc::default());
+        let (paths, progress) = ([path.clone()], Arc::default());
         adproof_batch::read(&paths, &grain, &options, &progress, &mut tell)
             .map(|traffic| (traffic, None))
     }

@@ -18,6 +18,8 @@ mod identity;
 #[cfg(test)]
 mod law;
 mod logs;
+#[cfg(test)]
+mod served;
 mod traffic;
 mod worker;
 

@@ -65,16 +65,16 @@ pub fn traffic(
     // Logs that were cut within a row, which is known afterwards.
     let mut whole = BTreeSet::new();
     loop {
+        let tasks = tasks(&logs, piece_bytes, &whole)?;
         let order = Order {
             logs: logs.clone(),
-            tasks: tasks(&logs, piece_bytes, &whole)?,
             parts: parts(bytes),
             memory_bytes: how.memory_bytes,
             rejects,
         };
         let (coordinator, options, marks) = (coordinator.clone(), *options, Arc::clone(&marks));
         let gathered = session::run(&options, async move {
-            let gathered = ask(&coordinator, order, marks, &options).await;
+            let gathered = ask(&coordinator, &tasks, order, marks, &options).await;
             gathered.map_err(|error| coordinator.failed(error))
         })?;
         let torn = gathered.torn();
@@ -217,6 +217,7 @@ impl Pieces {
 
 async fn ask(
     coordinator: &Coordinator,
+    tasks: &[Task],
     order: Order,
     marks: Arc<[u8]>,
     options: &EngineOptions,
@@ -225,8 +226,8 @@ async fn ask(
     // Planned here: the plan holds an operator of ours, which stands in no query.
     let context = SessionContext::new_with_state(super::state(settings(options))?);
     let merge = context.udaf("merge_tallies")?;
-    let mut gathered = Gathered::of(&order);
-    let logs = LogsTable(Arc::new(LogsExec::new(order, marks)));
+    let mut gathered = Gathered::of(tasks);
+    let logs = LogsTable(Arc::new(LogsExec::new(tasks, order, marks)?));
     let plan = context
         .read_table(Arc::new(logs))?
         .aggregate(
@@ -253,9 +254,9 @@ async fn ask(
 
 impl Gathered {
     /// Nothing told of what was ordered.
-    pub(super) fn of(order: &Order) -> Self {
+    pub(super) fn of(tasks: &[Task]) -> Self {
         let mut gathered = Self::default();
-        for task in order.tasks.iter().filter(|task| !matches!(task.what, What::Digest { .. })) {
+        for task in tasks.iter().filter(|task| !matches!(task.what, What::Digest { .. })) {
             gathered.logs.entry(task.log).or_default().count += 1;
         }
         gathered
