@@ -13,7 +13,7 @@ fn without_the_cluster_it_says_how_to_get_it() {
 pub(crate) mod with_cluster {
     use std::fmt::Write as _;
     use std::fs;
-    use std::io::{BufRead, BufReader, Read};
+    use std::io::{BufRead, BufReader, BufWriter, Read, Write as _};
     use std::path::{Path, PathBuf};
     use std::process::{Child, Command, Stdio};
     use std::thread::JoinHandle;
@@ -137,6 +137,24 @@ pub(crate) mod with_cluster {
             let worker = |number: usize| Process::worker(&coordinator, &work(&folder, number));
             Self { workers: (0..3).map(worker).collect(), coordinator, folder }
         }
+
+        /// Runs a job; a worker that has made something for it is killed while it runs. What an
+        /// earlier job made may still be there.
+        fn lose_one(&mut self, mut asked: Command) -> Ran {
+            let made = |worker: usize| files(&work(&self.folder, worker));
+            let before: Vec<usize> = (0..3).map(made).collect();
+            let mut asked = asked.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut victim = None;
+            wait("a worker has made something", || {
+                victim = (0..3).find(|worker| made(*worker) > before[*worker]);
+                victim.is_some()
+            });
+            let mut victim = self.workers.remove(victim.unwrap());
+            signal("-KILL", &victim.child);
+            victim.child.wait().unwrap();
+            assert!(asked.try_wait().unwrap().is_none(), "the job was over before the worker was");
+            end(asked).exits(0)
+        }
     }
 
     fn work(folder: &tempfile::TempDir, worker: usize) -> PathBuf {
@@ -228,25 +246,8 @@ pub(crate) mod with_cluster {
         assert!(here == there && here.len() > 100, "the rejects differ");
         one_log_in_pieces(&cluster);
 
-        // One that has made something for the job is killed while the job runs. What the first job
-        // made is still there.
-        let before: Vec<usize> =
-            (0..3).map(|worker| files(&work(&cluster.folder, worker))).collect();
         let args = ["--cluster", &url, "--piece", &piece];
-        let mut asked = score(cluster.folder.path(), &args);
-        let mut asked = asked.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut victim = None;
-        wait("a worker has made something", || {
-            victim = (0..3).find(|worker| files(&work(&cluster.folder, *worker)) > before[*worker]);
-            victim.is_some()
-        });
-        let mut victim = cluster.workers.remove(victim.unwrap());
-        signal("-KILL", &victim.child);
-        victim.child.wait().unwrap();
-        assert!(asked.try_wait().unwrap().is_none(), "the job was over before the worker was");
-        let began = Instant::now();
-        let after = end(asked).exits(0);
-        println!("after the kill: {:.1?}", began.elapsed());
+        let after = cluster.lose_one(score(cluster.folder.path(), &args));
         assert!(after.stdout == local.stdout, "the documents differ after a kill");
 
         // The others stop when they are asked, and leave nothing behind.
@@ -254,6 +255,64 @@ pub(crate) mod with_cluster {
             let (code, errors) = worker.stop();
             assert_eq!((code, errors.as_str()), (Some(0), "adproof: stopped\n"));
         }
+    }
+
+    /// A log of the size of the benchmark's, over two months: homes, some of them listed, with
+    /// three devices each.
+    fn write_many(log: &Path, rows: u64) {
+        const HOMES: u64 = 400_000;
+        let days = (0..56).map(|day| (5 + day / 28, day % 28 + 1));
+        let days: Vec<String> =
+            days.map(|(month, day)| format!("2026-{month:02}-{day:02} 12:00:00,")).collect();
+        let net = |home| match home {
+            7 => "3fff:1:2:3::9,".to_owned(),
+            _ => format!("3fff:5:{:x}:{:x}::9,", home >> 8, home & 255),
+        };
+        let nets: Vec<String> = (0..HOMES).map(net).collect();
+        let devices = (0..3 * HOMES).map(|one| format!("{},d{one}\n", 64_496 + one / 3 % 90));
+        let devices: Vec<String> = devices.collect();
+        let mut out = BufWriter::with_capacity(1 << 20, fs::File::create(log).unwrap());
+        out.write_all(b"ts,ip,asn,device\n").unwrap();
+        let mut state = 11_u64;
+        for row in 0..rows {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let (home, which) = (state % HOMES, state / HOMES % 3);
+            let at = |place: u64| usize::try_from(place).unwrap();
+            for part in [&days[at(row % 56)], &nets[at(home)], &devices[at(home * 3 + which)]] {
+                out.write_all(part.as_bytes()).unwrap();
+            }
+        }
+        out.flush().unwrap();
+    }
+
+    #[test]
+    #[allow(clippy::print_stdout, reason = "how long it took is of interest")]
+    fn ten_million_events_have_the_bytes_of_the_local_run_also_when_a_worker_is_killed() {
+        let mut cluster = Cluster::start();
+        let folder = cluster.folder.path().to_owned();
+        for week in 10..22 {
+            let feed = "ip,fraudType\n3fff:1:2:3::9,displayImpressionFraud\n";
+            fs::write(folder.join(format!("feed-2026-W{week}.csv")), feed).unwrap();
+        }
+        let log = folder.join("log-0.csv");
+        write_many(&log, 10_000_000);
+        assert!(fs::metadata(&log).unwrap().len() > 450_000_000, "it is cut into several pieces");
+        let timed = |more: &[&str]| {
+            let began = Instant::now();
+            let ran = finish(score(&folder, more)).exits(0);
+            println!("{more:?} {:.1?}", began.elapsed());
+            ran
+        };
+        let local = timed(&[]);
+        assert_eq!(local.json()["events"][0]["events"].as_u64(), Some(10_000_000));
+        let url = cluster.coordinator.address.clone();
+        let remote = timed(&["--cluster", &url]);
+        assert!(remote.stdout == local.stdout, "the documents differ");
+        assert_eq!(remote.stderr, local.stderr);
+        let after = cluster.lose_one(score(&folder, &["--cluster", &url]));
+        assert!(after.stdout == local.stdout, "the documents differ after a kill");
     }
 
     /// A single log is read by every worker; and one with newlines within quotes, which are taken
