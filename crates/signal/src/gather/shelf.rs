@@ -1,5 +1,7 @@
 //! One part of the table: cells, and slots by which they are found.
 
+use prefetch_index::prefetch_index;
+
 use super::PART_BITS;
 use super::cell::Cell;
 
@@ -49,19 +51,20 @@ impl<C: Cell> Shelf<C> {
             while self.slots.len() * 4 < (self.len + rows.len()) * 5 {
                 self.grow();
             }
-            // In neither pass does a load depend on the one before, so that they overlap: first
-            // the slots are brought near, then the cells.
-            let (mut hashes, mut near) = ([0_u64; BATCH], 0_u64);
+            // What is looked at is asked for a pass before, so that nothing waits: first the
+            // slots, then the cells that they name.
+            let mut hashes = [0_u64; BATCH];
             for (hash, cell) in hashes.iter_mut().zip(rows) {
                 *hash = cell.hash();
-                near ^= u64::from(self.slots.get(self.slot(*hash)).copied().unwrap_or(0));
+                prefetch_index(&self.slots, self.slot(*hash));
             }
             let mut found = [0_u32; BATCH];
             for (found, hash) in found.iter_mut().zip(&hashes).take(rows.len()) {
                 *found = self.candidate(*hash);
-                near ^= self.cell(*found).map_or(0, C::network);
+                if let Some((piece, at)) = self.place_of(*found) {
+                    prefetch_index(piece, at);
+                }
             }
-            std::hint::black_box(near);
             for ((cell, hash), found) in rows.iter().zip(hashes).zip(found) {
                 if let Some(found) = self.cell_mut(found)
                     && found.is_same(cell)
@@ -75,11 +78,11 @@ impl<C: Cell> Shelf<C> {
         waiting.clear();
     }
 
-    /// The cell of a number, which is its position plus one.
+    /// The piece of the cell of a number, which is its position plus one, and its place there.
     #[inline]
-    fn cell(&self, number: u32) -> Option<&C> {
+    fn place_of(&self, number: u32) -> Option<(&[C], usize)> {
         let at = usize::try_from(number.wrapping_sub(1)).ok()?;
-        self.pieces.get(at / PIECE)?.get(at % PIECE)
+        Some((self.pieces.get(at / PIECE)?, at % PIECE))
     }
 
     #[inline]
