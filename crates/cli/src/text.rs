@@ -79,6 +79,15 @@ pub(crate) fn distance(given: &str, name: &str) -> usize {
 
 /// A size of memory such as `2GB`, `512MiB` or a number of bytes.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let bytes = bytes(text)?;
+    if bytes < SMALLEST {
+        return Err("at least 16MB are needed".to_owned());
+    }
+    Ok(bytes)
+}
+
+/// A number of bytes, with a unit or without.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
@@ -92,11 +101,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         _ => return Err("a size is a number and a unit, such as 2GB or 512MiB".to_owned()),
     };
     let number: u64 = number.parse().map_err(|_| "a size starts with a number".to_owned())?;
-    let bytes = number.checked_mul(unit).ok_or("that is more than there is anywhere")?;
-    if bytes < SMALLEST {
-        return Err("at least 16MB are needed".to_owned());
-    }
-    Ok(bytes)
+    Ok(number.checked_mul(unit).ok_or("that is more than there is anywhere")?)
 }
 
 const SMALLEST: u64 = 16_000_000;

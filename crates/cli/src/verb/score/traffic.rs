@@ -55,10 +55,14 @@ pub(crate) struct TrafficArgs {
     #[arg(long, value_name = "URL", conflicts_with_all = ["threads", "spill"])]
     cluster: Option<String>,
 
-    /// Bytes of a piece of a log on a cluster, instead of 64 MiB or, if that is more, what makes 256
-    /// pieces of all logs. Packed logs are not cut.
-    #[arg(long, value_name = "BYTES", requires = "cluster")]
+    /// The size of a piece of a log on a cluster, instead of 64MiB or, if that is more, what makes
+    /// 256 pieces of all logs. Packed logs are not cut.
+    #[arg(long, value_name = "SIZE", requires = "cluster", value_parser = piece)]
     piece: Option<NonZeroU64>,
+}
+
+fn piece(text: &str) -> Result<NonZeroU64, String> {
+    NonZeroU64::new(text::bytes(text)?).ok_or_else(|| "a piece has at least one byte".to_owned())
 }
 
 /// A share from 0 to 1 in parts per million.
@@ -344,6 +348,9 @@ mod tests {
         {
             assert!(text::size(text).is_err(), "{text}");
         }
+        assert_eq!(piece("64MiB").map(NonZeroU64::get), Ok(64 << 20));
+        assert_eq!(piece("1").map(NonZeroU64::get), Ok(1));
+        assert!(piece("0").is_err() && piece("a lot").is_err());
         for (text, ppm) in [("0", 0), ("1", 1_000_000), ("0.01", 10_000), (".5", 500_000)] {
             assert_eq!(share_ppm(text), Ok(ppm), "{text}");
         }
