@@ -35,9 +35,9 @@ mod tests {
         let holder = File::create(&path).unwrap();
         holder.lock().unwrap();
         let asker = File::open(&path).unwrap();
-        let asked = Instant::now();
+        let began = Instant::now();
         assert!(matches!(patiently(|| asker.try_lock()), Err(TryLockError::WouldBlock)));
-        assert!(asked.elapsed() >= PATIENCE);
+        assert!(began.elapsed() >= PATIENCE);
         thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(20));
