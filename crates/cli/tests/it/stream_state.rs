@@ -182,7 +182,8 @@ fn a_stream_that_was_stopped_goes_on_where_it_was() {
     held.says(&["another process holds the state"]);
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert_eq!(ends_within(&mut child, Duration::from_mins(1)), Some(0));
-    assert!(said(&mut child).contains("stopped:"));
+    let words = said(&mut child);
+    assert!(words.contains("stopped:"), "{words}");
     let end = adproof(&args(&desk, &log, "state", "ledger", &[])).exits(0);
     end.says(&["going on:"]);
     assert!(decisions(&desk, "ledger") == decisions(&desk, "calm"));

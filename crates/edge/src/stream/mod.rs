@@ -358,7 +358,11 @@ impl Stream {
                     self.heard = Instant::now();
                     return Some(arrival);
                 }
-                // The thread says why it ends before it ends.
+                // A thread that was told to stop may have ended before we look up. Any other says why
+                // it ends before it does.
+                Err(RecvTimeoutError::Disconnected) if self.stop.is_set() => {
+                    return Some(Arrival::End(End::Stopped));
+                }
                 Err(RecvTimeoutError::Disconnected) => return Some(Arrival::End(End::Eof)),
                 Err(RecvTimeoutError::Timeout) => {
                     if self.limits.idle.is_some_and(|idle| self.heard.elapsed() >= idle) {

@@ -106,6 +106,25 @@ fn whoever_stops_it_is_heard_while_nothing_arrives() {
 }
 
 #[test]
+fn a_source_that_stops_before_anybody_looks_up_has_not_come_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    std::fs::write(&path, "one\n").unwrap();
+    let stop = Stop::default();
+    let limits = Limits { poll: Duration::from_millis(1), idle: None, ..quick() };
+    let origin = Origin::Follow(path);
+    let stream = Stream::open(&origin, &Places::default(), stop.clone(), limits).unwrap();
+    thread::scope(|scope| {
+        // The reader waits for what comes next, and looks up every 50 ms.
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(70));
+            stop.set();
+        });
+        assert_eq!(told(stream, |_| ()).0, "one\n[Stopped]");
+    });
+}
+
+#[test]
 fn a_slow_reader_holds_the_source_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
